@@ -1,0 +1,1 @@
+"""The form language: reading XLSForms, expressions, instances, entities, and the shipped library."""
