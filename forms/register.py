@@ -3,7 +3,8 @@
 One home for names, labels and code lists. Tables, pages, sheets, exports and
 the demo county read it; forms reach the same fields through
 ``instance('household')`` and ``save_to``. Labels of coded values live in
-``forms/library/lists.md``.
+``forms/library/lists.md``. No field is called ``name`` or ``label``: ODK
+Entities keep those two for the record's id and its title.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ MEMBER = (
     Field("household_id", "record", "所属户", "Household"),
     Field("line", "number", "序号", "Line"),
     Field("national_no", "text", "人口编号", "National person no.", personal=True),
-    Field("name", "text", "姓名", "Name"),
+    Field("full_name", "text", "姓名", "Name"),
     Field("relation", "code", "与户主关系", "Relation to head", "relation"),
     Field("sex", "code", "性别", "Sex", "sex"),
     Field("id_no", "text", "证件号码", "ID number", personal=True),
