@@ -273,7 +273,7 @@ def _only_one_setup() -> Iterator[None]:
         yield
         return
     try:
-        handle = open(ROOT / ".setup.lock", "w")
+        handle = open(ROOT / ".setup.lock", "w")  # noqa: SIM115 - closed by the with below
     except OSError as error:
         if VENV.exists():  # set up before; a read-only tree can still serve
             yield
