@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
     if "--help" in arguments[:1] or "-h" in arguments[:1] or command == "help":
         print(HELP.format(commands=_commands_help()))
         return 0
-    for_tests = command in ("test", "lint")
+    for_tests = command in ("test", "lint", "bench")
     try:
         with _only_one_setup():
             set_up(for_tests=for_tests)
