@@ -1,32 +1,41 @@
-"""The secrets of a node, each a file of its own in the data folder, made at first use."""
+"""The data folder's secret, and the keys made from it, one per purpose."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import secrets
 from pathlib import Path
 
+FILE = "secret.key"
+
+
+def secret(data_dir: Path) -> bytes:
+    """The 32 random bytes of the folder, made at the first call and readable by its owner only."""
+    path = data_dir / FILE
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return bytes.fromhex(path.read_text("ascii").strip())
+    with os.fdopen(handle, "w", encoding="ascii") as out:
+        made = secrets.token_bytes(32)
+        out.write(made.hex() + "\n")
+        out.flush()
+        os.fsync(out.fileno())
+    return made
+
+
+def derived(data_dir: Path, purpose: str) -> bytes:
+    """A key of 32 bytes for one purpose; knowing it tells nothing of the others."""
+    return hmac.digest(secret(data_dir), purpose.encode(), hashlib.sha256)
+
 
 def code_key(data_dir: Path) -> bytes:
-    """Signs household codes (``app/codes.py``). Printed codes die with it: it belongs into every backup."""
-    return _key(data_dir / "code.key")
+    """The key household codes are signed with. Losing it makes every printed code look forged."""
+    return derived(data_dir, "ruhu-household-code-1")
 
 
 def session_key(data_dir: Path) -> bytes:
-    """Signs office sessions; losing it only signs everybody out."""
-    return _key(data_dir / "session.key")
-
-
-def _key(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        key = secrets.token_bytes(32)
-        part = path.with_suffix(".part")
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as handle:
-            handle.write(key)
-            handle.flush()
-            os.fsync(handle.fileno())
-        os.replace(part, path)  # whole or not at all: a half-written key would orphan every printed code
-        return key
+    """The key of office cookies and CSRF tokens."""
+    return derived(data_dir, "ruhu-session-1")

@@ -1,0 +1,54 @@
+"""Every setting of a node: type, default, meaning. Nothing else reads the environment or the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Config:
+    """How one node runs.
+
+    data_dir: everything the node keeps; one process per folder.
+    upstream: URL of the node above; '' makes this node the centre.
+    area: area code the node answers for; published forms belong to it.
+    public_url: address people and QR codes use; '' means derived from host and port.
+    lang: language of pages whose reader asked for none.
+    cert, key: PEM files; both given means the node speaks HTTPS itself.
+    proxies: trusted reverse proxies in front; their X-Forwarded-* are believed.
+    background: follow the store and the upstream in threads; tests switch it off.
+    relay_seconds: pause between two looks at the upstream when nothing is waiting.
+    """
+
+    data_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 8000
+    upstream: str = ""
+    area: str = "500000000000"
+    public_url: str = ""
+    lang: str = "zh"
+    cert: Path | None = None
+    key: Path | None = None
+    proxies: int = 0
+    background: bool = True
+    relay_seconds: float = 15.0
+    threads: int = 12
+    debug: bool = False
+    forms_dir: Path = field(default=ROOT / "forms" / "library")
+    static_dir: Path = field(default=ROOT / "static")
+
+    @property
+    def https(self) -> bool:
+        return self.address.startswith("https://")
+
+    @property
+    def address(self) -> str:
+        """The address to print and to put into QR codes, without a closing slash."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        scheme = "https" if self.cert else "http"
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"

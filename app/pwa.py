@@ -1,0 +1,181 @@
+"""The phone app as files: the shell page, the service worker, the manifest, the built styles and scripts.
+
+The build (static/build.js) writes static/dist with a manifest.json; names in it
+carry their content's hash and never change meaning, so phones may keep them
+for ever. Everything else here is asked for again each time.
+"""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import re
+from pathlib import Path
+
+from flask import Blueprint, Response, current_app, jsonify, make_response, request
+from flask_babel import gettext as _
+from markupsafe import Markup
+
+from app.access import public
+from app.compress import Packed, best_encoding
+from app.errors import Problem
+from app.node import node
+
+blueprint = Blueprint("pwa", __name__)
+
+FOR_EVER = "public, max-age=31536000, immutable"
+ASK_AGAIN = "no-cache"
+HASHED = re.compile(r"[-.][0-9A-Za-z_]{6,}\.[a-z0-9]+$")
+# Registries differ between machines; a wrong type here stops a worker or a decoder from starting.
+TYPES = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".wasm": "application/wasm",
+    ".json": "application/json",
+    ".html": "text/html",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".woff2": "font/woff2",
+}
+PLAIN = (".css", ".js", ".svg", ".png", ".woff2")
+
+
+def _static() -> Path:
+    return node().config.static_dir
+
+
+def built(static_dir: Path) -> dict[str, object] | None:
+    """The build's manifest, or None when the phone app has not been built here."""
+    try:
+        found = json.loads((static_dir / "dist" / "manifest.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+@blueprint.get("/")
+@blueprint.get("/H/<code>")
+@blueprint.get("/S/<code>/<form_id>/<sheet>")
+@blueprint.get("/F/<form_id>")
+@public
+def shell(code: str = "", form_id: str = "", sheet: str = "") -> Response:
+    """The same page for every screen, so that one kept copy serves them all offline.
+
+    A stranger who opens a household's code sees this page too: it knows nothing
+    of the household. Only /F/… names its form page ahead, which saves the phone
+    a round trip on its first visit.
+    """
+    path = _static() / "dist" / "shell.html"
+    if built(_static()) is None or not path.is_file():
+        raise Problem("not_built")
+    form = node().forms.newest(form_id) if request.path.startswith("/F/") else None
+    if form is None:
+        return _file(path, ASK_AGAIN)
+    link = Markup('<link rel="preload" as="fetch" crossorigin="anonymous" data-form href="{}">').format(
+        f"/forms/{form.form_id}/{form.version}.html"
+    )
+    page = path.read_text("utf-8").replace("<!--form-->", str(link))
+    cache: dict[str, Packed] = current_app.extensions.setdefault("ruhu-shell", {})
+    if page not in cache:
+        cache.clear()
+        cache[page] = Packed(page.encode(), "text/html")
+    return cache[page].response(ASK_AGAIN)
+
+
+@blueprint.get("/sw.js")
+@public
+def service_worker() -> Response:
+    path = _static() / "dist" / "sw.js"
+    if not path.is_file():
+        raise Problem("not_built")
+    response = _file(path, ASK_AGAIN)
+    response.headers["Service-Worker-Allowed"] = "/"
+    return response
+
+
+@blueprint.get("/manifest.webmanifest")
+@public
+def webmanifest() -> Response:
+    icons = [
+        {"src": f"/static/icons/{name}", "sizes": size, "type": "image/png", "purpose": purpose}
+        for name, size, purpose in (
+            ("icon-192.png", "192x192", "any"),
+            ("icon-512.png", "512x512", "any"),
+            ("maskable-512.png", "512x512", "maskable"),
+        )
+    ]
+    response = jsonify(
+        {
+            "id": "/",
+            "name": _("入户走访采集"),
+            "short_name": _("入户"),
+            "lang": "zh-CN",
+            "start_url": "/",
+            "scope": "/",
+            "display": "standalone",
+            "orientation": "portrait",
+            "background_color": "#ffffff",
+            "theme_color": "#14532d",
+            "icons": icons,
+        }
+    )
+    response.mimetype = "application/manifest+json"
+    response.headers["Cache-Control"] = "public, max-age=3600"
+    return response
+
+
+@blueprint.get("/favicon.ico")
+@public
+def favicon() -> Response:
+    return _file(_static() / "icons" / "icon-192.png", "public, max-age=86400")
+
+
+@blueprint.get("/robots.txt")
+@public
+def robots() -> Response:
+    return Response("User-agent: *\nDisallow: /\n", mimetype="text/plain")
+
+
+@blueprint.get("/static/dist/<path:name>")
+@public
+def dist(name: str) -> Response:
+    return _file(_inside(_static() / "dist", name), FOR_EVER if HASHED.search(name) else ASK_AGAIN)
+
+
+@blueprint.get("/static/<path:name>")
+@public
+def plain(name: str) -> Response:
+    """Styles, scripts and pictures of the office pages, and the icons."""
+    if not name.endswith(PLAIN):
+        raise Problem("not_found")
+    return _file(_inside(_static(), name), ASK_AGAIN)
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """The file of that name in the folder; 404 for anything that would leave it."""
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()) or not path.is_file():
+        raise Problem("not_found")
+    return path
+
+
+def _file(path: Path, cache: str) -> Response:
+    """A file, or the packed twin the build put beside it."""
+    if not path.is_file():
+        raise Problem("not_found")
+    coding, sent = "", path
+    for name, suffix in (("br", ".br"), ("gzip", ".gz")):
+        twin = path.with_name(path.name + suffix)
+        if best_encoding((name,)) and twin.is_file():
+            coding, sent = name, twin
+            break
+    response = make_response(sent.read_bytes())
+    response.mimetype = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    if coding:
+        response.headers["Content-Encoding"] = coding
+    response.headers["Vary"] = "Accept-Encoding"
+    response.headers["Cache-Control"] = cache
+    if cache == ASK_AGAIN:
+        response.add_etag()
+        response.make_conditional(request)
+    return response

@@ -1,0 +1,9 @@
+"""Read tables: SQLite tables that follow a store by its position and that pages, lists and exports read.
+
+They can be deleted and built again at any time. Every query takes a scope:
+there is no way here to ask for a record without saying whose eyes it is for.
+"""
+
+from app.tables.follow import Tables
+
+__all__ = ["Tables"]

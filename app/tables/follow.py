@@ -1,0 +1,299 @@
+"""The follower: reads what changed in the store and brings the read tables up to it.
+
+One writer connection, which is also the only one that checkpoints (SQLite
+before 3.51.3 can lose pages otherwise); readers get one connection per
+thread. A page of changes and the new position are one transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Protocol
+
+import sqlite_utils
+
+from app.tables import rows, schema
+from app.tables.names import initials, tokens
+from sync.records import Change, Page, Record
+
+PAGE = 5_000
+CHINA = timezone(timedelta(hours=8))
+# Stands between two names, so that a search never matches across them. A
+# private-use character: the tokenizer keeps it, and nobody types it.
+_BETWEEN = "\ue000"
+
+
+class Source(Protocol):
+    """What the follower needs of a Store."""
+
+    server_id: str
+    epoch: str
+
+    def latest_seq(self) -> int: ...
+    def changes(self, after_seq: int, limit: int) -> Page: ...
+    def history(self, kind: str, id: str) -> Sequence[Change]: ...
+
+
+class Tables:
+    """The read tables of one node, at a path that may be deleted at any time the node is stopped."""
+
+    def __init__(self, path: Path | str, store: Source) -> None:
+        self.path = str(path)
+        self.store = store
+        self._lock = threading.Lock()
+        self._threads = threading.local()
+        self._readers: list[sqlite3.Connection] = []
+        self._writer = sqlite_utils.Database(_connect(self.path))
+        self._writer.execute("PRAGMA journal_mode = WAL")
+        self._writer.execute("PRAGMA synchronous = NORMAL")
+        self._position = self._read_position()
+
+    def catch_up(self, limit: int | None = None) -> int:
+        """Take in what changed since last time, at most about limit records; answers how many.
+
+        0 at once when nothing changed, and when another thread is at it.
+        """
+        if self._position == self.store.latest_seq() and self._is_same_store():
+            return 0
+        if not self._lock.acquire(blocking=False):
+            return 0
+        try:
+            return self._catch_up(limit)
+        finally:
+            self._lock.release()
+
+    def behind(self) -> int:
+        """How many positions of the store's log are not yet in the tables."""
+        return max(0, self.store.latest_seq() - self._position)
+
+    def rebuild(self) -> int:
+        """Throw everything away and read the whole store again."""
+        with self._lock:
+            self._start_over()
+            return self._catch_up(None)
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite_utils.Database]:
+        """One transaction on the writer connection; for the modules of this package."""
+        with self._lock, self._transaction() as db:
+            yield db
+
+    def reading(self) -> sqlite_utils.Database:
+        """This thread's reader. Only modules of this package use it: their queries take a scope."""
+        db: sqlite_utils.Database | None = getattr(self._threads, "db", None)
+        if db is None:
+            connection = _connect(self.path)
+            connection.execute("PRAGMA query_only = 1")
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
+            self._readers.append(connection)
+            db = self._threads.db = sqlite_utils.Database(connection)
+        return db
+
+    def close(self) -> None:
+        for connection in (*self._readers, self._writer.conn):
+            connection.close()
+        self._readers.clear()
+
+    # Position
+
+    def _read_position(self) -> int:
+        if not self._writer["meta"].exists():
+            return self._start_over()
+        meta = dict(self._writer.execute("SELECT name, value FROM meta").fetchall())
+        if meta.get("version") != str(schema.VERSION):
+            return self._start_over()
+        self._source = (meta.get("server_id", ""), meta.get("epoch", ""))
+        return int(meta.get("seq", "0"))
+
+    def _start_over(self) -> int:
+        self._source = (self.store.server_id, self.store.epoch)
+        with self._transaction() as db:
+            schema.create(db)
+            _remember(db, version=str(schema.VERSION), server_id=self._source[0], epoch=self._source[1], seq="0")
+        self._position = 0
+        return 0
+
+    def _is_same_store(self) -> bool:
+        return self._source == (self.store.server_id, self.store.epoch)
+
+    # Taking in
+
+    def _catch_up(self, limit: int | None) -> int:
+        if not self._is_same_store() or self._position > self.store.latest_seq():
+            self._start_over()  # restored from a backup: what we read may never have happened
+        taken = 0
+        more = True
+        while more and (limit is None or taken < limit):
+            page = self.store.changes(self._position, PAGE)
+            self._take(page)
+            taken += len(page.records)
+            more = page.more
+        if taken:
+            with self._transaction() as db:
+                settle(db)
+        return taken
+
+    def _take(self, page: Page) -> None:
+        records = page.records
+        with self._transaction() as db:
+            for kind, of_kind in groupby(sorted(records, key=_kind), key=_kind):
+                if kind in rows.TABLE_OF:
+                    take_kind(db, kind, list(of_kind))
+            for record in records:
+                if record.kind == "submission" and not record.deleted:
+                    self._note_sender(db, record.id)
+            _remember(db, seq=str(page.seq))
+        self._position = page.seq
+
+    def _note_sender(self, db: sqlite_utils.Database, submission_id: str) -> None:
+        """Who sent a submission and when it came in stands with its op, not in the record."""
+        changes = self.store.history("submission", submission_id)
+        if changes:
+            first = changes[0]
+            db.execute(
+                "UPDATE submissions SET received = ?, sender = ? WHERE id = ?",
+                (local_time(first.received_at), first.op.actor, submission_id),
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite_utils.Database]:
+        connection = self._writer.conn
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._writer
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+
+def take_kind(db: sqlite_utils.Database, kind: str, records: Sequence[Record]) -> None:
+    """Put records of one kind into its table, and note what has to be worked out again because of them."""
+    table, columns = rows.TABLE_OF[kind], rows.COLUMNS[kind]
+    key = columns[0]
+    gone = [record for record in records if record.deleted]
+    there = [record for record in records if not record.deleted]
+    if kind in ("member", "visit", "issue"):
+        # The household it belonged to before, in case it moves to another or goes.
+        _unsettle_previous(db, table, [record.id for record in records])
+    if gone:
+        ids = [(rows.area_key(record) if kind == "area" else record.id,) for record in gone]
+        if kind == "household":
+            db.conn.executemany(
+                "DELETE FROM household_search WHERE rowid = (SELECT n FROM households WHERE id = ?)", ids
+            )
+        db.conn.executemany(f"DELETE FROM [{table}] WHERE [{key}] = ?", ids)  # noqa: S608 - names of ours
+    db.conn.executemany(_upsert(table, columns), [rows.row_of(record) for record in there])
+    _unsettle(db, kind, records)
+
+
+def _upsert(table: str, columns: Sequence[str]) -> str:
+    names = ", ".join(f"[{column}]" for column in columns)
+    marks = ", ".join("?" * len(columns))
+    key, *others = columns
+    changes = ", ".join(f"[{column}] = excluded.[{column}]" for column in others)
+    return (
+        f"INSERT INTO [{table}] ({names}) VALUES ({marks}) "  # noqa: S608 - names of ours
+        f"ON CONFLICT([{key}]) DO UPDATE SET {changes}"
+    )
+
+
+def _unsettle(db: sqlite_utils.Database, kind: str, records: Iterable[Record]) -> None:
+    marks: list[tuple[str, str]] = []
+    for record in records:
+        if kind == "household" or kind == "submission":
+            marks.append((kind, record.id))
+        elif kind in ("member", "issue"):
+            marks.append(("household", str(record.fields.get("household_id") or "")))
+        elif kind == "visit":
+            marks.append(("submission", str(record.fields.get("submission_id") or "")))
+    db.conn.executemany("INSERT OR IGNORE INTO unsettled(kind, id) VALUES (?, ?)", marks)
+
+
+def _unsettle_previous(db: sqlite_utils.Database, table: str, ids: Sequence[str]) -> None:
+    if not db.execute(f"SELECT EXISTS (SELECT 1 FROM [{table}])").fetchone()[0]:  # noqa: S608 - names of ours
+        return
+    kind, column = ("submission", "submission_id") if table == "visits" else ("household", "household_id")
+    db.conn.executemany(
+        f"INSERT OR IGNORE INTO unsettled(kind, id) SELECT '{kind}', [{column}] FROM [{table}] "  # noqa: S608
+        f"WHERE id = ?",
+        [(id,) for id in ids],
+    )
+
+
+def settle(db: sqlite_utils.Database) -> None:
+    """Work out what depends on several records: search words, head counts, who made a submission."""
+    db.execute(
+        "UPDATE households SET "
+        "people = (SELECT count(*) FROM members m WHERE m.household_id = households.id "
+        "  AND m.state IN ('', 'active')), "
+        "open_issues = (SELECT count(*) FROM issues i WHERE i.household_id = households.id "
+        "  AND i.state <> 'closed') "
+        "WHERE id IN (SELECT id FROM unsettled WHERE kind = 'household')"
+    )
+    db.execute(
+        "UPDATE submissions SET (cadre, cadre_name) = (SELECT coalesce(max(v.cadre), sender), "
+        "  coalesce(max(v.cadre_name), '') "
+        "  FROM visits v WHERE v.submission_id = submissions.id AND v.cadre <> '') "
+        "WHERE id IN (SELECT id FROM unsettled WHERE kind = 'submission')"
+    )
+    _index(db)
+    db.execute("DELETE FROM unsettled")
+
+
+def _index(db: sqlite_utils.Database) -> None:
+    found = db.execute(
+        'SELECT h.n, h.head_name, h."group", h.house_no, h.code, m.full_name, m.id_no '
+        "FROM households h LEFT JOIN members m ON m.household_id = h.id "
+        "WHERE h.id IN (SELECT id FROM unsettled WHERE kind = 'household') ORDER BY h.n"
+    ).fetchall()
+    entries = [search_entry(list(people)) for _n, people in groupby(found, key=lambda row: row[0])]
+    db.conn.executemany("DELETE FROM household_search WHERE rowid = ?", [entry[:1] for entry in entries])
+    db.conn.executemany(
+        "INSERT INTO household_search(rowid, names, initials, tails, place, code) VALUES (?, ?, ?, ?, ?, ?)",
+        entries,
+    )
+
+
+def search_entry(people: Sequence[tuple[Any, ...]]) -> tuple[int, str, str, str, str, str]:
+    """What one household is found by, from its rows (n, head, group, house number, code, member, ID number)."""
+    n, head, group, house_no, code = people[0][:5]
+    names = sorted({name for name in (head, *(row[5] for row in people)) if name})
+    ids = sorted({row[6] for row in people if row[6]})
+    return (
+        n,
+        f" {_BETWEEN} ".join(" ".join(tokens(name)) for name in names),
+        " ".join(sorted({way for name in names for way in initials(name)})),
+        " ".join("".join(tokens(id_no))[::-1] for id_no in ids),
+        f" {_BETWEEN} ".join(" ".join(tokens(part)) for part in (group, house_no) if part),
+        "".join(tokens(code)),
+    )
+
+
+def local_time(moment: datetime | str) -> str:
+    """A moment as China's clocks show it: 2026-11-24T20:15:03. China has one time zone."""
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
+    return moment.astimezone(CHINA).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=15)
+    return connection
+
+
+def _kind(record: Record) -> str:
+    return record.kind
+
+
+def _remember(db: sqlite_utils.Database, **values: str) -> None:
+    db.conn.executemany(
+        "INSERT INTO meta(name, value) VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value",
+        list(values.items()),
+    )

@@ -1,0 +1,138 @@
+"""Finding households, and what belongs to one: members, visits, issues, submissions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.tables.follow import Tables
+from app.tables.query import Conditions, Found, Row, every, one, page_of
+from app.tables.scope import HasPrefixes
+from app.tables.search import match_expression
+
+SORTS = {
+    "place": "h.area, h.place_key, h.n",
+    "head": "h.head_key, h.n",
+    "visit": "h.last_visit, h.area, h.place_key, h.n",
+    "people": "h.people DESC, h.area, h.place_key, h.n",
+    "issues": "h.open_issues DESC, h.area, h.place_key, h.n",
+}
+
+
+@dataclass(frozen=True)
+class HouseholdWish:
+    """What a list of households is to hold. area: 12-digit code or a prefix; sort: a key of SORTS."""
+
+    text: str = ""
+    area: str = ""
+    group: str = ""
+    status: str = ""
+    sort: str = "place"
+
+
+def find_households(tables: Tables, scope: HasPrefixes, wish: HouseholdWish, page: int = 1) -> Found:
+    """The households in scope that answer every part of the wish.
+
+    A text in which nothing can be searched for (only punctuation) finds nothing.
+    """
+    where, source = _asked_for(scope, wish)
+    return page_of(tables, "h.*", source, where, SORTS.get(wish.sort, SORTS["place"]), page)
+
+
+def household_ids(tables: Tables, scope: HasPrefixes, wish: HouseholdWish) -> list[str]:
+    """The ids of all of them, in the list's order: for printing what a search found."""
+    where, source = _asked_for(scope, wish)
+    order = SORTS.get(wish.sort, SORTS["place"])
+    found = every(tables, f"SELECT h.id FROM {source} WHERE {where.sql} ORDER BY {order}", where.values)  # noqa: S608
+    return [row["id"] for row in found]
+
+
+def _asked_for(scope: HasPrefixes, wish: HouseholdWish) -> tuple[Conditions, str]:
+    where, source = Conditions(scope, "h."), "households h"
+    where.add_within(wish.area)
+    where.add_if(wish.group, 'h."group" = ?')
+    where.add_if(wish.status, "h.status = ?")
+    if wish.text.strip():
+        expression = match_expression(wish.text)
+        if expression is None:
+            where.add("0")
+        else:
+            source = "household_search s JOIN households h ON h.n = s.rowid"
+            where.add("household_search MATCH ?", expression)
+    return where, source
+
+
+def household(tables: Tables, scope: HasPrefixes, id: str) -> Row | None:
+    where = Conditions(scope)
+    where.add("id = ?", id)
+    return one(tables, f"SELECT * FROM households WHERE {where.sql}", where.values)  # noqa: S608
+
+
+def household_by_code(tables: Tables, scope: HasPrefixes, code: str) -> Row | None:
+    where = Conditions(scope)
+    where.add("code = ?", code)
+    return one(tables, f"SELECT * FROM households WHERE {where.sql}", where.values)  # noqa: S608
+
+
+def members(tables: Tables, scope: HasPrefixes, household_ids: Sequence[str]) -> list[Row]:
+    """Members of these households, in the order of the household's book."""
+    order = "household_id, CAST(line AS INTEGER), id"
+    return _belonging(tables, scope, "members", household_ids, order)
+
+
+def visits(tables: Tables, scope: HasPrefixes, household_ids: Sequence[str]) -> list[Row]:
+    """Visits to these households, the latest first."""
+    return _belonging(tables, scope, "visits", household_ids, "date DESC, seq DESC")
+
+
+def issues(tables: Tables, scope: HasPrefixes, household_ids: Sequence[str]) -> list[Row]:
+    """Issues of these households, what is open first."""
+    return _belonging(tables, scope, "issues", household_ids, "state = 'closed', deadline = '', deadline, id")
+
+
+def submissions(tables: Tables, scope: HasPrefixes, household_ids: Sequence[str]) -> list[Row]:
+    """Submissions about these households, the latest first."""
+    return _belonging(tables, scope, "submissions", household_ids, "ended DESC, id")
+
+
+def _belonging(
+    tables: Tables, scope: HasPrefixes, table: str, household_ids: Sequence[str], order: str
+) -> list[Row]:
+    where = Conditions(scope)
+    where.add(f"household_id IN ({', '.join('?' * len(household_ids))})", *household_ids)
+    sql = f"SELECT * FROM [{table}] WHERE {where.sql} ORDER BY {order}"  # noqa: S608 - names of ours
+    return every(tables, sql, where.values)
+
+
+def villages(tables: Tables, scope: HasPrefixes) -> list[Row]:
+    """The villages with households in scope: code, name, households; for the filter of a list."""
+    where = Conditions(scope)
+    sql = (
+        "SELECT v.code, coalesce(a.name, v.code) AS name, v.households FROM "
+        "(SELECT substr(area, 1, 12) AS code, count(*) AS households FROM households "
+        f" WHERE {where.sql} GROUP BY substr(area, 1, 12)) v LEFT JOIN areas a ON a.code = v.code "
+        "ORDER BY v.code"
+    )
+    return every(tables, sql, where.values)
+
+
+def groups(tables: Tables, scope: HasPrefixes, area: str) -> list[str]:
+    """The groups (组) of a village, 2组 before 10组."""
+    where = Conditions(scope)
+    where.add_within(area)
+    sql = (
+        f'SELECT "group" AS name FROM households WHERE {where.sql} AND "group" <> \'\' '  # noqa: S608
+        'GROUP BY "group" ORDER BY min(place_key)'
+    )
+    return [row["name"] for row in every(tables, sql, where.values)]
+
+
+def by_status(tables: Tables, scope: HasPrefixes) -> list[Row]:
+    """Households, people and households visited since, by status: status, households, people, visited."""
+    where = Conditions(scope)
+    sql = (
+        "SELECT status, count(*) AS households, sum(people) AS people, "
+        "sum(last_visit <> '') AS visited FROM households "
+        f"WHERE {where.sql} GROUP BY status"
+    )
+    return every(tables, sql, where.values)

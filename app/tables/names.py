@@ -1,0 +1,77 @@
+"""How a name is found: its characters, its pinyin initials, the readings of surnames.
+
+Pure and cached per character: a county has hundreds of thousands of names
+but only a few thousand different characters.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from pypinyin import Style, lazy_pinyin
+
+# Read differently as a surname than in running text. The everyday reading is
+# kept as well, because a clerk types what she hears.
+SURNAMES: dict[str, tuple[str, ...]] = {
+    "单": ("shan",), "曾": ("zeng",), "仇": ("qiu",), "查": ("zha",), "解": ("xie",), "区": ("ou",),
+    "任": ("ren",), "盖": ("ge", "gai"), "朴": ("piao",), "翟": ("zhai",), "乐": ("yue", "le"),
+    "覃": ("qin", "tan"), "折": ("she",), "种": ("chong",), "冼": ("xian",), "洗": ("xian",),
+    "员": ("yun",), "缪": ("miao",), "秘": ("bi",), "黑": ("he",), "繁": ("po",), "召": ("shao",),
+    "能": ("nai",), "句": ("gou",), "晟": ("cheng",), "祭": ("zhai",), "谌": ("chen", "shen"),
+    "牟": ("mu", "mou"), "宿": ("su",), "尉": ("yu", "wei"), "万": ("wan", "mo"), "长": ("zhang",),
+    "车": ("che",), "石": ("shi",), "贾": ("jia",), "卜": ("bu",), "沈": ("shen",), "隗": ("wei", "kui"),
+    "逄": ("pang",), "燕": ("yan",), "瞿": ("qu",), "适": ("kuo",), "都": ("du",), "哈": ("ha",),
+    "载": ("zai",), "宓": ("mi", "fu"), "柏": ("bai", "bo"), "费": ("fei", "bi"), "郇": ("xun", "huan"),
+}  # fmt: skip
+
+_TOKEN = re.compile(r"[a-z0-9]+|[^\W_]")
+
+
+def normal(text: str) -> str:
+    """The text as it is compared: full-width forms made plain, lower case."""
+    return unicodedata.normalize("NFKC", text).lower()
+
+
+def tokens(text: str) -> list[str]:
+    """Chinese character by character, Latin letters and digits by the run; nothing else."""
+    return _TOKEN.findall(normal(text))
+
+
+@lru_cache(maxsize=30_000)
+def _reading(character: str) -> str:
+    if character.isascii():
+        return character
+    return "".join(lazy_pinyin(character, style=Style.NORMAL, errors="ignore"))
+
+
+@lru_cache(maxsize=5_000)
+def _surname_letters(character: str) -> tuple[str, ...]:
+    readings = (*SURNAMES.get(character, ()), _reading(character))
+    return tuple(dict.fromkeys(reading[0] for reading in readings if reading))
+
+
+@lru_cache(maxsize=200_000)
+def initials(name: str) -> tuple[str, ...]:
+    """The pinyin initials a name may be typed with: 曾小明 → zxm, cxm. Empty for an empty name."""
+    characters = [character for character in normal(name) if character.isalnum()]
+    if not characters:
+        return ()
+    rest = "".join(_reading(character)[:1] for character in characters[1:])
+    return tuple(first + rest for first in _surname_letters(characters[0]))
+
+
+@lru_cache(maxsize=200_000)
+def sort_key(name: str) -> str:
+    """Where a name stands in an alphabetical list: by the reading of each character, then itself."""
+    characters = [character for character in normal(name) if character.isalnum()]
+    if not characters:
+        return "~"
+    first = SURNAMES.get(characters[0], (_reading(characters[0]),))[0]
+    return " ".join((first, *(_reading(character) for character in characters[1:]), name))
+
+
+def natural_key(text: str) -> str:
+    """A sort key in which 2组 stands before 10组."""
+    return re.sub(r"\d+", lambda digits: digits.group().zfill(6), normal(text))

@@ -1,0 +1,131 @@
+"""Lists beside the register and the submissions: visits, issues, conflicts, areas, people, forms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.tables.follow import Tables
+from app.tables.query import Conditions, Found, Row, count, every, one, page_of
+from app.tables.scope import HasPrefixes, area_clause
+from sync.scope import ancestors_of
+
+_BESIDE = 'h.head_name, h."group", h.house_no'
+
+
+def find_visits(
+    tables: Tables,
+    scope: HasPrefixes,
+    *,
+    area: str = "",
+    since: str = "",
+    until: str = "",
+    outcome: str = "",
+    page: int = 1,
+) -> Found:
+    """Visits, the latest first."""
+    where = Conditions(scope, "v.")
+    where.add_within(area)
+    where.add_if(since, "v.date >= ?")
+    where.add_if(until, "v.date <= ?")
+    where.add_if(outcome, "v.outcome = ?")
+    source = "visits v LEFT JOIN households h ON h.id = v.household_id LEFT JOIN users u ON u.id = v.cadre"
+    columns = f"v.*, {_BESIDE}, coalesce(nullif(v.cadre_name, ''), u.name, v.cadre) AS visitor"
+    return page_of(tables, columns, source, where, "v.date DESC, v.id DESC", page)
+
+
+def find_issues(
+    tables: Tables,
+    scope: HasPrefixes,
+    *,
+    area: str = "",
+    state: str = "",
+    kind: str = "",
+    page: int = 1,
+) -> Found:
+    """Issues: open ones first, the nearest deadline first."""
+    where = Conditions(scope, "i.")
+    where.add_within(area)
+    where.add_if(state, "i.state = ?")
+    where.add_if(kind, "i.problem_kind = ?")
+    source = "issues i LEFT JOIN households h ON h.id = i.household_id"
+    order = "i.state = 'closed', i.deadline = '', i.deadline, i.id"
+    return page_of(tables, f"i.*, {_BESIDE}", source, where, order, page)
+
+
+def open_issues(tables: Tables, scope: HasPrefixes) -> int:
+    where = Conditions(scope)
+    where.add("state <> 'closed'")
+    return count(tables, f"SELECT count(*) FROM issues WHERE {where.sql}", where.values)  # noqa: S608
+
+
+def find_conflicts(tables: Tables, scope: HasPrefixes, page: int = 1) -> Found:
+    """Differences that wait for a person, the latest first."""
+    where = Conditions(scope)
+    where.add("state NOT IN ('resolved', 'closed')")
+    return page_of(tables, "*", "conflicts", where, "seq DESC", page)
+
+
+def open_conflicts(tables: Tables, scope: HasPrefixes) -> int:
+    where = Conditions(scope)
+    where.add("state NOT IN ('resolved', 'closed')")
+    return count(tables, f"SELECT count(*) FROM conflicts WHERE {where.sql}", where.values)  # noqa: S608
+
+
+def conflicts_of(tables: Tables, scope: HasPrefixes, entity: str, ids: Sequence[str]) -> list[Row]:
+    """What waits for a person about these records."""
+    where = Conditions(scope)
+    where.add("state NOT IN ('resolved', 'closed') AND entity = ?", entity)
+    where.add(f"entity_id IN ({', '.join('?' * len(ids))})", *ids)
+    sql = f"SELECT * FROM conflicts WHERE {where.sql} ORDER BY seq DESC"  # noqa: S608
+    return every(tables, sql, where.values)
+
+
+def area_names(tables: Tables, scope: HasPrefixes) -> dict[str, str]:
+    """Names of the places in scope and of those they lie in, by 12-digit code."""
+    where, values = _here_or_above(scope, "code")
+    return {row["code"]: row["name"] for row in every(tables, f"SELECT code, name FROM areas WHERE {where}", values)}  # noqa: S608
+
+
+def _here_or_above(scope: HasPrefixes, column: str = "area") -> tuple[str, list[str]]:
+    """What a place publishes is for every place below it: names of areas, and forms."""
+    within, values = area_clause(scope, column)
+    above = sorted({code for prefix in scope.area_prefixes for code in ancestors_of(prefix)})
+    marks = ", ".join("?" * len(above))
+    return f"({within} OR {column} IN ({marks}))", [*values, *above]
+
+
+def find_users(tables: Tables, scope: HasPrefixes, page: int = 1) -> Found:
+    where = Conditions(scope)
+    return page_of(tables, "*", "users", where, "area, role, username, id", page)
+
+
+def users_by_id(tables: Tables, scope: HasPrefixes) -> dict[str, Row]:
+    where = Conditions(scope)
+    found = every(tables, f"SELECT * FROM users WHERE {where.sql}", where.values)  # noqa: S608
+    return {row["id"]: row for row in found}
+
+
+def user_names(tables: Tables, scope: HasPrefixes, ids: Sequence[str]) -> dict[str, str]:
+    """Names of people who acted on a record one may see; whoever is unknown is missing."""
+    if not ids or not scope.area_prefixes:
+        return {}
+    marks = ", ".join("?" * len(ids))
+    found = every(tables, f"SELECT id, name, username FROM users WHERE id IN ({marks})", list(ids))  # noqa: S608
+    return {row["id"]: row["name"] or row["username"] for row in found}
+
+
+def published_forms(tables: Tables, scope: HasPrefixes) -> list[Row]:
+    """Published forms, those of the places above included."""
+    where, values = _here_or_above(scope)
+    return every(tables, f"SELECT * FROM forms WHERE {where} ORDER BY form_id", values)  # noqa: S608
+
+
+def record_area(tables: Tables, scope: HasPrefixes, kind: str, id: str) -> str | None:
+    """The area of a household, member, visit, issue or submission in scope; None when it is not."""
+    table = {"household": "households", "member": "members", "visit": "visits", "issue": "issues"}.get(
+        kind, "submissions"
+    )
+    where = Conditions(scope)
+    where.add("id = ?", id)
+    row = one(tables, f"SELECT area FROM [{table}] WHERE {where.sql}", where.values)  # noqa: S608
+    return row and row["area"]

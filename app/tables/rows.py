@@ -1,0 +1,146 @@
+"""What a record becomes in the read tables: one row, or nothing for kinds without a table. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from app.tables.names import natural_key, sort_key
+from forms.register import FIELDS
+from sync.records import Record
+
+Row = tuple[Any, ...]
+
+
+TABLE_OF = {
+    "household": "households",
+    "member": "members",
+    "visit": "visits",
+    "issue": "issues",
+    "submission": "submissions",
+    "area": "areas",
+    "user": "users",
+    "form": "forms",
+    "conflict": "conflicts",
+}
+
+_RECORD = ("id", "area", "rev", "seq", "pending", "since")
+_FIELD_NAMES = {kind: tuple(field.name for field in fields) for kind, fields in FIELDS.items()}
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "household": (*_RECORD, *_FIELD_NAMES["household"], "place_key", "head_key"),
+    "member": (*_RECORD, *_FIELD_NAMES["member"]),
+    "visit": (*_RECORD, *_FIELD_NAMES["visit"]),
+    "issue": (*_RECORD, *_FIELD_NAMES["issue"]),
+    "submission": (
+        *_RECORD,
+        *("form_id", "form_version", "form_hash", "household_id", "sheet", "started", "ended", "day"),
+        *("instance_name", "answers", "carried", "sender", "cadre", "cadre_name", "received"),
+        *("reviewed", "problems", "problem_count", "differences", "difference_count"),
+    ),
+    "area": ("code", "name", "level", "seq"),
+    "user": ("id", "area", "username", "name", "role", "unit", "phone", "disabled", "seq"),
+    "form": ("id", "area", "form_id", "version", "hash", "title", "state", "versions", "seq"),
+    "conflict": (
+        *("id", "area", "seq", "entity", "entity_id", "state", "actor", "device_time"),
+        *("submission", "fields"),
+    ),
+}
+
+_LEVEL_ENDS = (2, 4, 6, 9, 12)
+
+
+def row_of(record: Record) -> Row:
+    """The record's row, in the order of COLUMNS[record.kind]."""
+    return _MAKERS[record.kind](record)
+
+
+def area_level(code: str) -> int:
+    """How many of a 12-digit code's digits count: 2 province, 4 city, 6 county, 9 township, 12 village."""
+    significant = len(code[:12].rstrip("0"))
+    return next((end for end in _LEVEL_ENDS if end >= significant), 12)
+
+
+def _text(value: Any) -> str:
+    """A field as the tables keep it. Documents become JSON, so nothing a client sent can break a page."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _common(record: Record) -> Row:
+    return (
+        record.id,
+        record.area,
+        record.rev,
+        record.seq,
+        record.pending or 0,
+        _text(record.since) if record.since else "{}",
+    )
+
+
+def _register_row(record: Record) -> Row:
+    value = record.fields.get
+    return (*_common(record), *[_text(value(name)) for name in _FIELD_NAMES[record.kind]])
+
+
+def _household(record: Record) -> Row:
+    group, house_no = _text(record.fields.get("group")), _text(record.fields.get("house_no"))
+    place_key = f"{natural_key(group)} {natural_key(house_no)}"
+    return (*_register_row(record), place_key, sort_key(_text(record.fields.get("head_name"))))
+
+
+def _submission(record: Record) -> Row:
+    fields = {name: _text(value) for name, value in record.fields.items()}
+    value = fields.get
+    ended = value("ended", "") or value("started", "")
+    return (
+        *_common(record),
+        *(value(name, "") for name in ("form_id", "form_version", "form_hash", "household_id", "sheet")),
+        *(value("started", ""), value("ended", ""), ended[:10], value("instance_name", "")),
+        *(value("answers", "{}"), value("carried", "{}"), "", "", "", ""),
+        *(0, "[]", 0, "[]", 0),
+    )
+
+
+def area_key(record: Record) -> str:
+    """The 12 digits an area is known by; a county may come as its first six."""
+    return record.id[:12].ljust(12, "0")
+
+
+def _area(record: Record) -> Row:
+    code = area_key(record)
+    return (code, _text(record.fields.get("name")), area_level(code), record.seq)
+
+
+def _plain(record: Record) -> Row:
+    """A row whose columns beside id, area and seq are fields of the same name."""
+    own = {"id": record.id, "area": record.area, "seq": record.seq}
+    value = record.fields.get
+    return tuple(own[name] if name in own else _text(value(name)) for name in COLUMNS[record.kind])
+
+
+def _user(record: Record) -> Row:
+    row = dict(zip(COLUMNS["user"], _plain(record), strict=True))
+    return tuple((row | {"area": row["area"] or _text(record.fields.get("area"))}).values())
+
+
+def _conflict(record: Record) -> Row:
+    row = dict(zip(COLUMNS["conflict"], _plain(record), strict=True))
+    return tuple((row | {"fields": _text(dict(record.fields))}).values())
+
+
+_MAKERS: dict[str, Callable[[Record], Row]] = {
+    "household": _household,
+    "member": _register_row,
+    "visit": _register_row,
+    "issue": _register_row,
+    "submission": _submission,
+    "area": _area,
+    "user": _user,
+    "form": _plain,
+    "conflict": _conflict,
+}

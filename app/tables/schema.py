@@ -1,0 +1,126 @@
+"""The read tables: their columns, indexes and the full-text index.
+
+They hold nothing that the store does not: change anything here, raise
+VERSION, and every node rebuilds them at its next start.
+"""
+
+from __future__ import annotations
+
+import sqlite_utils
+
+from forms.register import FIELDS
+
+VERSION = 1
+
+# Columns of every record, beside its own fields.
+RECORD: dict[str, type] = {"id": str, "area": str, "rev": int, "seq": int, "pending": int, "since": str}
+
+TABLES: dict[str, dict[str, type]] = {
+    "households": {
+        "n": int,
+        **RECORD,
+        **{field.name: str for field in FIELDS["household"]},
+        "place_key": str,
+        "head_key": str,
+        "people": int,
+        "open_issues": int,
+    },
+    "members": {**RECORD, **{field.name: str for field in FIELDS["member"]}},
+    "visits": {**RECORD, **{field.name: str for field in FIELDS["visit"]}},
+    "issues": {**RECORD, **{field.name: str for field in FIELDS["issue"]}},
+    "submissions": {
+        **RECORD,
+        "form_id": str,
+        "form_version": str,
+        "form_hash": str,
+        "household_id": str,
+        "sheet": str,
+        "started": str,
+        "ended": str,
+        "day": str,
+        "instance_name": str,
+        "answers": str,
+        "carried": str,
+        "sender": str,
+        "cadre": str,
+        "cadre_name": str,
+        "received": str,
+        "reviewed": int,
+        "problems": str,
+        "problem_count": int,
+        "differences": str,
+        "difference_count": int,
+    },
+    "areas": {"code": str, "name": str, "level": int, "seq": int},
+    "users": {
+        "id": str,
+        "area": str,
+        "username": str,
+        "name": str,
+        "role": str,
+        "unit": str,
+        "phone": str,
+        "disabled": str,
+        "seq": int,
+    },
+    "forms": {
+        "id": str,
+        "area": str,
+        "form_id": str,
+        "version": str,
+        "hash": str,
+        "title": str,
+        "state": str,
+        "versions": str,
+        "seq": int,
+    },
+    "conflicts": {
+        "id": str,
+        "area": str,
+        "seq": int,
+        "entity": str,
+        "entity_id": str,
+        "state": str,
+        "actor": str,
+        "device_time": str,
+        "submission": str,
+        "fields": str,
+    },
+    "meta": {"name": str, "value": str},
+    # Households and submissions whose derived columns are behind; empty between two catch-ups.
+    "unsettled": {"kind": str, "id": str},
+}
+
+KEYS = {"households": "n", "areas": "code", "meta": "name", "unsettled": ("kind", "id")}
+
+INDEXES = (
+    "CREATE UNIQUE INDEX households_id ON households(id)",
+    "CREATE INDEX households_place ON households(area, place_key)",
+    "CREATE INDEX households_code ON households(code)",
+    "CREATE INDEX members_household ON members(household_id)",
+    "CREATE INDEX visits_household ON visits(household_id)",
+    "CREATE INDEX visits_submission ON visits(submission_id)",
+    "CREATE INDEX visits_date ON visits(date)",
+    "CREATE INDEX issues_household ON issues(household_id)",
+    "CREATE INDEX submissions_household ON submissions(household_id)",
+    "CREATE INDEX submissions_form ON submissions(form_id, seq)",
+    "CREATE INDEX submissions_reviewed ON submissions(reviewed) WHERE reviewed = 0",
+    "CREATE INDEX conflicts_entity ON conflicts(entity, entity_id)",
+)
+
+# names: members' names character by character; place: group and house number;
+# tails: ID numbers backwards, so that a tail is a prefix.
+SEARCH = (
+    "CREATE VIRTUAL TABLE household_search USING fts5("
+    "names, initials, tails, place, code, tokenize = 'unicode61 remove_diacritics 0', prefix = '2 3 4')"
+)
+
+
+def create(db: sqlite_utils.Database) -> None:
+    """Make every table anew, inside whatever transaction is open."""
+    for name, columns in TABLES.items():
+        db.execute(f"DROP TABLE IF EXISTS [{name}]")
+        db.execute(db.create_table_sql(name, columns, pk=KEYS.get(name, "id")))
+    db.execute("DROP TABLE IF EXISTS household_search")
+    for statement in (*INDEXES, SEARCH):
+        db.execute(statement)

@@ -1,0 +1,93 @@
+"""Finding submissions, one by one for a screen or all of them for a download."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from app.tables.follow import Tables
+from app.tables.query import Conditions, Found, Row, count, every, one, page_of
+from app.tables.scope import HasPrefixes
+
+# The names a list shows beside a submission: whose it is and who made it.
+_COLUMNS = (
+    's.*, h.head_name, h."group", h.house_no, h.code, '
+    "coalesce(nullif(s.cadre_name, ''), u.name, s.cadre) AS visitor"
+)
+_SOURCE = "submissions s LEFT JOIN households h ON h.id = s.household_id LEFT JOIN users u ON u.id = s.cadre"
+_ORDER = "s.ended DESC, s.id"
+
+
+@dataclass(frozen=True)
+class SubmissionWish:
+    """What a list of submissions is to hold; '' asks for nothing. since and until are days, both included."""
+
+    form_id: str = ""
+    area: str = ""
+    since: str = ""
+    until: str = ""
+    cadre: str = ""
+    flagged: bool = False
+
+
+def find_submissions(tables: Tables, scope: HasPrefixes, wish: SubmissionWish, page: int = 1) -> Found:
+    return page_of(tables, _COLUMNS, _SOURCE, _asked_for(scope, wish), _ORDER, page)
+
+
+def each_submission(tables: Tables, scope: HasPrefixes, wish: SubmissionWish) -> Iterator[Row]:
+    """All of them, one at a time, oldest first, without holding them in memory."""
+    where = _asked_for(scope, wish)
+    sql = f"SELECT {_COLUMNS} FROM {_SOURCE} WHERE {where.sql} ORDER BY s.ended, s.id"  # noqa: S608
+    yield from tables.reading().query(sql, where.values)
+
+
+def submission(tables: Tables, scope: HasPrefixes, id: str) -> Row | None:
+    where = Conditions(scope, "s.")
+    where.add("s.id = ?", id)
+    return one(tables, f"SELECT {_COLUMNS} FROM {_SOURCE} WHERE {where.sql}", where.values)  # noqa: S608
+
+
+def _asked_for(scope: HasPrefixes, wish: SubmissionWish) -> Conditions:
+    where = Conditions(scope, "s.")
+    where.add_within(wish.area)
+    where.add_if(wish.form_id, "s.form_id = ?")
+    where.add_if(wish.since, "s.day >= ?")
+    where.add_if(wish.until, "s.day <= ?")
+    where.add_if(wish.cadre, "s.cadre = ?")
+    if wish.flagged:
+        where.add("(s.problem_count > 0 OR s.difference_count > 0)")
+    return where
+
+
+def form_counts(tables: Tables, scope: HasPrefixes) -> list[Row]:
+    """How many submissions there are of each form and version: form_id, form_version, submissions, latest."""
+    where = Conditions(scope)
+    sql = (
+        "SELECT form_id, form_version, count(*) AS submissions, max(ended) AS latest FROM submissions "
+        f"WHERE {where.sql} GROUP BY form_id, form_version ORDER BY form_id, form_version DESC"
+    )
+    return every(tables, sql, where.values)
+
+
+def visitors(tables: Tables, scope: HasPrefixes) -> list[Row]:
+    """Who made submissions in scope: id, name; for the filter of a list. By name, not by number of visits."""
+    where = Conditions(scope, "s.")
+    sql = (
+        "SELECT s.cadre AS id, coalesce(max(nullif(s.cadre_name, '')), max(u.name), s.cadre) AS name "
+        "FROM submissions s LEFT JOIN users u ON u.id = s.cadre "
+        f"WHERE {where.sql} AND s.cadre <> '' GROUP BY s.cadre ORDER BY name"
+    )
+    return every(tables, sql, where.values)
+
+
+def arrived_on(tables: Tables, scope: HasPrefixes, day: str) -> int:
+    """How many submissions came in on that day, by this server's record."""
+    where = Conditions(scope)
+    where.add("substr(received, 1, 10) = ?", day)
+    return count(tables, f"SELECT count(*) FROM submissions WHERE {where.sql}", where.values)  # noqa: S608
+
+
+def flagged(tables: Tables, scope: HasPrefixes) -> int:
+    """How many submissions have something a person should look at."""
+    where = _asked_for(scope, SubmissionWish(flagged=True))
+    return count(tables, f"SELECT count(*) FROM submissions s WHERE {where.sql}", where.values)  # noqa: S608

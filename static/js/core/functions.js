@@ -1,0 +1,245 @@
+/**
+ * The functions of the form language that forms use every day.
+ * Digests, signatures, geometry and shuffling are in functions-rare.js and join when a form needs them.
+ * @import {Tree, Value, XNode, Scope} from '../types.js'
+ */
+
+import { dateText, dateTimeText, decimalDateTime, decimalTime, formatDate, instantOfDays, parseDate } from './dates.js';
+import { childrenOf, walk, walkPath } from './evaluate.js';
+import { allTexts, fail, nodes, textOf, toBoolean, toNumber, toText } from './values.js';
+
+/** @typedef {(scope: Scope, args: Value[]) => Value} Plain  receives values */
+/** @typedef {(scope: Scope, trees: any[]) => Value} Lazy  receives trees, evaluates what it needs */
+
+/** name → [fewest, most arguments, function, lazy] @type {Map<string, [number, number, Plain|Lazy, boolean?]>} */
+const registry = new Map();
+
+const MANY = 999;
+
+/**
+ * Adds functions; later modules (functions-rare.js) call it when they are loaded.
+ * @param {Record<string, [number, number, Plain]>} plain @param {Record<string, [number, number, Lazy]>} [lazy]
+ */
+export function register(plain, lazy = {}) {
+  for (const [name, entry] of Object.entries(plain)) registry.set(name, entry);
+  for (const [name, entry] of Object.entries(lazy)) registry.set(name, [...entry, true]);
+}
+
+/** @param {any[]} tree ["fn", name, …] @param {Scope} scope @returns {Value} */
+export function callFunction([, name, ...trees], scope) {
+  const entry = registry.get(name);
+  if (!entry) return fail(`unknown function ${name}()`);
+  const [fewest, most, fn, lazy] = entry;
+  if (trees.length < fewest || trees.length > most) fail(`${name}() has a wrong number of arguments`);
+  return lazy ? fn(scope, trees) : fn(scope, trees.map((tree) => walk(tree, scope)));
+}
+
+/** Truncated whole number; -0 is 0. @param {Value} value */
+const whole = (value) => Math.trunc(toNumber(value)) + 0;
+
+/** Half goes up, on the binary value. @param {Scope} _ @param {Value[]} args */
+function round(_, [value, places = 0]) {
+  const n = toNumber(value);
+  const d = whole(places);
+  if (!Number.isFinite(n)) return n;
+  const factor = 10 ** Math.abs(d);
+  return (d < 0 ? Math.round(n / factor) * factor : Math.round(n * factor) / factor) + 0;
+}
+
+/** Numbers of all arguments; blanks are left out. @param {Value[]} args */
+function filled(args) {
+  return args.flatMap((arg) => (Array.isArray(arg) ? nodes(arg).map(textOf) : [arg])).filter((v) => v !== '').map(toNumber);
+}
+
+/** @param {(...n: number[]) => number} pick @returns {Plain} */
+const extreme = (pick) => (_, args) => {
+  const numbers = filled(args);
+  return numbers.length ? pick(...numbers) : NaN;
+};
+
+/** Does a sum of true weights lie in [min, max]? −1: no limit. @param {Value} min @param {Value} max @param {number} sum */
+const within = (min, max, sum) =>
+  (toNumber(min) === -1 || sum >= toNumber(min)) && (toNumber(max) === -1 || sum <= toNumber(max));
+
+/** @param {Value} value @returns {Value[]} */
+const spread = (value) => (Array.isArray(value) ? nodes(value).map(textOf) : [value]);
+
+/** @param {Value} value */
+const tokens = (value) => toText(value).trim().split(/\s+/);
+
+/** A date or dateTime argument as an instant; null when blank. NaN stays. @param {Value} value @returns {number|null} */
+function instantOf(value) {
+  if (typeof value === 'boolean') return fail('a date is needed here');
+  if (typeof value === 'number') return Number.isFinite(value) ? instantOfDays(value) : NaN;
+  const text = toText(value).trim();
+  if (text === '') return null;
+  if (/^-?\d+(\.\d+)?$/.test(text)) return instantOfDays(Number(text));
+  const date = parseDate(text);
+  return date && date !== 'impossible' ? date.instant : fail(`not a date: ${text}`);
+}
+
+/** @param {(instant: number) => string} show @returns {Plain} */
+const dateFunction = (show) => (_, [value]) => {
+  const instant = instantOf(value);
+  return instant === null ? '' : Number.isNaN(instant) ? NaN : show(instant);
+};
+
+/** @type {Plain} */
+function formatted({ env }, [value, format]) {
+  let instant = null;
+  try {
+    instant = instantOf(value);
+  } catch {
+    return '';
+  }
+  if (instant === null || Number.isNaN(instant)) return '';
+  return formatDate(instant, toText(format), env.lang ?? '') ?? fail(`unknown token in ${toText(format)}`);
+}
+
+/** @param {string} text @param {number} n */
+const mathFn = (/** @type {(n: number) => number} */ fn) => /** @type {[number, number, Plain]} */ ([1, 1, (_, [n]) => fn(toNumber(n))]);
+
+/** @param {(a: string, b: string) => Value} fn @returns {[number, number, Plain]} */
+const texts2 = (fn) => [2, 2, (_, [a, b]) => fn(toText(a), toText(b))];
+
+/** Own text when there is no argument. @param {Scope} scope @param {Value[]} args */
+const ownOr = (scope, args) => (args.length ? toText(args[0]) : textOf(scope.node));
+
+register({
+  true: [0, 0, () => true],
+  false: [0, 0, () => false],
+  boolean: [1, 1, (_, [a]) => toBoolean(a)],
+  not: [1, 1, (_, [a]) => !toBoolean(a)],
+  'boolean-from-string': [1, 1, (_, [a]) => ['1', 'true'].includes(toText(a))],
+  number: [1, 1, (_, [a]) => toNumber(a)],
+  string: [1, 1, (_, [a]) => toText(a)],
+  int: [1, 1, (_, [a]) => whole(a)],
+  floor: mathFn(Math.floor),
+  ceiling: mathFn(Math.ceil),
+  round: [1, 2, round],
+  abs: mathFn(Math.abs),
+  sqrt: mathFn(Math.sqrt),
+  exp: mathFn(Math.exp),
+  exp10: mathFn((n) => 10 ** n),
+  log: mathFn(Math.log),
+  log10: mathFn(Math.log10),
+  sin: mathFn(Math.sin),
+  cos: mathFn(Math.cos),
+  tan: mathFn(Math.tan),
+  asin: mathFn(Math.asin),
+  acos: mathFn(Math.acos),
+  atan: mathFn(Math.atan),
+  atan2: [2, 2, (_, [y, x]) => Math.atan2(toNumber(y), toNumber(x))],
+  pow: [2, 2, (_, [x, y]) => toNumber(x) ** toNumber(y)],
+  pi: [0, 0, () => Math.PI],
+  random: [0, 0, ({ env }) => env.random()],
+
+  count: [1, 1, (_, [set]) => nodes(set).length],
+  'count-non-empty': [1, 1, (_, [set]) => nodes(set).filter((node) => textOf(node) !== '').length],
+  sum: [1, 1, (_, [set]) => filled([nodes(set)]).reduce((a, b) => a + b, 0)],
+  min: [1, MANY, extreme(Math.min)],
+  max: [1, MANY, extreme(Math.max)],
+  checklist: [2, MANY, (_, [min, max, ...rest]) => within(min, max, rest.flatMap(spread).filter(toBoolean).length)],
+  'weighted-checklist': [2, MANY, (_, [min, max, ...pairs]) => {
+    if (pairs.length % 2) fail('weighted-checklist() needs pairs');
+    let sum = 0;
+    for (let i = 0; i < pairs.length; i += 2) {
+      const weights = spread(pairs[i + 1]);
+      spread(pairs[i]).forEach((value, j) => (sum += toBoolean(value) ? toNumber(weights[j] ?? '') : 0));
+    }
+    return within(min, max, sum);
+  }],
+
+  concat: [0, MANY, (_, args) => allTexts(args).join('')],
+  join: [1, MANY, (_, [separator, ...args]) => allTexts(args).join(toText(separator))],
+  substr: [2, 3, (_, [text, start, end]) => toText(text).slice(whole(start), end === undefined ? undefined : whole(end))],
+  'substring-before': texts2((a, b) => a.slice(0, Math.max(a.indexOf(b), 0))),
+  'substring-after': texts2((a, b) => (a.includes(b) ? a.slice(a.indexOf(b) + b.length) : '')),
+  contains: texts2((a, b) => a.includes(b)),
+  'starts-with': texts2((a, b) => a.startsWith(b)),
+  'ends-with': texts2((a, b) => a.endsWith(b)),
+  translate: [3, 3, (_, args) => {
+    const [text, from, to] = args.map(toText);
+    return text.split('').map((c) => (from.includes(c) ? to[from.indexOf(c)] ?? '' : c)).join('');
+  }],
+  'string-length': [0, 1, (scope, args) => ownOr(scope, args).length],
+  'normalize-space': [0, 1, (scope, args) => ownOr(scope, args).replace(/[ \t\r\n]+/g, ' ').replace(/^ | $/g, '')],
+  regex: [2, 2, (_, [text, pattern]) => {
+    let expression;
+    try {
+      expression = new RegExp(`^(?:${toText(pattern)})$`, toText(pattern).includes('\\p{') ? 'u' : '');
+    } catch {
+      return fail('the pattern of regex() is not right');
+    }
+    return expression.test(toText(text));
+  }],
+  selected: [2, 2, (_, [list, value]) => tokens(list).includes(toText(value).trim())],
+  'selected-at': [2, 2, (_, [list, i]) => (toNumber(i) > -1 ? tokens(list)[whole(i)] ?? '' : '')],
+  'count-selected': [1, 1, (_, [list]) => tokens(list).filter(Boolean).length],
+  uuid: [0, 1, ({ env }, [n]) => {
+    if (n === undefined) return env.ids();
+    const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+    return Array.from({ length: whole(n) || 0 }, () => letters[Math.floor(env.random() * letters.length)]).join('');
+  }],
+
+  today: [0, 0, ({ env }) => dateText(env.now())],
+  now: [0, 0, ({ env }) => dateTimeText(env.now())],
+  date: [1, 1, dateFunction(dateText)],
+  'date-time': [1, 1, dateFunction(dateTimeText)],
+  'decimal-date-time': [1, 1, (_, [value]) => (typeof value === 'number' ? value : decimalDateTime(toText(value).trim()))],
+  'decimal-time': [1, 1, ({ env }, [value]) => decimalTime(toText(value).trim(), env.now())],
+  'format-date': [2, 2, formatted],
+  'format-date-time': [2, 2, formatted],
+
+  position: [0, 1, (scope, [set]) => {
+    if (set === undefined) return scope.position;
+    const node = nodeOf(set);
+    if (!node) return NaN;
+    const slot = node.slot;
+    if (slot) scope.env.reads?.add(slot);
+    return slot?.list ? slot.list.indexOf(node) + 1 : 1;
+  }],
+  last: [0, 0, (scope) => scope.size],
+  current: [0, 0, (scope) => [scope.current]],
+  instance: [1, 1, ({ env }, [id]) => [env.instance(toText(id)).document]],
+  pulldata: [4, 4, ({ env }, args) => {
+    const [file, want, key, value] = args.map(toText);
+    const [row] = env.instance(file.replace(/\.(csv|xml|geojson)$/, '')).find(key, value);
+    return row ? childrenOf(env, row, want) : '';
+  }],
+  'jr:choice-name': [2, 2, ({ env }, [value, question]) => env.choiceName(toText(value), toText(question))],
+  version: [0, 0, ({ env }) => env.version],
+}, {
+  if: [3, 3, (scope, [condition, then, otherwise]) => walk(toBoolean(walk(condition, scope)) ? then : otherwise, scope)],
+  coalesce: [2, 2, (scope, [first, second]) => {
+    const value = walk(first, scope);
+    return toText(value) === '' || Number.isNaN(value) ? walk(second, scope) : value;
+  }],
+  once: [1, 1, (scope, [tree]) => scope.current.v || walk(tree, scope)],
+  'indexed-repeat': [3, 7, indexedRepeat],
+});
+
+/** @param {Value} set */
+const nodeOf = (set) => (Array.isArray(set) ? set[0] : fail('a node is needed here'));
+
+/** Absolute path of a reference or of a path without predicates from the root. @param {any} tree @returns {string} */
+function absolutePath(tree) {
+  if (tree[0] === 'ref') return tree[1];
+  if (tree[0] === 'path' && tree[1] === '/') return tree.slice(2).map((/** @type {string[]} */ step) => '/' + step[1]).join('');
+  return fail('indexed-repeat() needs a path');
+}
+
+/** @type {Lazy} */
+function indexedRepeat(scope, [node, ...pairs]) {
+  const path = absolutePath(node);
+  const chosen = new Map();
+  if (pairs.length % 2) fail('indexed-repeat() needs pairs');
+  for (let i = 0; i < pairs.length; i += 2) {
+    const repeat = absolutePath(pairs[i]);
+    if (!path.startsWith(repeat + '/')) fail(`${path} is not in ${repeat}`);
+    chosen.set(repeat, whole(walk(pairs[i + 1], scope)) || 0);
+  }
+  const found = walkPath(scope.env, path, scope.current, scope.node, chosen);
+  for (const each of found) scope.env.reads?.add(each);
+  return found;
+}

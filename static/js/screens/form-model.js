@@ -1,0 +1,197 @@
+/**
+ * What the form's screen needs to know of a definition: paths with and without
+ * repeat indexes, which page holds a question, what to call a value. Pure.
+ */
+
+/** @typedef {import('./form-types.d.ts').Definition} Definition */
+/** @typedef {import('./form-types.d.ts').DefinitionNode} DefinitionNode */
+/** @typedef {import('./form-types.d.ts').Instance} Instance */
+/** @typedef {import('./form-types.d.ts').Page} Page */
+/** @typedef {import('./form-types.d.ts').Text} Text */
+
+/** @typedef {ReturnType<typeof createModel>} Model */
+
+/** /data/member[2]/name → /data/member/name. @param {string} path */
+export const nodePath = (path) => path.replace(/\[\d+\]/g, '');
+
+/** @param {string} path */
+export const parentPath = (path) => path.slice(0, path.lastIndexOf('/'));
+
+/**
+ * The path of a node as seen from inside an instance: indexes of `within` where the two
+ * run along each other. /data/member/name within /data/member[2] → /data/member[2]/name.
+ * @param {string} node @param {string} within
+ */
+export function pathWithin(node, within) {
+  const known = within.split('/');
+  let aligned = true;
+  return node
+    .split('/')
+    .map((step, i) => {
+      aligned = aligned && i < known.length && nodePath(/** @type {string} */ (known[i])) === step;
+      return aligned ? known[i] : step;
+    })
+    .join('/');
+}
+
+/** @param {string} path index of the last step, 1 when it has none */
+export const lastIndex = (path) => Number(/\[(\d+)\]$/.exec(path)?.[1] ?? 1);
+
+/** Question types that take an answer from a person. */
+const SILENT = new Set([
+  'calculate', 'hidden', 'start', 'end', 'today', 'deviceid', 'username', 'email', 'phonenumber', 'audit',
+  'start-geopoint', 'csv-external', 'xml-external', 'background-audio', 'background-geopoint', 'note',
+]);
+
+/** @param {Definition} definition */
+export function createModel(definition) {
+  const nodes = new Map(definition.nodes.map((node) => [node.path, node]));
+
+  /** @param {string} path */
+  const node = (path) => nodes.get(nodePath(path));
+
+  /** @param {string} path the repeats a node is in, outermost first */
+  function repeatsAbove(path) {
+    /** @type {string[]} */
+    const found = [];
+    for (let at = parentPath(nodePath(path)); at.length > 0; at = parentPath(at)) {
+      if (nodes.get(at)?.kind === 'repeat') found.unshift(at);
+    }
+    return found;
+  }
+
+  /**
+   * Every instance of a node at this moment, with indexes.
+   * @param {Instance} instance @param {string} path
+   */
+  function instancesOf(instance, path) {
+    let found = [''];
+    for (const repeat of repeatsAbove(path)) {
+      found = found.flatMap((within) => {
+        const here = pathWithin(repeat, within);
+        return Array.from({ length: instance.count(here) }, (_, i) => `${here}[${i + 1}]`);
+      });
+    }
+    return found.map((within) => pathWithin(path, within));
+  }
+
+  /** @param {string} list @param {string} value @param {string} lang */
+  function choiceLabel(list, value, lang) {
+    const choice = definition.lists[list]?.find((one) => one.name === value);
+    return choice ? plain(choice.label, lang, definition.default_language) || value : value;
+  }
+
+  return {
+    definition,
+    node,
+    repeatsAbove,
+    instancesOf,
+    choiceLabel,
+    /** @param {DefinitionNode | undefined} found */
+    takesAnswer: (found) => found?.kind === 'question' && !SILENT.has(found.type),
+  };
+}
+
+/** A text without its moving parts. @param {Text | undefined} text @param {string} lang @param {string} other */
+export function plain(text, lang, other) {
+  const found = text?.[lang] ?? text?.[other] ?? Object.values(text ?? {})[0] ?? '';
+  return typeof found === 'string' ? found : found.map((part) => (typeof part === 'string' ? part : '…')).join('');
+}
+
+/** Whether a label of the definition changes with the answers. @param {Text | undefined} text */
+export const moves = (text) => Object.values(text ?? {}).some((one) => typeof one !== 'string');
+
+/**
+ * The page a path is on, or undefined: by its own mark-up, else by its nearest ancestor's.
+ * @template {Page} P @param {P[]} pages @param {string} path
+ */
+export function pageOf(pages, path) {
+  for (let at = nodePath(path); at.length > 0; at = parentPath(at)) {
+    const found = pages.find((page) => page.paths.has(at));
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/**
+ * Whether a page has anything to ask or say now.
+ * @param {Model} model @param {Instance} instance @param {Page} page
+ */
+export function pageShown(model, instance, page) {
+  const own = model.node(page.path);
+  if (own && !instance.isRelevant(page.path)) return false;
+  for (const path of page.paths) {
+    const found = model.node(path);
+    if (!found || found === own || found.kind === 'group' || model.repeatsAbove(path).length) continue;
+    if (instance.isRelevant(path)) return true;
+  }
+  return own?.kind === 'repeat';
+}
+
+/**
+ * A stored value in words a person reads.
+ * @param {Model} model @param {string} path @param {string} value @param {string} lang
+ */
+export function inWords(model, path, value, lang) {
+  const node = model.node(path);
+  if (!node || value === '') return value;
+  if (node.list) {
+    const list = node.list;
+    const values = node.type.startsWith('select_multiple') || node.type === 'rank' ? value.split(' ') : [value];
+    return values.map((one) => model.choiceLabel(list, one, lang)).join(lang === 'zh' ? '、' : ', ');
+  }
+  if (node.type === 'geopoint') return value.split(' ').slice(0, 2).join(', ');
+  return value;
+}
+
+/**
+ * How one instance of a repeat is called in a list: a name and a few chosen answers.
+ * @param {Model} model @param {Instance} instance @param {string} at e.g. /data/member[2] @param {string} lang
+ */
+export function summary(model, instance, at, lang) {
+  const repeat = nodePath(at);
+  const asked = model.definition.nodes.filter(
+    (node) => node.path.startsWith(`${repeat}/`) && model.takesAnswer(node) && model.repeatsAbove(node.path).at(-1) === repeat,
+  );
+  const labelTree = model.definition.entities?.find((entity) => entity.scope === repeat)?.label;
+  const labelled = Array.isArray(labelTree) && labelTree[0] === 'ref' ? String(labelTree[1]) : asked[0]?.path;
+  const name = labelled ? inWords(model, labelled, instance.value(pathWithin(labelled, at)), lang) : '';
+  const facts = asked
+    .filter((node) => node.path !== labelled && (node.type.startsWith('select_one') || node.name === 'birth_date'))
+    .filter((node) => instance.isRelevant(pathWithin(node.path, at)))
+    .map((node) => inWords(model, node.path, instance.value(pathWithin(node.path, at)), lang))
+    .filter((words) => words !== '');
+  return { name, facts: facts.slice(0, 3) };
+}
+
+/**
+ * The one whole-number question a repeat's count is made from, when there is exactly one that a
+ * person answers: adding a row is then adding one to it.
+ * @param {Model} model @param {DefinitionNode} repeat
+ */
+export function countQuestion(model, repeat) {
+  /** @type {Set<string>} */
+  const refs = new Set();
+  /** @param {unknown} tree */
+  const walk = (tree) => {
+    if (!Array.isArray(tree)) return;
+    if (tree[0] === 'ref') refs.add(String(tree[1]));
+    tree.forEach(walk);
+  };
+  walk(repeat.count);
+  const asked = [...refs].map((path) => model.node(path)).filter((node) => node?.type === 'integer' && model.takesAnswer(node));
+  return asked.length === 1 ? asked[0] : undefined;
+}
+
+/**
+ * Everything answered, as lines to paste somewhere when nothing else is left.
+ * @param {Model} model @param {Instance} instance @param {string} lang
+ */
+export function asText(model, instance, lang) {
+  return model.definition.nodes
+    .filter((node) => model.takesAnswer(node))
+    .flatMap((node) => model.instancesOf(instance, node.path))
+    .filter((path) => instance.value(path) !== '')
+    .map((path) => `${instance.label(path) || path}: ${inWords(model, path, instance.value(path), lang)}`)
+    .join('\n');
+}

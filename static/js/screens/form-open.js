@@ -1,0 +1,130 @@
+/**
+ * Opening a form: the cached page, the register's records of the household, the draft to go on
+ * with or a new one, and the running instance.
+ */
+
+import { createInstance } from '../core/instance.js';
+import { localTime } from '../data/ids.js';
+import { carriedAtOpening, pruned } from './form-carried.js';
+import { createModel } from './form-model.js';
+
+/** @typedef {import('./form-types.d.ts').Base} Base */
+/** @typedef {import('./form-types.d.ts').Context} Context */
+/** @typedef {import('./form-types.d.ts').Definition} Definition */
+/** @typedef {import('./form-types.d.ts').Draft} Draft */
+/** @typedef {import('./form-types.d.ts').Instance} Instance */
+/** @typedef {import('./form-types.d.ts').Params} Params */
+/** @typedef {import('./form-types.d.ts').RegisterRecord} RegisterRecord */
+/**
+ * @typedef {{
+ *   draft: Draft, fresh: boolean, definition: Definition, model: import('./form-model.js').Model,
+ *   instance: Instance, form: HTMLFormElement, release: (() => void) | null,
+ * }} OpenedForm
+ */
+
+/**
+ * @param {Context} ctx @param {Params} params
+ * @returns {Promise<{ok: true, opened: OpenedForm} | {ok: false, reason: 'no_form' | 'no_draft' | 'no_household'}>}
+ */
+export async function openForm(ctx, params) {
+  const draft = params.draft_id
+    ? await ctx.drafts.get(params.draft_id)
+    : params.trial ? undefined : await ctx.drafts.find(params.form_id ?? '', params.household_id ?? '');
+  if (params.draft_id && !draft) return { ok: false, reason: 'no_draft' };
+
+  const formId = draft?.form_id ?? params.form_id ?? '';
+  const [page, base] = await Promise.all([
+    ctx.formstore.open(formId, draft?.version),
+    draft ? draft.base : baseOf(ctx, params.household_id ?? ''),
+  ]);
+  if (!page) return { ok: false, reason: 'no_form' };
+  if (!draft && params.household_id && !base.household) return { ok: false, reason: 'no_household' };
+
+  const form = parsed(page.html);
+  /** @type {Definition} */
+  const definition = JSON.parse(form.querySelector('#definition')?.textContent ?? '');
+  form.querySelector('#definition')?.remove();
+
+  const model = createModel(definition);
+  const own = draft ?? newDraft(ctx, params, definition, form, base);
+  const instance = /** @type {Instance} */ (/** @type {unknown} */ (createInstance(/** @type {any} */ (definition), {
+    now: () => ctx.now().getTime(),
+    external: await externalOf(ctx, definition, base),
+    prefill: {
+      household_id: own.household_id, sheet: own.sheet,
+      username: ctx.session.user?.username ?? '', deviceid: ctx.session.install_id ?? '',
+    },
+    answers: draft ? /** @type {any} */ (draft.answers) : undefined,
+    ids: ctx.ids,
+    lang: languageOf(definition, ctx.lang),
+  })));
+  own.carried = draft ? pruned(draft.carried, model, instance) : carriedAtOpening(model, instance, base);
+  const release = params.trial ? () => {} : await ctx.drafts.hold(own.draft_id);
+  return { ok: true, opened: { draft: own, fresh: !draft, definition, model, instance, form, release } };
+}
+
+/** The app's language if the form has it. @param {Definition} definition @param {string} lang */
+export const languageOf = (definition, lang) => (definition.languages.includes(lang) ? lang : definition.default_language);
+
+/** The page's form, inert: nothing in it loads or runs until it is shown. @param {string} html @returns {HTMLFormElement} */
+function parsed(html) {
+  const holder = new DOMParser().parseFromString(html, 'text/html');
+  const form = holder.querySelector('form.form');
+  const definition = holder.querySelector('#definition');
+  if (!form || !definition) throw new Error('form page without form or definition');
+  if (!form.contains(definition)) form.append(definition);
+  return /** @type {HTMLFormElement} */ (document.adoptNode(form));
+}
+
+/** @param {Context} ctx @param {string} householdId @returns {Promise<Base>} */
+async function baseOf(ctx, householdId) {
+  if (!householdId) return { household: null, member: [], visit: [], issue: [] };
+  const [household, member, visit, issue] = await Promise.all([
+    ctx.store.get('household', householdId),
+    ctx.store.members(householdId),
+    ctx.store.visits(householdId),
+    ctx.store.issues(householdId),
+  ]);
+  const active = member.filter((one) => (one.fields.state || 'active') === 'active');
+  active.sort((a, b) => Number(a.fields.line || 999) - Number(b.fields.line || 999));
+  return { household: household ?? null, member: active, visit, issue };
+}
+
+/**
+ * The instances the form may read: the household's own records, and the form's files.
+ * @param {Context} ctx @param {Definition} definition @param {Base} base
+ */
+async function externalOf(ctx, definition, base) {
+  /** @param {RegisterRecord} record @param {string} label @returns {{[column: string]: string}} */
+  const item = (record, label) => ({
+    ...Object.fromEntries(Object.entries(record.fields).map(([name, value]) => [name, value == null ? '' : String(value)])),
+    name: record.id,
+    label,
+  });
+  /** @type {{[name: string]: {[column: string]: string}[]}} */
+  const external = {
+    household: base.household ? [item(base.household, base.household.fields.head_name ?? '')] : [],
+    member: base.member.map((one) => item(one, one.fields.full_name ?? one.fields.name ?? '')),
+    visit: base.visit.map((one) => item(one, one.fields.date ?? '')),
+    issue: base.issue.map((one) => item(one, one.fields.description ?? '')),
+  };
+  for (const [name, { kind }] of Object.entries(definition.instances ?? {})) {
+    if (kind !== 'file' || external[name]) continue;
+    external[name] = (await ctx.formstore.file?.(definition.form_id, definition.version, name)) ?? [];
+  }
+  return external;
+}
+
+/**
+ * @param {Context} ctx @param {Params} params @param {Definition} definition @param {HTMLFormElement} form @param {Base} base
+ * @returns {Draft}
+ */
+function newDraft(ctx, params, definition, form, base) {
+  const now = localTime(ctx.now());
+  return {
+    draft_id: ctx.ids(), form_id: definition.form_id, version: definition.version, hash: form.dataset.hash ?? '',
+    title: definition.title, household_id: params.household_id ?? '',
+    household_label: base.household?.fields.head_name ?? '', sheet: params.sheet ?? '',
+    answers: {}, carried: {}, position: { page: '', path: '' }, base, started: now, updated: now,
+  };
+}

@@ -1,0 +1,193 @@
+/** Shapes the form screen works with. Types only. */
+
+export type Text = { [lang: string]: string | (string | { tree: unknown })[] };
+
+export interface DefinitionNode {
+  path: string;
+  name: string;
+  kind: 'group' | 'repeat' | 'question';
+  type: string;
+  parent: string;
+  label?: Text;
+  hint?: Text;
+  appearance?: string[];
+  parameters?: { [name: string]: string };
+  required?: unknown;
+  constraint?: unknown;
+  readonly?: unknown;
+  relevant?: unknown;
+  calculation?: unknown;
+  dynamic_default?: unknown;
+  list?: string;
+  choice_filter?: unknown;
+  count?: unknown;
+  carried?: { list: string; property: string };
+  reads_register?: boolean;
+  save_to?: string;
+}
+
+export interface EntityDeclaration {
+  list: string;
+  scope: string;
+  entity_id?: unknown;
+  label?: unknown;
+  save_to: { [property: string]: string };
+}
+
+export interface Definition {
+  format: number;
+  form_id: string;
+  version: string;
+  title: Text;
+  languages: string[];
+  default_language: string;
+  root: string;
+  nodes: DefinitionNode[];
+  lists: { [name: string]: { name: string; label: Text; extra?: { [column: string]: string } }[] };
+  instances?: { [name: string]: { kind: string; file?: string } };
+  entities?: EntityDeclaration[];
+}
+
+export interface Violation {
+  path: string;
+  code: string;
+  message: string;
+}
+
+export interface Choice {
+  name: string;
+  label: string;
+}
+
+/** What core/instance.js gives. */
+export interface Instance {
+  set(path: string, text: string): unknown;
+  addRepeat(path: string): unknown;
+  removeRepeat(path: string, index: number): unknown;
+  count(path: string): number;
+  value(path: string): string;
+  isRelevant(path: string): boolean;
+  isReadonly(path: string): boolean;
+  isRequired(path: string): boolean;
+  violation(path: string): Violation | null;
+  choices(path: string): Choice[];
+  label(path: string): string;
+  hint(path: string): string;
+  answers(): unknown;
+  draft(): unknown;
+  finalize(): { valid: boolean; violations: Violation[]; answers: unknown; instanceName?: string };
+  setLanguage(lang: string): void;
+  subscribe(listener: (changed: Iterable<string>) => void): () => void;
+}
+
+/** A question whose value came from the register, and what the cadre said of it. */
+export interface Carried {
+  value: string;
+  date: string;
+  state: 'unconfirmed' | 'same' | 'changed';
+}
+
+export interface RegisterRecord {
+  kind: string;
+  id: string;
+  area: string;
+  rev: number;
+  fields: { [name: string]: string };
+  since?: { [name: string]: string };
+}
+
+/** The records as they were when the form was opened. */
+export interface Base {
+  household: RegisterRecord | null;
+  member: RegisterRecord[];
+  visit: RegisterRecord[];
+  issue: RegisterRecord[];
+}
+
+export interface Draft {
+  draft_id: string;
+  form_id: string;
+  version: string;
+  hash: string;
+  title: Text;
+  household_id: string;
+  household_label: string;
+  sheet: string;
+  answers: unknown;
+  carried: { [path: string]: Carried };
+  position: { page: string; path: string };
+  base: Base;
+  started: string;
+  updated: string;
+}
+
+export interface StoredBlob {
+  sha256: string;
+  size: number;
+  type: string;
+  bytes: ArrayBuffer;
+}
+
+export interface Page {
+  path: string;
+  /** paths (without indexes) of everything the page's markup holds */
+  paths: Set<string>;
+}
+
+export interface Op {
+  entity: string;
+  id: string;
+  kind: 'create' | 'update';
+  area: string;
+  base_rev: number;
+  fields: { [name: string]: { old: unknown; new: unknown } };
+  blobs?: { sha256: string; size: number }[];
+}
+
+export interface EntityChange {
+  entity: string;
+  id: string;
+  kind: 'create' | 'update';
+  fields: { [name: string]: { old: string | null; new: string } };
+}
+
+export interface Session {
+  user: { id: string; name: string; username: string; area: string } | null;
+  install_id: string;
+}
+
+/** The part of the app's context the form screen uses. */
+export interface Context {
+  lang: string;
+  now(): Date;
+  ids(): string;
+  t(zh: string, vars?: { [name: string]: string | number }): string;
+  go(hash: string, options?: { replace?: boolean }): void;
+  back?: () => void;
+  header?: (options: { title?: string; back?: string; hide?: boolean }) => void;
+  toast?: (message: string, action?: { label: string; run: () => void }) => void;
+  session: Session;
+  store: {
+    get(kind: string, id: string): Promise<RegisterRecord | null | undefined>;
+    members(householdId: string): Promise<RegisterRecord[]>;
+    visits(householdId: string): Promise<RegisterRecord[]>;
+    issues(householdId: string): Promise<RegisterRecord[]>;
+  };
+  formstore: {
+    open(formId: string, version?: string): Promise<{ html: string } | null>;
+    file?: (formId: string, version: string, name: string) => Promise<{ [column: string]: string }[] | null>;
+  };
+  drafts: import('../data/drafts.js').Drafts;
+  outbox: {
+    finish(work: { submission: object; ops: Op[]; blobs: StoredBlob[] }): Promise<unknown>;
+  };
+  sync?: { soon?: (reason: string) => void };
+}
+
+export interface Params {
+  form_id?: string;
+  household_id?: string;
+  sheet?: string;
+  draft_id?: string;
+  trial?: boolean;
+}

@@ -1,0 +1,92 @@
+/** Text and number fields. */
+
+import { grouped, numberText } from './values.js';
+import { element } from './dom.js';
+
+/** @typedef {import('./index.js').Host} Host */
+/** @typedef {import('./index.js').Widget} Widget */
+
+/** Long enough to skip most keys of a fast typist, short enough to be on disk within a second. */
+const TYPING_MS = 250;
+
+/**
+ * Reports while typing, and at once on leaving the field.
+ * @param {HTMLInputElement | HTMLTextAreaElement} control @param {Host} host
+ * @param {(text: string) => string} read
+ */
+export function watch(control, host, read) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let pending;
+  const settle = () => {
+    clearTimeout(pending);
+    pending = undefined;
+  };
+  control.addEventListener('input', () => {
+    settle();
+    pending = setTimeout(() => {
+      settle();
+      host.typing(read(control.value));
+    }, TYPING_MS);
+  });
+  control.addEventListener('change', () => {
+    settle();
+    host.set(read(control.value));
+  });
+  return {
+    async flush() {
+      if (pending === undefined) return;
+      settle();
+      host.set(read(control.value));
+    },
+    destroy: settle,
+    /** whether a person is in the middle of typing here */
+    busy: () => pending !== undefined,
+  };
+}
+
+/** @param {HTMLElement} question @param {Host} host @returns {Widget} */
+export function textWidget(question, host) {
+  const control = /** @type {HTMLInputElement} */ (question.querySelector('input, textarea'));
+  const watching = watch(control, host, (text) => text.trim());
+  return {
+    show(value) {
+      if (!watching.busy() && control.value.trim() !== value) control.value = value;
+    },
+    lock: (readonly) => {
+      control.readOnly = readonly;
+    },
+    flush: watching.flush,
+    destroy: watching.destroy,
+  };
+}
+
+/** A number with its size in words below it: 12,000(1.2 万). @param {HTMLElement} question @param {Host} host @returns {Widget} */
+export function numberWidget(question, host) {
+  const control = /** @type {HTMLInputElement} */ (question.querySelector('input'));
+  control.inputMode = host.node.type === 'integer' ? 'numeric' : 'decimal';
+  // type=number drops what it can't read; a person should see it and be told.
+  if (control.type === 'number') control.type = 'text';
+  control.autocomplete = 'off';
+  const size = element('output', { class: 'number-size' });
+  control.after(size);
+  const tell = () => {
+    size.textContent = grouped(numberText(control.value), host.t('万'));
+  };
+  control.addEventListener('input', tell);
+  control.addEventListener('change', () => {
+    control.value = numberText(control.value);
+    tell();
+  });
+  const watching = watch(control, host, numberText);
+  return {
+    show(value) {
+      if (!watching.busy() && numberText(control.value) !== value) control.value = value;
+      tell();
+    },
+    lock: (readonly) => {
+      control.readOnly = readonly;
+    },
+    flush: watching.flush,
+    destroy: watching.destroy,
+  };
+}

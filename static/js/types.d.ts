@@ -1,0 +1,203 @@
+/** Shapes shared by the phone's modules; types only, nothing of this is shipped. */
+
+// --- expressions -------------------------------------------------------------------------------
+
+/** number and string literals, or an operator, function, reference or path with its parts */
+export type Tree = number | string | any[];
+
+export type Value = number | string | boolean | XNode[];
+
+/** A node that expressions can reach: of the form, of an external row, or a step above rows. */
+export interface XNode {
+  name: string;
+  /** stored text */
+  v?: string;
+  up?: XNode;
+  /** false: not relevant, reads as blank */
+  rel?: boolean;
+  kids?: Map<string, XNode>;
+  /** of a repeat: its instances */
+  list?: XNode[];
+  /** of a repeat instance: the repeat it belongs to */
+  slot?: XNode;
+  row?: Record<string, string>;
+  d?: { path: string };
+}
+
+/** A list that `instance('x')` reads. */
+export interface ExternalInstance {
+  document: XNode;
+  /** items whose column has that text, by a hash index */
+  find(column: string, text: string): XNode[];
+}
+
+/** What an expression may ask of the form instance it is evaluated in. */
+export interface Env {
+  root?: XNode;
+  lang?: string;
+  version: string;
+  now(): number;
+  random(): number;
+  ids(): string;
+  instance(id: string): ExternalInstance;
+  choiceName(value: string, question: string): string;
+  /** nodes read by the evaluation under way */
+  reads?: Set<XNode>;
+  steps?: number;
+  stepLimit?: number;
+}
+
+export interface Scope {
+  env: Env;
+  node: XNode;
+  current: XNode;
+  position: number;
+  size: number;
+}
+
+// --- definitions -------------------------------------------------------------------------------
+
+/** language → text, or parts when the text shows answers */
+export type Text = Record<string, string | (string | { tree: Tree })[]>;
+
+export interface NodeDefinition {
+  path: string;
+  name: string;
+  kind: 'group' | 'repeat' | 'question';
+  type?: string;
+  parent: string;
+  label?: Text;
+  hint?: Text;
+  guidance?: Text;
+  appearance?: string[];
+  parameters?: Record<string, any>;
+  rows?: number;
+  media?: Record<string, any>;
+  required?: Tree | true;
+  required_message?: Text;
+  constraint?: Tree;
+  constraint_message?: Text;
+  relevant?: Tree;
+  readonly?: Tree | true;
+  calculation?: Tree;
+  default?: string;
+  dynamic_default?: Tree;
+  trigger?: string[];
+  list?: string;
+  items?: { repeat?: string; instance?: string; value?: string; label?: string };
+  choice_filter?: Tree;
+  count?: Tree;
+  carried?: { list: string; property: string };
+  reads_register?: boolean;
+  save_to?: string;
+}
+
+export interface ChoiceDefinition {
+  name: string;
+  label?: Text;
+  extra?: Record<string, string>;
+  media?: Record<string, any>;
+}
+
+export interface EntityDefinition {
+  list: string;
+  scope: string;
+  entity_id?: Tree | null;
+  label?: Tree | null;
+  create_if?: Tree | null;
+  update_if?: Tree | null;
+  /** property → path of the question */
+  save_to: Record<string, string>;
+}
+
+export interface Definition {
+  format: number;
+  form_id: string;
+  version: string;
+  title: Text;
+  languages: string[];
+  default_language: string;
+  style?: string[];
+  root: string;
+  instance_name?: Tree | null;
+  nodes: NodeDefinition[];
+  lists: Record<string, ChoiceDefinition[]>;
+  instances: Record<string, { kind: string; file?: string }>;
+  entities: EntityDefinition[];
+  order: [string, string][];
+}
+
+// --- the form instance -------------------------------------------------------------------------
+
+/** question → text, group → object, repeat → list of objects */
+export type Answers = { [name: string]: string | Answers | Answers[] };
+
+export interface Choice {
+  name: string;
+  label: string;
+  extra?: Record<string, string>;
+  media?: Record<string, any>;
+}
+
+export interface Violation {
+  path: string;
+  code: 'required' | 'constraint';
+  message: string;
+}
+
+export type SetResult = 'ok' | 'constraint' | 'required' | 'readonly' | 'not allowed';
+
+export interface Finished {
+  valid: boolean;
+  violations: Violation[];
+  answers: Answers;
+  instanceName: string;
+}
+
+export interface InstanceOptions {
+  /** ms since 1970, or a clock */
+  now: number | (() => number);
+  external?: Record<string, Record<string, string>[]>;
+  /** question name → text; wins over defaults */
+  prefill?: Record<string, string>;
+  /** a draft's answers, with the hidden ones */
+  answers?: Answers;
+  ids: () => string;
+  random?: () => number;
+  lang?: string;
+}
+
+export interface Instance {
+  readonly definition: Definition;
+  set(path: string, text: string): SetResult;
+  /** 1-based index of the new instance, or 0 when adding is not allowed */
+  addRepeat(path: string): number;
+  removeRepeat(path: string, index?: number): boolean;
+  count(path: string): number;
+  isFixed(path: string): boolean;
+  has(path: string): boolean;
+  value(path: string): string;
+  isRelevant(path: string): boolean;
+  isReadonly(path: string): boolean;
+  isRequired(path: string): boolean;
+  violation(path: string): Violation | null;
+  choices(path: string): Choice[];
+  label(path: string): string;
+  hint(path: string): string;
+  /** any other text of the question: guidance, required_message, constraint_message */
+  text(path: string, which: 'label' | 'hint' | 'guidance' | 'required_message' | 'constraint_message'): string;
+  setLanguage(lang: string): void;
+  readonly lang: string;
+  /** relevant answers only: what a submission holds */
+  answers(options?: { all?: boolean }): Answers;
+  /** answers({all: true}) */
+  draft(): Answers;
+  instanceName(): string;
+  finalize(): Finished;
+  subscribe(fn: (changed: Set<string>) => void): () => void;
+  /** paths of all question instances in order */
+  paths(): string[];
+  errors(): { path: string; part: string; message: string }[];
+  /** value of any tree at a path (for entities and tests) */
+  evaluate(tree: Tree, path: string): Value;
+}

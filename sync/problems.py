@@ -1,0 +1,166 @@
+"""Every way sync says no: a stable code, what is wrong, what to do next, in zh and en.
+
+No HTTP here; `app/errors.py` maps codes to status codes. Texts are fixed, so
+no answer of a household can leak through one; ``details`` hold numbers and
+ids only.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Text(NamedTuple):
+    zh: str
+    en: str
+
+
+class Entry(NamedTuple):
+    message: Text
+    next: Text
+
+
+_RESEND = Text("请重新发送,手机里的数据不受影响。", "Send it again; what is on the phone is untouched.")
+_UPDATE = Text("数据已完整保存。请更新应用,或联系县级管理员处理。",
+               "It is kept whole. Update the app, or ask the county administrator.")
+_TRAY = Text("数据已完整保存,等待上级管理员核对。", "It is kept whole and waits for an administrator.")
+
+CATALOGUE: dict[str, Entry] = {
+    # A request that was refused as a whole; nothing of it was stored.
+    "length_mismatch": Entry(
+        Text("收到的数据长度与声明的不一致,可能中途断网。",
+             "The body is not as long as declared; the connection may have been cut."), _RESEND),
+    "digest_mismatch": Entry(
+        Text("收到的数据与校验值不一致,传输中有改动或缺损。",
+             "The body does not match its SHA-256; it was altered or damaged on the way."), _RESEND),
+    "bad_json": Entry(
+        Text("收到的内容不是有效的 JSON,或嵌套过深。", "The body is not valid JSON, or nested too deep."), _RESEND),
+    "bad_op": Entry(
+        Text("有一条操作缺少必要内容或格式不对。", "An op lacks a needed member or has a wrong form."), _UPDATE),
+    "bad_request": Entry(
+        Text("请求缺少必要内容或格式不对。", "The request lacks a needed member or has a wrong form."), _RESEND),
+    "too_large": Entry(
+        Text("一次发送的数据超过上限。", "More was sent at once than is allowed."),
+        Text("请分成较小的批次发送。", "Send smaller batches.")),
+    "unknown_token": Entry(
+        Text("登录已失效。", "The sign-in is no longer valid."),
+        Text("请重新登录;未上报的数据不会丢失。", "Sign in again; nothing unsent is lost.")),
+    "device_revoked": Entry(
+        Text("这台设备已被停用。", "This device has been revoked."),
+        Text("请联系乡镇或县级管理员;未上报的数据仍可上报,由管理员核对。",
+             "Ask the township or county office; what is unsent may still be sent, for review.")),
+    "epoch_changed": Entry(
+        Text("服务器更换或恢复过备份。", "The server was replaced or restored from a backup."),
+        Text("请重新握手,并从服务器所缺的一条开始补发。", "Say hello and send again from what the server lacks.")),
+    "cursor_stale": Entry(
+        Text("下载位置已失效:服务器恢复过,或负责的区域有变动。",
+             "The cursor no longer holds: the server was restored, or the areas in charge changed."),
+        Text("请从头下载;未上报的数据不受影响。", "Pull from the beginning; unsent ops are untouched.")),
+    "not_found": Entry(
+        Text("没有找到,或不在您的负责范围内。", "Not found, or not in your area."),
+        Text("请核对后再试。", "Check and try again.")),
+    "blob_offset": Entry(
+        Text("照片续传的位置不对。", "The upload does not continue where the server is."),
+        Text("请从服务器给出的位置继续。", "Continue from the offset given.")),
+    "blob_digest": Entry(
+        Text("照片内容与编号不一致,已丢弃。", "The content does not match its name and was dropped."),
+        Text("请从头重传这张照片。", "Send it again from the start.")),
+    "store_failed": Entry(
+        Text("服务器暂时无法写入磁盘。", "The server cannot write to its disk just now."),
+        Text("数据仍在手机里,稍后会自动重试。", "All is still on the phone, which tries again later.")),
+    "disk_full": Entry(
+        Text("服务器磁盘空间不足。", "The server's disk is full."),
+        Text("请管理员清理磁盘;数据仍在手机里。", "Free space on the server; all is still on the phone.")),
+    # One op that is stored but not applied.
+    "hash_mismatch": Entry(
+        Text("操作内容与其校验值不一致。", "The op does not match its hash."), _TRAY),
+    "same_id_other_content": Entry(
+        Text("同一编号先后收到两份不同内容。", "Two different contents came under one id."), _TRAY),
+    "forked_log": Entry(
+        Text("同一设备的同一序号出现两条操作,设备数据可能被复制。",
+             "Two ops of one device share a number; the device may have been copied."),
+        Text("两份都已保存。请重新登录这台设备,并联系管理员。",
+             "Both are kept. Sign in on the device again and tell the administrator.")),
+    "wrong_install": Entry(
+        Text("操作不是由登录的设备或人员产生的。", "The op is not by the device or person signed in."), _TRAY),
+    "unknown_actor": Entry(
+        Text("查不到操作人员。", "The acting person is not known here."), _TRAY),
+    "outside_area": Entry(
+        Text("操作的记录不在该人员负责的区域。", "The record is outside the person's area."), _TRAY),
+    "not_allowed": Entry(
+        Text("该人员无权修改这类记录。", "The person may not change this kind of record."), _TRAY),
+    "unknown_kind": Entry(
+        Text("操作类型来自更新的版本,本服务器还不认识。",
+             "The kind of op is from a newer version than this server."), _UPDATE),
+    "already_exists": Entry(
+        Text("答卷已存在,不能覆盖。", "The submission exists and is never overwritten."), _TRAY),
+    "cannot_apply": Entry(
+        Text("处理这条操作时出错。", "Something failed while the op was applied."), _TRAY),
+    "waiting_for_record": Entry(
+        Text("它修改的记录还没有收到。", "The record it changes has not arrived yet."),
+        Text("数据已保存,收到该记录后自动处理。", "It is kept, and applied when that record arrives.")),
+    "kept_both": Entry(
+        Text("同一内容已被别人改过,两种说法都已保留。", "Somebody else changed the same; both values are kept."),
+        Text("请村里核对后选定。", "Someone in the village decides which is right.")),
+    "out_of_order": Entry(
+        Text("前面还有操作没有收到。", "Earlier ops have not arrived."),
+        Text("请从所缺的一条开始发送。", "Send from the first that is missing.")),
+    # A data folder that cannot be used.
+    "folder_in_use": Entry(
+        Text("数据文件夹正被另一个进程使用。", "The data folder is in use by another process."),
+        Text("请先停止那个进程,或换一个数据文件夹。", "Stop that process, or use another data folder.")),
+    "folder_read_only": Entry(
+        Text("数据文件夹不可写。", "The data folder cannot be written."),
+        Text("请检查文件夹的权限和磁盘是否只读。", "Check its permissions and whether the disk is read-only.")),
+    "folder_damaged": Entry(
+        Text("数据库文件打不开或已损坏。", "The database cannot be opened or is damaged."),
+        Text("请保留该文件夹,用最近的备份恢复。", "Keep the folder as it is and restore the latest backup.")),
+    # What a node may meet at its upstream.
+    "upstream_silent": Entry(
+        Text("连不上上级节点。", "The upstream node cannot be reached."),
+        Text("请检查网络;恢复后自动继续。", "Check the network; it goes on by itself.")),
+    "upstream_strange": Entry(
+        Text("上级地址的应答不是入户节点的,可能要先登录网络。",
+             "Something other than a Ruhu node answered; the network may want a sign-in."),
+        Text("请检查网络登录页和上级地址。", "Check for a network sign-in page, and the upstream address.")),
+}
+
+
+class Problem(Exception):
+    """A refusal with a code of the catalogue.
+
+    details: numbers and ids that help (an offset, a process number); never
+    values of records. where: text appended for a person who runs the server.
+    """
+
+    def __init__(self, code: str, *, where: str = "", **details: int | str) -> None:
+        self.code = code
+        self.where = where
+        self.details = details
+        super().__init__(code)
+
+    def message(self, lang: str = "zh") -> str:
+        text = message_of(self.code, lang)
+        return f"{text} ({self.where})" if self.where else text
+
+    def next(self, lang: str = "zh") -> str:
+        return next_of(self.code, lang)
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message('en')} {self.next('en')}"
+
+
+def message_of(code: str, lang: str = "zh") -> str:
+    """What is wrong; '' for the empty code."""
+    if not code:
+        return ""
+    text = CATALOGUE[code].message
+    return text.en if lang == "en" else text.zh
+
+
+def next_of(code: str, lang: str = "zh") -> str:
+    """What to do about it; '' for the empty code."""
+    if not code:
+        return ""
+    text = CATALOGUE[code].next
+    return text.en if lang == "en" else text.zh

@@ -1,0 +1,231 @@
+"""Bytes of the wire ↔ records. Length and SHA-256 are compared before anything is parsed.
+
+Errors say which rule was broken, never what the body held. HTTP is not known
+here: headers are any mapping of names to text.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from sync.canonical import content_hash
+from sync.problems import Problem, message_of, next_of
+from sync.records import Arrival, LateReceipt, Op, PushReply, Result
+
+FORMAT = 1
+MAX_BYTES = 1024 * 1024  # of a push body, packed or unpacked
+MAX_OPS = 500  # a phone sends at most 50; a relaying node fills the bytes
+MAX_DEPTH = 24
+PULL_LIMIT = 500
+MAX_PULL_LIMIT = 2000
+
+_GZIP = 31  # zlib's name for a gzip wrapper
+_DIGEST = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):\s*(?:,|$)")
+
+
+class PushBody(msgspec.Struct, frozen=True):
+    ops: tuple[msgspec.Raw, ...]
+    format: int = 1
+    server_id: str | None = None
+    epoch: str | None = None
+
+
+class Push(msgspec.Struct, frozen=True):
+    """A push as it was understood; ``server_id`` and ``epoch`` are whom the sender believes to meet."""
+
+    arrivals: tuple[Arrival, ...]
+    server_id: str | None
+    epoch: str | None
+
+
+class Hello(msgspec.Struct, frozen=True):
+    """What a client tells when it comes: its highest dseq made and how many ops lack receipt ②."""
+
+    install_id: str = ""
+    dseq: int = 0
+    unconfirmed: int = 0
+
+
+def _no_floats(text: str) -> Any:
+    raise ValueError("numbers are integers here")
+
+
+_generic = msgspec.json.Decoder(float_hook=_no_floats)
+_push_body = msgspec.json.Decoder(PushBody)
+_hello = msgspec.json.Decoder(Hello)
+
+
+def digest_header(body: bytes) -> str:
+    """``Content-Digest`` value (RFC 9530) of the bytes as sent."""
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+
+
+def push_headers(body: bytes, *, gzipped: bool = False) -> dict[str, str]:
+    """The headers a push must carry beside its token."""
+    headers = {
+        "Content-Type": "application/json",
+        "Content-Digest": digest_header(body),
+        "Ruhu-Length": str(len(body)),
+    }
+    return headers | {"Content-Encoding": "gzip"} if gzipped else headers
+
+
+def checked_body(body: bytes, headers: Mapping[str, str]) -> bytes:
+    """The unpacked body, once its length, digest and size are as they should be.
+
+    Raises Problem length_mismatch, digest_mismatch, too_large or bad_json. A
+    missing header counts as a mismatch: a body cut by a proxy must not pass
+    because the headers were cut with it.
+    """
+    given = {name.lower(): value for name, value in headers.items()}
+    declared = given.get("ruhu-length", "")
+    if not declared.isascii() or not declared.isdigit() or int(declared[:18]) != len(body):
+        raise Problem("length_mismatch", received=len(body))
+    if len(body) > MAX_BYTES:
+        raise Problem("too_large", limit=MAX_BYTES)
+    digest = _DIGEST.search(given.get("content-digest", ""))
+    actual = base64.b64encode(hashlib.sha256(body).digest()).decode()
+    if digest is None or not hmac.compare_digest(digest[1], actual):
+        raise Problem("digest_mismatch")
+    encoding = given.get("content-encoding", "").strip().lower()
+    if encoding == "gzip":
+        return _unpacked(body)
+    if encoding not in ("", "identity"):
+        raise Problem("bad_request")
+    return body
+
+
+def _unpacked(body: bytes) -> bytes:
+    unpacker = zlib.decompressobj(_GZIP)
+    try:
+        plain = unpacker.decompress(body, MAX_BYTES + 1)
+    except zlib.error:
+        raise Problem("bad_json") from None
+    if len(plain) > MAX_BYTES:
+        raise Problem("too_large", limit=MAX_BYTES)
+    if not unpacker.eof or unpacker.unused_data:
+        raise Problem("bad_json")
+    return plain
+
+
+def parse_push(plain: bytes) -> Push:
+    """The ops of an unpacked push body.
+
+    An op that can be named but not understood comes with its ``fault``. Raises
+    Problem bad_json, too_large, or bad_op when an op cannot even be named.
+    """
+    try:
+        body = _push_body.decode(plain)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise Problem("bad_json") from None
+    if len(body.ops) > MAX_OPS:
+        raise Problem("too_large", limit=MAX_OPS)
+    return Push(tuple(parse_op(bytes(raw), position) for position, raw in enumerate(body.ops)),
+                body.server_id, body.epoch)
+
+
+def parse_op(raw: bytes, position: int = 0) -> Arrival:
+    """One op from its JSON, with its hash computed anew."""
+    fault: str | None = None
+    try:
+        value = _generic.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise Problem("bad_op", position=position) from None
+    if not isinstance(value, dict):
+        raise Problem("bad_op", position=position)
+    # Containers cannot nest deeper than there are opening brackets: most ops need no walk.
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and not _shallow(value, MAX_DEPTH):
+        raise Problem("bad_json", position=position)
+    try:
+        op = msgspec.convert(value, Op)
+    except msgspec.ValidationError:
+        op, fault = _named(value, position), "bad_op"
+    actual = content_hash(value)
+    if fault is None and op.hash != actual:
+        fault = "hash_mismatch"
+    return Arrival(op, raw, actual, fault)
+
+
+def _shallow(value: Any, depth: int) -> bool:
+    if isinstance(value, dict):
+        return depth > 0 and all(_shallow(item, depth - 1) for item in value.values()
+                                 if isinstance(item, dict | list))
+    if isinstance(value, list):
+        return depth > 0 and all(_shallow(item, depth - 1) for item in value if isinstance(item, dict | list))
+    return True
+
+
+
+
+def _named(value: dict[str, Any], position: int) -> Op:
+    """A stand-in for an op whose form is wrong, so that it is kept and the rest flows."""
+    try:
+        return msgspec.convert(
+            {"op_id": value["op_id"], "install_id": value["install_id"], "dseq": value["dseq"],
+             "entity": _text(value.get("entity")) or "?", "id": _text(value.get("id")) or "?",
+             "kind": _text(value.get("kind")) or "?", "area": "00",
+             "actor": _text(value.get("actor")), "device_time": _text(value.get("device_time"))[:40]}, Op)
+    except (msgspec.ValidationError, KeyError):
+        raise Problem("bad_op", position=position) from None
+
+
+def _text(value: Any) -> str:
+    return value[:100] if isinstance(value, str) else ""
+
+
+def op_of_body(body: bytes) -> Op:
+    """The op behind stored bytes that once passed `parse_op`."""
+    return parse_op(body).op
+
+
+def push_body(bodies: Iterable[bytes], *, server_id: str | None, epoch: str | None) -> bytes:
+    """A push of ops given as the bytes they were made with, which are not written anew."""
+    return encode({"format": FORMAT, "server_id": server_id, "epoch": epoch,
+                   "ops": [msgspec.Raw(body) for body in bodies]})
+
+
+def parse_hello(body: bytes) -> Hello:
+    try:
+        return _hello.decode(body or b"{}")
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise Problem("bad_json") from None
+
+
+def reply_to_wire(reply: PushReply, lang: str = "zh") -> dict[str, Any]:
+    """The push reply as JSON-able data, its codes spelled out in the reader's language."""
+    wire: dict[str, Any] = msgspec.to_builtins(reply)
+    wire["results"] = [_spelled(result, lang) for result in wire["results"]]
+    return wire
+
+
+def _spelled(result: dict[str, Any], lang: str) -> dict[str, Any]:
+    code = result.get("code", "")
+    return result | {"message": message_of(code, lang), "next": next_of(code, lang)} if code else result
+
+
+def late_receipts_to_wire(receipts: Iterable[LateReceipt], lang: str = "zh") -> list[dict[str, Any]]:
+    return [_spelled(msgspec.to_builtins(receipt), lang) for receipt in receipts]
+
+
+def parse_results(value: Any) -> tuple[Result, ...]:
+    """The results of an upstream's reply. Raises msgspec.ValidationError when they are not such."""
+    return msgspec.convert(value, tuple[Result, ...])
+
+
+def encode(value: Any) -> bytes:
+    """JSON bytes of a reply or request."""
+    return msgspec.json.encode(value)
+
+
+def error_to_wire(problem: Problem, lang: str = "zh") -> dict[str, Any]:
+    """The error body every refusal has."""
+    error: dict[str, Any] = {"code": problem.code, "message": problem.message(lang), "next": problem.next(lang)}
+    return {"error": error | {"details": problem.details} if problem.details else error}

@@ -1,0 +1,214 @@
+"""The read tables after any story equal the tables built from nothing, and nothing in them is unscoped."""
+
+from __future__ import annotations
+
+import inspect
+import sqlite3
+
+import pytest
+from fake_store import ABROAD, NEIGHBOUR, VILLAGE, FakeStore
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.tables import Tables, follow, households, others, schema, submissions
+from app.tables.households import HouseholdWish, find_households
+from sync.records import Scope
+
+VILLAGERS = Scope(area_prefixes=(VILLAGE,))
+ALL = Scope(area_prefixes=("50",))
+
+HOUSES = st.sampled_from(["h1", "h2", "h3"])
+STEPS = st.one_of(
+    st.tuples(
+        st.just("household"), HOUSES, st.sampled_from([VILLAGE, NEIGHBOUR, ABROAD]),
+        st.fixed_dictionaries({}, optional={
+            "head_name": st.sampled_from(["张三", "曾四", ""]), "group": st.sampled_from(["1组", "12组"]),
+            "last_visit": st.sampled_from(["", "2026-11-01"]), "status": st.sampled_from(["exited", "ordinary"]),
+        }),
+    ),
+    st.tuples(
+        st.just("member"), st.sampled_from(["m1", "m2"]), st.just(VILLAGE),
+        st.fixed_dictionaries({"household_id": HOUSES}, optional={
+            "full_name": st.sampled_from(["李五", "曾四"]), "state": st.sampled_from(["active", "dead"]),
+            "id_no": st.sampled_from(["", "50023219700101002X"]),
+        }),
+    ),
+    st.tuples(
+        st.just("issue"), st.sampled_from(["i1", "i2"]), st.just(VILLAGE),
+        st.fixed_dictionaries({"household_id": HOUSES, "state": st.sampled_from(["open", "closed"])}),
+    ),
+    st.tuples(
+        st.just("submission"), st.sampled_from(["s1", "s2"]), st.just(VILLAGE),
+        st.fixed_dictionaries({"household_id": HOUSES, "form_id": st.just("visit"),
+                               "answers": st.just({"a": [{"b": "1"}]})}),
+    ),
+    st.tuples(
+        st.just("visit"), st.sampled_from(["v1", "v2"]), st.just(VILLAGE),
+        st.fixed_dictionaries({"household_id": HOUSES, "submission_id": st.sampled_from(["s1", "s2"]),
+                               "cadre": st.sampled_from(["", "cadre-2"]), "cadre_name": st.just("王六")}),
+    ),
+    st.tuples(st.just("user"), st.just("cadre-1"), st.just(VILLAGE),
+              st.fixed_dictionaries({"name": st.sampled_from(["王六", "赵七"]), "password_hash": st.just("x")})),
+    st.just("catch up"),
+    st.just("remove"),
+)  # fmt: skip
+
+
+def contents(tables):
+    """Everything in the tables but the numbers that only join them."""
+    db = tables.reading()
+    rows = {}
+    for name, columns in schema.TABLES.items():
+        wanted = ", ".join(f"[{column}]" for column in columns if column != "n")
+        rows[name] = sorted(db.execute(f"SELECT {wanted} FROM [{name}]").fetchall())
+    rows["search"] = sorted(
+        db.execute(
+            "SELECT h.id, s.names, s.initials, s.tails, s.place, s.code "
+            "FROM household_search s JOIN households h ON h.n = s.rowid"
+        ).fetchall()
+    )
+    rows["strays"] = db.execute(
+        "SELECT count(*) FROM household_search WHERE rowid NOT IN (SELECT n FROM households)"
+    ).fetchone()
+    return rows
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(STEPS, max_size=25))
+def test_rebuild_equals_incremental(tmp_path_factory, steps):
+    store, known = FakeStore(), []
+    folder = tmp_path_factory.mktemp("tables")
+    tables = Tables(folder / "read.db", store)
+    for step in steps:
+        if step == "catch up":
+            tables.catch_up()
+        elif step == "remove":
+            if known:
+                store.remove(*known.pop())
+        else:
+            kind, id, area, fields = step
+            store.put(kind, id, area, **fields)
+            known = [*(k for k in known if k != (kind, id)), (kind, id)]
+    tables.catch_up()
+    anew = Tables(folder / "other.db", store)
+    anew.catch_up()
+    assert contents(tables) == contents(anew)
+    assert contents(tables)["strays"] == (0,)
+    tables.close()
+    anew.close()
+
+
+@pytest.fixture
+def store():
+    store = FakeStore()
+    for n in range(7):
+        store.put("household", f"h{n}", head_name="张三", group=f"{n}组", house_no=str(n))
+        store.put("member", f"m{n}", household_id=f"h{n}", full_name="张三", state="active")
+    return store
+
+
+@pytest.fixture
+def tables(store, tmp_path):
+    tables = Tables(tmp_path / "read.db", store)
+    yield tables
+    tables.close()
+
+
+def test_small_pages_give_the_same(store, tmp_path, monkeypatch):
+    whole = Tables(tmp_path / "whole.db", store)
+    whole.catch_up()
+    monkeypatch.setattr(follow, "PAGE", 3)
+    paged = Tables(tmp_path / "paged.db", store)
+    assert paged.catch_up() == 14
+    assert contents(paged) == contents(whole)
+    whole.close()
+    paged.close()
+
+
+def test_nothing_changed_reads_nothing(store, tables, monkeypatch):
+    assert tables.catch_up() == 14
+    monkeypatch.setattr(store, "changes", lambda *_: pytest.fail("read again"))
+    assert tables.catch_up() == 0
+    assert tables.behind() == 0
+
+
+def test_limit_stops_early_and_says_how_much_is_left(store, tables, monkeypatch):
+    monkeypatch.setattr(follow, "PAGE", 5)
+    assert tables.catch_up(limit=5) == 5
+    assert tables.behind() > 0
+    tables.catch_up()
+    assert tables.behind() == 0
+
+
+def test_goes_on_where_it_stopped_and_survives_deletion(store, tmp_path):
+    path = tmp_path / "read.db"
+    first = Tables(path, store)
+    first.catch_up()
+    before = contents(first)
+    first.close()
+    again = Tables(path, store)
+    assert again.catch_up() == 0
+    again.close()
+    path.unlink()
+    anew = Tables(path, store)
+    assert anew.catch_up() == 14
+    assert contents(anew) == before
+    anew.close()
+
+
+def test_another_epoch_starts_over(store, tables):
+    tables.catch_up()
+    store.remove("household", "h0")
+    other = FakeStore()
+    other.epoch = "epoch-2"
+    for _ in range(30):
+        other.put("household", "only", head_name="李四")
+    tables.store = other
+    tables.catch_up()
+    assert [row["id"] for row in find_households(tables, ALL, HouseholdWish()).rows] == ["only"]
+
+
+def test_an_older_shape_of_the_tables_is_made_anew(store, tmp_path, monkeypatch):
+    path = tmp_path / "read.db"
+    first = Tables(path, store)
+    first.catch_up()
+    first.close()
+    monkeypatch.setattr(schema, "VERSION", schema.VERSION + 1)
+    second = Tables(path, store)
+    assert second.catch_up() == 14
+    second.close()
+
+
+def test_a_failed_page_leaves_tables_and_position_together(store, tables, monkeypatch):
+    monkeypatch.setattr(tables, "_note_sender", lambda *_: 1 / 0)
+    store.put("submission", "s1", household_id="h0", form_id="visit")
+    with pytest.raises(ZeroDivisionError):
+        tables.catch_up()
+    assert find_households(tables, ALL, HouseholdWish()).total == 0
+    monkeypatch.undo()
+    assert tables.catch_up() == 15
+
+
+def test_readers_cannot_write(tables):
+    with pytest.raises(sqlite3.OperationalError):
+        tables.reading().execute("DELETE FROM households")
+
+
+def test_passwords_do_not_reach_the_tables(store, tables):
+    store.put("user", "u1", name="王", password_hash="secret-hash")
+    tables.catch_up()
+    assert "secret-hash" not in str(contents(tables))
+
+
+@pytest.mark.parametrize("module", [households, submissions, others])
+def test_every_query_takes_a_scope(module):
+    public = [f for name, f in inspect.getmembers(module, inspect.isfunction) if f.__module__ == module.__name__]
+    for function in public:
+        if not function.__name__.startswith("_"):
+            assert list(inspect.signature(function).parameters)[:2] == ["tables", "scope"], function.__name__
+
+
+def test_paging_clamps(store, tables, monkeypatch):
+    tables.catch_up()
+    assert find_households(tables, VILLAGERS, HouseholdWish(), page=99).number == 1
+    assert find_households(tables, VILLAGERS, HouseholdWish(), page=-3).first == 1
