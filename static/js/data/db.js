@@ -1,0 +1,157 @@
+/**
+ * The two databases of the phone, and the one rule for every access to them.
+ *
+ * `ruhu-data` holds what can be fetched again or is still being typed; its
+ * migrations may change it. `ruhu-outbox` holds what only this phone has; it
+ * was made once, at version 1, and no migration may ever touch it.
+ *
+ * Phones close a connection under memory pressure (enketo PR #1576): `run`
+ * opens it again and repeats the work once. What still fails is a `NotSaved`,
+ * which screens must show and never swallow.
+ */
+import { openDB } from 'idb';
+
+/** @typedef {import('idb').IDBPDatabase<any>} Database */
+/** @typedef {'quota' | 'closed' | 'other'} SaveCause */
+
+/** Something was not written (or could not be read); `cause_code` says why. */
+export class NotSaved extends Error {
+  /** @param {SaveCause} causeCode @param {unknown} cause */
+  constructor(causeCode, cause) {
+    super(MESSAGES[causeCode]);
+    this.name = 'NotSaved';
+    this.cause_code = causeCode;
+    this.cause = cause;
+  }
+}
+
+/** @type {Record<SaveCause, string>} */
+const MESSAGES = {
+  quota: '手机存储已满，没有保存。请删除一些照片或视频，再点重试。',
+  closed: '手机关闭了本应用的存储，没有保存。请关掉其他应用，再点重试。',
+  other: '写入手机失败，没有保存。请不要关闭本页，先抄下内容，再点重试。',
+};
+
+/** Options of every transaction that holds people's work: on disk before it is called done. */
+export const STRICT = /** @type {const} */ ({ durability: 'strict' });
+
+const DATA_VERSION = 1;
+
+/** @param {Database} db */
+function upgradeData(db) {
+  db.createObjectStore('meta', { keyPath: 'key' });
+  const record = db.createObjectStore('record', { keyPath: ['kind', 'id'] });
+  record.createIndex('by_household', ['kind', 'fields.household_id']);
+  record.createIndex('by_code', 'fields.code');
+  record.createIndex('by_kind', 'kind');
+  db.createObjectStore('row', { keyPath: 'id' });
+  db.createObjectStore('form', { keyPath: ['form_id', 'version'] });
+  const draft = db.createObjectStore('draft', { keyPath: 'draft_id' });
+  draft.createIndex('household_id', 'household_id');
+  db.createObjectStore('photo', { keyPath: 'sha256' });
+  db.createObjectStore('log', { keyPath: 'n', autoIncrement: true });
+}
+
+/** @param {Database} db */
+function upgradeOutbox(db) {
+  const op = db.createObjectStore('op', { keyPath: ['install_id', 'dseq'] });
+  op.createIndex('op_id', 'op_id', { unique: true });
+  op.createIndex('submission', 'submission');
+  // Rows carry these marks only while they are true, so the indexes stay as short as the work left.
+  op.createIndex('offer', 'offer');
+  op.createIndex('unconfirmed', 'unconfirmed');
+  op.createIndex('overlaid', 'overlaid');
+  const blob = db.createObjectStore('blob', { keyPath: 'sha256' });
+  blob.createIndex('unsent', 'unsent');
+  db.createObjectStore('counter', { keyPath: 'key' });
+}
+
+/**
+ * One database that survives being closed under us.
+ * @param {string} name
+ * @param {number} version
+ * @param {(db: Database) => void} upgrade
+ */
+export function connection(name, version, upgrade) {
+  /** @type {Promise<Database> | null} */
+  let opened = null;
+
+  function open() {
+    opened ??= openDB(name, version, {
+      upgrade(db) {
+        upgrade(db);
+      },
+      // Another tab wants a newer version: let go, and open again when next needed.
+      blocking(_current, _blocked, event) {
+        /** @type {IDBDatabase} */ (event.target).close();
+        opened = null;
+      },
+      terminated() {
+        opened = null;
+      },
+    }).catch((error) => {
+      opened = null;
+      throw error;
+    });
+    return opened;
+  }
+
+  /**
+   * work(db), repeated once on a fresh connection if the old one was closed.
+   * work must be safe to repeat: one transaction, or reads.
+   * @template T
+   * @param {(db: Database) => Promise<T>} work
+   * @returns {Promise<T>}
+   * @throws {NotSaved}
+   */
+  async function run(work) {
+    try {
+      return await work(await open());
+    } catch (first) {
+      if (!isClosed(first)) throw asNotSaved(first);
+      opened = null;
+      try {
+        return await work(await open());
+      } catch (second) {
+        throw asNotSaved(second);
+      }
+    }
+  }
+
+  return { open, run, name };
+}
+
+/** @typedef {ReturnType<typeof connection>} Connection */
+
+/** @returns {{data: Connection, outbox: Connection}} */
+export function openDatabases() {
+  return {
+    data: connection('ruhu-data', DATA_VERSION, upgradeData),
+    outbox: connection('ruhu-outbox', 1, upgradeOutbox),
+  };
+}
+
+/** @param {any} error */
+function isClosed(error) {
+  return error?.name === 'InvalidStateError'
+    || error?.name === 'AbortError' && !isQuota(error)
+    || /closing|closed|Connection to Indexed Database server lost/i.test(String(error?.message ?? ''));
+}
+
+/** @param {any} error */
+function isQuota(error) {
+  return error?.name === 'QuotaExceededError' || error?.inner?.name === 'QuotaExceededError'
+    || /quota/i.test(String(error?.message ?? ''));
+}
+
+/**
+ * Storage failures become NotSaved; a programming error stays what it is.
+ * @param {any} error
+ */
+function asNotSaved(error) {
+  if (error instanceof NotSaved) return error;
+  if (isQuota(error)) return new NotSaved('quota', error);
+  if (isClosed(error)) return new NotSaved('closed', error);
+  const storage = typeof DOMException !== 'undefined' && error instanceof DOMException;
+  return storage ? new NotSaved('other', error) : error;
+}

@@ -1,0 +1,76 @@
+/**
+ * The write-ahead of one draft: typed → on disk. Saves run one after another, each with the newest
+ * state; a failed one leaves the draft dirty and says so until a later one succeeds.
+ */
+
+/**
+ * @typedef {{kind: 'saved', at: Date | null} | {kind: 'saving'} | {kind: 'failed', error: Error}} SaveState
+ * @typedef {ReturnType<typeof createWriter>} Writer
+ */
+
+/**
+ * @param {{
+ *   write: () => Promise<void>,   takes the state to write before its first await
+ *   now: () => Date,
+ *   onState?: (state: SaveState) => void,
+ *   delay_ms?: number,
+ *   timer?: {set: (run: () => void, ms: number) => unknown, clear: (id: any) => void},
+ * }} use
+ */
+export function createWriter({ write, now, onState = () => {}, delay_ms = 250, timer = browserTimer }) {
+  let dirty = false;
+  /** @type {Promise<boolean> | null} */
+  let running = null;
+  /** @type {unknown} */
+  let waiting = null;
+  /** @type {SaveState} */
+  let state = { kind: 'saved', at: null };
+
+  /** @param {SaveState} next */
+  function become(next) {
+    state = next;
+    onState(next);
+  }
+
+  async function drain() {
+    while (dirty) {
+      dirty = false;
+      if (state.kind !== 'failed') become({ kind: 'saving' });
+      try {
+        await write();
+      } catch (error) {
+        dirty = true;
+        become({ kind: 'failed', error: error instanceof Error ? error : new Error(String(error)) });
+        return false;
+      }
+    }
+    become({ kind: 'saved', at: now() });
+    return true;
+  }
+
+  /** Everything touched until now is on disk (true), or is not (false). */
+  function flush() {
+    if (waiting !== null) timer.clear(waiting);
+    waiting = null;
+    if (!dirty && !running) return Promise.resolve(state.kind !== 'failed');
+    running ??= drain().finally(() => {
+      running = null;
+    });
+    return running;
+  }
+
+  /** Something changed: on disk within delay_ms, however fast the typing goes on. */
+  function touch() {
+    dirty = true;
+    waiting ??= timer.set(() => void flush(), delay_ms);
+  }
+
+  return { touch, flush, state: () => state, dirty: () => dirty };
+}
+
+const browserTimer = {
+  /** @param {() => void} run @param {number} ms */
+  set: (run, ms) => setTimeout(run, ms),
+  /** @param {ReturnType<typeof setTimeout>} id */
+  clear: (id) => clearTimeout(id),
+};

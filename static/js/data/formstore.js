@@ -1,0 +1,102 @@
+/**
+ * Form pages on this phone, one per published version, in IndexedDB and not in
+ * the worker's cache: a new worker must never take a form away (enketo #986).
+ */
+import { STRICT } from './db.js';
+
+/** @typedef {{form_id: string, version: string, title: any, hash: string}} FormInfo */
+
+/**
+ * @param {{db: {data: import('./db.js').Connection}, store: import('./store.js').Store, api: import('./api.js').Api}} parts
+ */
+export function createFormstore({ db, store, api }) {
+  /**
+   * The newest published version of each form, by the records; before the first pull by the public index.
+   * @returns {Promise<FormInfo[]>}
+   */
+  async function list() {
+    const records = (await store.all('form')).map((record) => infoOf(record));
+    if (records.length) return newest(records);
+    return newest((await store.meta('form_index')) ?? []);
+  }
+
+  /** @param {string} formId @param {string} version */
+  const cached = (formId, version) => db.data.run((idb) => idb.get('form', [formId, version]));
+
+  /**
+   * The page of a form: that version, or the newest one that is here. Fetched and kept when it is not.
+   * @param {string} formId
+   * @param {string} [version]
+   * @param {string} [url] where the page is, when the shell knows
+   * @returns {Promise<{form_id: string, version: string, html: string} | null>}
+   */
+  async function open(formId, version, url) {
+    const wanted = version ?? versionIn(url) ?? (await list()).find((form) => form.form_id === formId)?.version;
+    const here = wanted && await cached(formId, wanted);
+    if (here) return here;
+    if (wanted && await fetchPage(formId, wanted, url)) return cached(formId, wanted);
+    if (version) return null;
+    const older = await db.data.run((idb) => idb.getAll('form', IDBKeyRange.bound([formId], [formId, []])));
+    return older.at(-1) ?? null;
+  }
+
+  /**
+   * @param {string} formId
+   * @param {string} version
+   * @param {string} [url]
+   */
+  async function fetchPage(formId, version, url = `/forms/${formId}/${version}.html`) {
+    const answer = await api.request('GET', url, { as: 'text' });
+    // A captive portal's page carries no definition.
+    if (answer.kind !== 'ok' || !answer.data.includes('id="definition"')) return false;
+    await db.data.run(async (idb) => {
+      const tx = idb.transaction('form', 'readwrite', STRICT);
+      tx.store.put({ form_id: formId, version, html: answer.data });
+      await tx.done;
+    });
+    return true;
+  }
+
+  /**
+   * Bring every published form here, so that it opens with no network.
+   * @returns {Promise<{here: number, wanted: number}>}
+   */
+  async function prefetch() {
+    if (!(await store.all('form')).length) {
+      const answer = await api.get('/forms/index.json');
+      if (answer.kind === 'ok') await store.setMeta('form_index', answer.data);
+    }
+    const forms = await list();
+    let here = 0;
+    for (const form of forms) {
+      if (await cached(form.form_id, form.version) || await fetchPage(form.form_id, form.version)) here += 1;
+    }
+    return { here, wanted: forms.length };
+  }
+
+  return { list, open, prefetch };
+}
+
+/** @typedef {ReturnType<typeof createFormstore>} Formstore */
+
+/** @param {import('../types.js').RuhuRecord} record @returns {FormInfo} */
+function infoOf({ id, fields }) {
+  return { form_id: fields.form_id ?? id, version: String(fields.version), title: fields.title, hash: fields.hash };
+}
+
+/** @param {FormInfo[]} forms @returns {FormInfo[]} one per form_id, the highest version */
+function newest(forms) {
+  /** @type {Map<string, FormInfo>} */
+  const best = new Map();
+  for (const form of forms) {
+    const other = best.get(form.form_id);
+    if (!other || versionOrder(form.version, other.version) > 0) best.set(form.form_id, form);
+  }
+  return [...best.values()];
+}
+
+/** Numbers inside versions count as numbers: 10 is after 9. @param {string} a @param {string} b */
+const versionOrder = (a, b) => a.localeCompare(b, 'en', { numeric: true });
+
+/** @param {string} [url] */
+const versionIn = (url) => url?.match(/^\/forms\/[^/]+\/([^/?]+)\.html/)?.[1];

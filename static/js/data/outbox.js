@@ -1,0 +1,435 @@
+/**
+ * The outbox: every op this phone ever made, until the centre has kept it for a week.
+ *
+ * An op row holds the immutable op and what is known of its way:
+ *   offer        1 while it must still be pushed
+ *   unconfirmed  1 until the centre's receipt (②) is here
+ *   overlaid     1 while it is drawn over the pulled record
+ *   result       the node's answer {status, rev, seq, server_id, epoch, message}
+ *   receipt1     the node's receipt (①);  receipt2 the centre's (②)
+ * The marks are deleted, not set to 0, so their indexes hold only open work.
+ */
+import { opHash } from '../core/canonical.js';
+import { STRICT } from './db.js';
+import { localTime } from './ids.js';
+
+/**
+ * @typedef {{entity: string, id: string, kind: 'create'|'update'|'void', area?: string, base_rev?: number,
+ *   fields: Record<string, {old: any, new: any}>, blobs?: {sha256: string, size: number}[]}} Change
+ * @typedef {{id: string, form_id: string, form_version: string, form_hash: string, area: string,
+ *   household_id?: string}} SubmissionInfo
+ * @typedef {{sha256: string, size: number, type: string, bytes: ArrayBuffer}} NewBlob
+ * @typedef {import('../types.js').Op} Op
+ * @typedef {import('../types.js').Receipt} Receipt
+ * @typedef {{status: string, rev: number|null, seq: number|null, server_id: string, epoch: string,
+ *   message?: string}} Result
+ * @typedef {{install_id: string, dseq: number, op_id: string, hash: string, submission: string|null,
+ *   household: string|null, made: string, op: Op|null, offer?: 1, unconfirmed?: 1, overlaid?: 1,
+ *   result?: Result, receipt1?: Receipt, receipt2?: Receipt, confirmed_at?: string}} Row
+ * @typedef {'queued' | 'sent' | 'confirmed'} SyncState
+ * @typedef {{key: string, submission: string|null, household: string|null, entity: string, made: string,
+ *   state: SyncState, attention: string, message: string, ops: number, undo: boolean}} Work
+ */
+
+/** How long bodies stay after ②: longer than the next tier's oldest restorable backup. */
+export const KEEP_DAYS = 7;
+const RACE_LIMIT = 20;
+
+/**
+ * @param {{db: {outbox: import('./db.js').Connection}, session: import('./session.js').Session,
+ *   now: () => Date, ids: () => string, bootId: string, monotonic?: () => number}} parts
+ */
+export function createOutbox({ db, session, now, ids, bootId, monotonic = () => performance.now() }) {
+  /** @type {Set<() => void>} */
+  const listeners = new Set();
+  const changed = () => listeners.forEach((listener) => listener());
+
+  /**
+   * Build the ops outside the transaction (hashing is asynchronous, IndexedDB is
+   * not) against the counter as read, and store them only if no other tab moved it.
+   * @param {(first: number, install: import('./session.js').Install) => Promise<Row[]>} build
+   * @param {NewBlob[]} blobs
+   * @param {string | null} submission
+   * @returns {Promise<Row[]>}
+   */
+  async function store(build, blobs, submission) {
+    const install = session.install;
+    if (!install) throw new Error('nobody is signed in');
+    const key = `dseq:${install.install_id}`;
+    for (let race = 0; race < RACE_LIMIT; race++) {
+      const last = await lastDseq(install.install_id);
+      const rows = await build(last + 1, install);
+      const stored = await db.outbox.run(async (idb) => {
+        const tx = idb.transaction(['op', 'blob', 'counter'], 'readwrite', STRICT);
+        const ops = tx.objectStore('op');
+        if (submission) {
+          const before = await ops.index('submission').getAll(submission);
+          if (before.length) return before;
+        }
+        // A repeat after a lost connection must find its own first try, not store it twice.
+        if (await ops.index('op_id').get(rows[0].op_id)) return rows;
+        if (((await tx.objectStore('counter').get(key))?.value ?? 0) !== last) return null;
+        for (const row of rows) ops.add(row);
+        for (const blob of blobs) tx.objectStore('blob').put({ ...blob, unsent: 1, work: submission });
+        tx.objectStore('counter').put({ key, value: last + rows.length });
+        await tx.done;
+        return rows;
+      });
+      if (stored) {
+        changed();
+        return stored;
+      }
+    }
+    throw new Error('the outbox counter never came to rest');
+  }
+
+  /** @param {string} installId highest dseq ever made by that install */
+  const lastDseq = (installId) => db.outbox.run(async (idb) =>
+    (await idb.get('counter', `dseq:${installId}`))?.value ?? 0);
+
+  /**
+   * @param {Change[]} changes
+   * @param {SubmissionInfo | null} submission
+   * @param {string} household
+   */
+  function builder(changes, submission, household) {
+    const opIds = changes.map(() => ids());
+    const moment = now();
+    const tick = Math.round(monotonic());
+    return (/** @type {number} */ first, /** @type {import('./session.js').Install} */ install) =>
+      Promise.all(changes.map(async (change, index) => {
+        /** @type {any} */
+        const op = {
+          v: 1, op_id: opIds[index], install_id: install.install_id, dseq: first + index,
+          entity: change.entity, id: change.id, kind: change.kind,
+          area: change.area ?? submission?.area ?? install.user.grants[0]?.area ?? '',
+          base_rev: change.base_rev ?? 0, fields: change.fields,
+          submission: submission?.id ?? null, form_id: submission?.form_id ?? null,
+          form_version: submission?.form_version ?? null, form_hash: submission?.form_hash ?? null,
+          actor: install.user.id, device_time: localTime(moment), monotonic_ms: tick, boot_id: bootId,
+          blobs: change.blobs ?? [], sig: null,
+        };
+        op.hash = await opHash(op);
+        return rowOf(op, household);
+      }));
+  }
+
+  /**
+   * Store a finished form: all its ops and blobs, or nothing. Doing it twice gives the first result.
+   * @param {{submission: SubmissionInfo, ops: Change[], blobs?: NewBlob[]}} finished
+   * @throws {import('./db.js').NotSaved}
+   */
+  async function finish({ submission, ops, blobs = [] }) {
+    const rows = await store(builder(ops, submission, submission.household_id ?? ''), blobs, submission.id);
+    return { ops: rows.map((row) => row.op) };
+  }
+
+  /**
+   * Store ops that belong to no form, such as a visit where nobody was met.
+   * @param {Change[]} changes
+   * @param {string} household
+   * @throws {import('./db.js').NotSaved}
+   */
+  async function append(changes, household = '') {
+    const rows = await store(builder(changes, null, household), [], null);
+    return { ops: rows.map((row) => row.op) };
+  }
+
+  /**
+   * Take back the newest op, if it is this one and was never offered to a server.
+   * Only the last can go: dseq has no gaps.
+   * @param {string} opId
+   * @returns {Promise<boolean>}
+   */
+  async function undo(opId) {
+    const done = await db.outbox.run(async (idb) => {
+      const tx = idb.transaction(['op', 'counter'], 'readwrite', STRICT);
+      const row = /** @type {Row | undefined} */ (await tx.objectStore('op').index('op_id').get(opId));
+      if (!row || row.result || row.submission) return false;
+      const key = `dseq:${row.install_id}`;
+      const counter = await tx.objectStore('counter').get(key);
+      if (counter.value !== row.dseq || (counter.offered ?? 0) >= row.dseq) return false;
+      tx.objectStore('op').delete([row.install_id, row.dseq]);
+      tx.objectStore('counter').put({ ...counter, value: row.dseq - 1 });
+      await tx.done;
+      return true;
+    });
+    if (done) changed();
+    return done;
+  }
+
+  /**
+   * Remember, before the bytes leave, that ops up to dseq may be at a server: they can't be undone now.
+   * @param {string} installId
+   * @param {number} dseq
+   */
+  const noteOffered = (installId, dseq) => db.outbox.run(async (idb) => {
+    const tx = idb.transaction('counter', 'readwrite', STRICT);
+    const key = `dseq:${installId}`;
+    const counter = await tx.store.get(key);
+    tx.store.put({ ...counter, offered: Math.max(counter?.offered ?? 0, dseq) });
+    await tx.done;
+  });
+
+  /** Ops of an install still to be pushed, in order. @param {string} installId @param {number} limit */
+  const toOffer = (installId, limit) => db.outbox.run(async (idb) => {
+    const keys = /** @type {[string, number][]} */ (await idb.getAllKeysFromIndex('op', 'offer'));
+    const mine = keys.filter(([install]) => install === installId).sort((a, b) => a[1] - b[1]).slice(0, limit);
+    const rows = /** @type {Row[]} */ (await Promise.all(mine.map((key) => idb.get('op', key))));
+    return rows;
+  });
+
+  /**
+   * Apply change(row) to rows in one transaction.
+   * @param {[string, number][]} keys
+   * @param {(row: Row) => void} change
+   */
+  async function update(keys, change) {
+    if (!keys.length) return;
+    await db.outbox.run(async (idb) => {
+      const tx = idb.transaction('op', 'readwrite', STRICT);
+      for (const key of keys) {
+        const row = await tx.store.get(key);
+        if (!row) continue;
+        change(row);
+        tx.store.put(row);
+      }
+      await tx.done;
+    });
+    changed();
+  }
+
+  /**
+   * Note the node's answers to a batch. An answer without a receipt that names this very op is no answer.
+   * @param {Row[]} batch
+   * @param {{server_id: string, epoch: string, results: any[]}} reply
+   * @param {Date} at
+   * @returns {Promise<Row[]>} the rows that stay unanswered
+   */
+  async function noteResults(batch, reply, at) {
+    const answers = new Map(reply.results.map((result) => [result.op_id, result]));
+    const final = batch.filter((row) => {
+      const answer = answers.get(row.op_id);
+      return answer && answer.status !== 'retry' && vouchesFor(answer.receipt, row);
+    });
+    await update(final.map(keyOf), (row) => {
+      const { status, first, rev, seq, receipt, message } = answers.get(row.op_id);
+      delete row.offer;
+      row.result = {
+        status: status === 'duplicate' ? first ?? 'applied' : status, rev, seq, message,
+        server_id: reply.server_id, epoch: reply.epoch,
+      };
+      if (NEVER_SHOWN.has(row.result.status)) delete row.overlaid;
+      row.receipt1 = receipt;
+      if (receipt.tier === 'centre') confirm(row, receipt, at);
+    });
+    return batch.filter((row) => !final.includes(row));
+  }
+
+  /**
+   * Note the centre's receipts. Only one whose hash is ours counts as ②.
+   * @param {string} installId
+   * @param {any[]} receipts
+   * @param {Date} at
+   */
+  async function noteReceipts(installId, receipts, at) {
+    const byDseq = new Map(receipts.map((one) => [one.dseq, one]));
+    await update(receipts.map((one) => [installId, one.dseq]), (row) => {
+      const { receipt, status, message } = byDseq.get(row.dseq);
+      if (receipt?.tier !== 'centre' || !vouchesFor(receipt, row)) return;
+      if (row.result && status) row.result = { ...row.result, status, message: message ?? row.result.message };
+      confirm(row, receipt, at);
+    });
+  }
+
+  /**
+   * The server lost everything past `acked` (a restore gave it a new epoch): offer it again from there.
+   * A ② that this server itself had given in its former life counts no more.
+   * @param {string} installId
+   * @param {number} acked
+   * @param {{server_id: string, epoch: string}} server
+   */
+  async function offerAgain(installId, acked, server) {
+    const keys = await db.outbox.run((idb) => idb.getAllKeys('op', range(installId, acked + 1)));
+    await update(/** @type {any} */ (keys), (row) => {
+      if (!row.op) return;
+      row.offer = 1;
+      row.overlaid = 1;
+      delete row.result;
+      delete row.receipt1;
+      const centre = row.receipt2;
+      if (centre && centre.server_id === server.server_id && centre.epoch !== server.epoch) {
+        delete row.receipt2;
+        delete row.confirmed_at;
+      }
+      if (!row.receipt2) row.unconfirmed = 1;
+    });
+  }
+
+  /** Ops still drawn over the pulled records, in the order they were made. */
+  const overlaid = () => db.outbox.run(async (idb) =>
+    /** @type {Row[]} */ ((await idb.getAllFromIndex('op', 'overlaid')).sort(byMaking)));
+
+  /** The pulled record has caught up with these. @param {[string, number][]} keys */
+  const settle = (keys) => update(keys, (row) => { delete row.overlaid; });
+
+  /** Install ids with something to push or to be confirmed, oldest work first. */
+  const openInstalls = () => db.outbox.run(async (idb) => {
+    const offered = await idb.getAllKeysFromIndex('op', 'offer');
+    const waiting = await idb.getAllKeysFromIndex('op', 'unconfirmed');
+    return [...new Set([...offered, ...waiting].map((/** @type {any} */ key) => key[0]))];
+  });
+
+  /** Lowest unconfirmed dseq of an install, or null. @param {string} installId */
+  const firstUnconfirmed = (installId) => db.outbox.run(async (idb) => {
+    const keys = /** @type {[string, number][]} */ (await idb.getAllKeysFromIndex('op', 'unconfirmed'));
+    const mine = keys.filter(([install]) => install === installId).map(([, dseq]) => dseq);
+    return mine.length ? Math.min(...mine) : null;
+  });
+
+  /**
+   * How many ops the centre has not confirmed, and how many pieces of work (visits, forms) they are:
+   * the badge shows the second, the server is told the first.
+   * @param {string} [installId]
+   */
+  async function unconfirmed(installId) {
+    return db.outbox.run(async (idb) => {
+      const rows = /** @type {Row[]} */ (await idb.getAllFromIndex('op', 'unconfirmed'));
+      const mine = installId ? rows.filter((row) => row.install_id === installId) : rows;
+      const works = new Set(mine.map(workKey));
+      // A form whose ops are safe but whose photo is still here is not safe.
+      if (!installId) for (const blob of await idb.getAllFromIndex('blob', 'unsent')) works.add(blob.work);
+      return { ops: mine.length, works: works.size };
+    });
+  }
+
+  /** Everything this phone made, newest first, one line per form or lone visit; stubs stay for ever. */
+  async function works() {
+    const [rows, waiting, counters] = await db.outbox.run((idb) => Promise.all([
+      idb.getAll('op'), idb.getAllFromIndex('blob', 'unsent'), idb.getAll('counter')]));
+    return worksOf(rows, new Set(waiting.map((blob) => blob.work)), new Map(counters.map((one) => [one.key, one])));
+  }
+
+  /** Blobs the node has not taken yet. */
+  const blobsToSend = () => db.outbox.run((idb) => idb.getAllKeysFromIndex('blob', 'unsent'));
+  /** @param {string} sha256 */
+  const blob = (sha256) => db.outbox.run((idb) => idb.get('blob', sha256));
+  /** @param {string} sha256 @param {boolean} sent */
+  async function markBlob(sha256, sent) {
+    await db.outbox.run(async (idb) => {
+      const tx = idb.transaction('blob', 'readwrite', STRICT);
+      const { unsent, ...row } = await tx.store.get(sha256);
+      tx.store.put(sent ? row : { ...row, unsent: 1 });
+      await tx.done;
+    });
+    changed();
+  }
+
+  /**
+   * Drop bodies the centre has had for KEEP_DAYS; a stub (id, household, date, state) stays.
+   * @param {Date} at
+   */
+  async function prune(at) {
+    const before = new Date(at.getTime() - KEEP_DAYS * 86_400_000).toISOString();
+    await db.outbox.run(async (idb) => {
+      const tx = idb.transaction(['op', 'blob'], 'readwrite', STRICT);
+      for (let cursor = await tx.objectStore('op').openCursor(); cursor; cursor = await cursor.continue()) {
+        const row = /** @type {Row} */ (cursor.value);
+        if (!row.op || row.unconfirmed || row.offer || !row.confirmed_at || row.confirmed_at > before) continue;
+        for (const { sha256 } of row.op.blobs) {
+          const held = await tx.objectStore('blob').get(sha256);
+          if (held && !held.unsent) tx.objectStore('blob').delete(sha256);
+        }
+        cursor.update({ ...row, op: null, overlaid: undefined });
+      }
+      await tx.done;
+    });
+  }
+
+  /** Submissions stored here; a draft with such an id was finished. */
+  const submissions = () => db.outbox.run(async (idb) =>
+    new Set(/** @type {Row[]} */ (await idb.getAll('op')).map((row) => row.submission).filter(Boolean)));
+
+  return {
+    finish, append, undo, noteOffered, toOffer, noteResults, noteReceipts, offerAgain, overlaid, settle,
+    openInstalls, firstUnconfirmed, unconfirmed, works, blobsToSend, blob, markBlob, prune, submissions, lastDseq,
+    /** @param {() => void} listener */
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+/** @typedef {ReturnType<typeof createOutbox>} Outbox */
+
+/** A quarantined op changed nothing at the server and will change nothing here. */
+const NEVER_SHOWN = new Set(['quarantined']);
+
+/** @param {Op} op @param {string} household @returns {Row} */
+function rowOf(op, household) {
+  return {
+    install_id: op.install_id, dseq: op.dseq, op_id: op.op_id, hash: op.hash, submission: op.submission,
+    household: household || op.fields.household_id?.new || null, made: op.device_time, op,
+    offer: 1, unconfirmed: 1, overlaid: 1,
+  };
+}
+
+/** @param {any} receipt @param {Row} row */
+function vouchesFor(receipt, row) {
+  return Boolean(receipt) && receipt.op_id === row.op_id && receipt.hash === row.hash;
+}
+
+/** @param {Row} row @param {Receipt} receipt @param {Date} at */
+function confirm(row, receipt, at) {
+  delete row.unconfirmed;
+  row.receipt2 = receipt;
+  row.confirmed_at = at.toISOString();
+}
+
+/** @param {Row} row @returns {[string, number]} */
+export const keyOf = (row) => [row.install_id, row.dseq];
+/** @param {Row} a @param {Row} b */
+const byMaking = (a, b) => (a.install_id === b.install_id ? a.dseq - b.dseq : a.made < b.made ? -1 : 1);
+/** @param {Row} row */
+const workKey = (row) => row.submission ?? row.op_id;
+/** @param {string} installId @param {number} from */
+const range = (installId, from) => IDBKeyRange.bound([installId, from], [installId, Infinity]);
+
+/**
+ * One line per form or lone op. A form is only as far as its slowest op or photo.
+ * @param {Row[]} rows
+ * @param {Set<string>} photosWaiting works with a photo the node has not taken
+ * @param {Map<string, {value: number, offered?: number}>} counters
+ * @returns {Work[]}
+ */
+export function worksOf(rows, photosWaiting, counters) {
+  /** @type {Map<string, Row[]>} */
+  const groups = new Map();
+  for (const row of rows) {
+    const key = workKey(row);
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  const works = [...groups].map(([key, group]) => {
+    const [first] = group.sort((a, b) => a.dseq - b.dseq);
+    const troubled = group.find((row) => ATTENTION.has(row.result?.status ?? ''));
+    const counter = counters.get(`dseq:${first.install_id}`);
+    return {
+      key, submission: first.submission, household: first.household, made: first.made, ops: group.length,
+      entity: first.op?.entity ?? (first.submission ? 'submission' : 'visit'),
+      state: photosWaiting.has(key) ? 'queued' : stateOf(group),
+      attention: troubled?.result?.status ?? '', message: troubled?.result?.message ?? '',
+      undo: !first.submission && !first.result && counter?.value === first.dseq && (counter.offered ?? 0) < first.dseq,
+    };
+  });
+  return works.sort((a, b) => (a.made < b.made ? 1 : -1));
+}
+
+/** Answers that a person at the office has to look at; the op itself is safe. */
+const ATTENTION = new Set(['conflict', 'held', 'quarantined']);
+
+/** @param {Row[]} group @returns {SyncState} */
+function stateOf(group) {
+  if (group.every((row) => row.receipt2)) return 'confirmed';
+  return group.every((row) => row.receipt1 || row.receipt2) ? 'sent' : 'queued';
+}

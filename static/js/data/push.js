@@ -1,0 +1,130 @@
+/**
+ * The way up: ops in order, then their blobs, then the centre's receipts.
+ * Each function returns null when all is well, or the answer that stopped it.
+ */
+import { MAX_OPS, batchOf } from './backoff.js';
+
+/** @typedef {import('./api.js').Offline | import('./api.js').Refused} Trouble */
+
+const BLOB_CHUNK = 256 * 1024;
+
+/**
+ * @typedef {{api: import('./api.js').Api, outbox: import('./outbox.js').Outbox,
+ *   session: import('./session.js').Session, now: () => Date}} Parts
+ */
+
+/**
+ * Push everything an install still has to offer.
+ * @param {Parts} parts
+ * @param {string} installId
+ * @param {string} token
+ * @param {(trouble: {text: string, next: string, values: Record<string, any>}) => Promise<void>} warn
+ * @returns {Promise<Trouble | null>}
+ */
+export async function pushAll({ api, outbox, session, now }, installId, token, warn) {
+  let limit = MAX_OPS;
+  for (;;) {
+    const batch = batchOf(await outbox.toOffer(installId, limit), limit);
+    if (!batch.length) return null;
+    await outbox.noteOffered(installId, batch[batch.length - 1].dseq);
+    const answer = await api.post('/sync/v1/push', {
+      format: 1, server_id: session.server?.server_id ?? null, epoch: session.server?.epoch ?? null,
+      ops: batch.map((row) => row.op),
+    }, token);
+    const tooMuch = answer.kind === 'offline' ? answer.cause === 'timeout'
+      : answer.kind === 'refused' && answer.status === 413;
+    if (tooMuch && batch.length > 1) {
+      limit = Math.max(1, Math.floor(batch.length / 2));
+      continue;
+    }
+    if (answer.kind !== 'ok') return answer;
+    if (!isOurServer(session, answer.data)) return { kind: 'offline', cause: 'wrong_server' };
+    const left = await outbox.noteResults(batch, answer.data, now());
+    if (left.length === batch.length) {
+      const expected = answer.data.expected?.[installId];
+      if (expected > batch[0].dseq) continue;
+      if (expected < batch[0].dseq) {
+        if (await hold(outbox, installId, expected)) continue;
+        await warn({
+          text: '服务器缺少本机第 {from} 到 {to} 条，手机上已不再保留', next: '请告诉管理员从上级恢复',
+          values: { from: expected, to: batch[0].dseq - 1 },
+        });
+      }
+      return { kind: 'refused', status: 200, code: 'retry', message: '', next: '', retry_after_s: 0, headers: new Headers() };
+    }
+  }
+}
+
+/**
+ * Offer again from `expected` when the bodies are still here.
+ * @param {import('./outbox.js').Outbox} outbox
+ * @param {string} installId
+ * @param {number} expected
+ */
+async function hold(outbox, installId, expected) {
+  await outbox.offerAgain(installId, expected - 1, { server_id: '', epoch: '' });
+  const [first] = await outbox.toOffer(installId, 1);
+  return first?.dseq === expected;
+}
+
+/** @param {import('./session.js').Session} session @param {any} reply */
+export function isOurServer(session, reply) {
+  const known = session.server?.server_id;
+  return typeof reply?.server_id === 'string' && (!known || known === reply.server_id);
+}
+
+/**
+ * Bring photos and signatures up, each going on from where the node has it.
+ * @param {Parts} parts
+ * @param {string} token
+ * @returns {Promise<Trouble | null>}
+ */
+export async function pushBlobs({ api, outbox }, token) {
+  for (const sha256 of await outbox.blobsToSend()) {
+    const blob = await outbox.blob(/** @type {string} */ (sha256));
+    const path = `/sync/v1/blob/${sha256}`;
+    const head = await api.request('HEAD', path, { token, as: 'nothing' });
+    if (head.kind === 'offline' || (head.kind === 'refused' && head.status !== 404)) return head;
+    let offset = head.kind === 'ok' ? Number(head.headers.get('Upload-Offset') ?? 0) : 0;
+    let corrections = 0;
+    while (offset < blob.size || blob.size === 0) {
+      const answer = await api.request('PUT', path, {
+        token, body: blob.bytes.slice(offset, offset + BLOB_CHUNK), as: 'nothing',
+        headers: {
+          'Content-Type': 'application/octet-stream', 'Upload-Offset': String(offset),
+          'Upload-Length': String(blob.size),
+        },
+      });
+      if (answer.kind === 'refused' && answer.status === 409 && corrections++ < 5) {
+        offset = Number(answer.headers.get('Upload-Offset') ?? 0);
+        continue;
+      }
+      if (answer.kind !== 'ok') return answer;
+      if (answer.status === 201) break;
+      offset = Number(answer.headers.get('Upload-Offset') ?? offset + BLOB_CHUNK);
+    }
+    await outbox.markBlob(/** @type {string} */ (sha256), true);
+  }
+  return null;
+}
+
+/**
+ * Fetch the centre's receipts for what is not ② yet.
+ * @param {Parts} parts
+ * @param {string} installId
+ * @param {string} token
+ * @returns {Promise<Trouble | null>}
+ */
+export async function fetchReceipts({ api, outbox, now }, installId, token) {
+  const first = await outbox.firstUnconfirmed(installId);
+  if (first === null) return null;
+  for (let after = first - 1; ;) {
+    const answer = await api.get(`/sync/v1/receipts?install_id=${installId}&after=${after}`, token);
+    if (answer.kind !== 'ok') return answer;
+    const receipts = answer.data.receipts ?? [];
+    await outbox.noteReceipts(installId, receipts, now());
+    const last = Math.max(after, ...receipts.map((/** @type {any} */ one) => one.dseq));
+    if (last === after || receipts.length < 100) return null;
+    after = last;
+  }
+}

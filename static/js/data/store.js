@@ -1,0 +1,239 @@
+/**
+ * The records on this phone, as a person sees them: what was pulled, with this
+ * phone's own unconfirmed ops drawn over it.
+ *
+ * Pulled records are kept as they came; the overlay is worked out when reading,
+ * so it is always that of the newest pull and the ops still open.
+ */
+import { isPending, overlay } from '../core/overlay.js';
+import { rowOf } from '../core/search.js';
+import { STRICT } from './db.js';
+import { keyOf } from './outbox.js';
+
+/** @typedef {import('../types.js').RuhuRecord} RuhuRecord */
+
+/** Kinds whose records reach a phone; ops on others are over once they are answered. */
+export const PULLED_KINDS = new Set(['area', 'user', 'form', 'household', 'member', 'visit', 'issue', 'assignment']);
+
+/**
+ * @param {{db: {data: import('./db.js').Connection}, outbox: import('./outbox.js').Outbox}} parts
+ */
+export function createStore({ db, outbox }) {
+  /** @type {Promise<Map<string, import('./outbox.js').Row[]>> | null} */
+  let pendingCache = null;
+  /** @type {Promise<any[]> | null} */
+  let rowCache = null;
+  /** @type {Map<string, string>} */
+  const areaNames = new Map();
+  /** @type {Set<() => void>} */
+  const listeners = new Set();
+
+  outbox.subscribe(() => {
+    pendingCache = null;
+    rowCache = null;
+  });
+
+  /** Open ops by "kind id". */
+  function pending() {
+    pendingCache ??= outbox.overlaid().then((rows) => {
+      /** @type {Map<string, import('./outbox.js').Row[]>} */
+      const byRecord = new Map();
+      for (const row of rows) {
+        if (!row.op) continue;
+        const key = `${row.op.entity} ${row.op.id}`;
+        byRecord.set(key, [...(byRecord.get(key) ?? []), row]);
+      }
+      return byRecord;
+    });
+    pendingCache.catch(() => { pendingCache = null; });
+    return pendingCache;
+  }
+
+  /**
+   * @param {RuhuRecord | null} record
+   * @param {import('./outbox.js').Row[]} rows
+   * @returns {RuhuRecord | null} null when nothing is there, or it was deleted
+   */
+  function visible(record, rows) {
+    const open = rows.filter((row) => isPending(/** @type {any} */ (row), record));
+    const seen = open.length ? overlay(record, open.map((row) => /** @type {any} */ (row.op))) : record;
+    return seen?.deleted ? null : seen;
+  }
+
+  /** The visible record, or null. @param {string} kind @param {string} id */
+  async function get(kind, id) {
+    const record = await db.data.run((idb) => idb.get('record', [kind, id]));
+    return visible(record ?? null, (await pending()).get(`${kind} ${id}`) ?? []);
+  }
+
+  /**
+   * Visible records of a kind that belong to a household, made here or pulled.
+   * @param {string} kind
+   * @param {string} householdId
+   * @returns {Promise<RuhuRecord[]>}
+   */
+  async function ofHousehold(kind, householdId) {
+    const pulled = await db.data.run((idb) => idb.getAllFromIndex('record', 'by_household', [kind, householdId]));
+    const open = await pending();
+    const seen = pulled.map((record) => visible(record, open.get(`${kind} ${record.id}`) ?? []));
+    const known = new Set(pulled.map((record) => record.id));
+    for (const [key, rows] of open) {
+      const op = /** @type {any} */ (rows[0].op);
+      if (!key.startsWith(`${kind} `) || known.has(op.id)) continue;
+      // Also a pulled record that an open op moves into this household.
+      if (!rows.some((row) => row.op?.fields.household_id?.new === householdId)) continue;
+      seen.push(await get(kind, op.id));
+    }
+    return /** @type {RuhuRecord[]} */ (seen.filter((record) => record?.fields.household_id === householdId));
+  }
+
+  /** All members, those who left included (`state`), in the order of the register. @param {string} id */
+  const members = async (id) => (await ofHousehold('member', id))
+    .sort((a, b) => (Number(a.fields.line) || 999) - (Number(b.fields.line) || 999));
+  /** Newest first. @param {string} id */
+  const visits = async (id) => (await ofHousehold('visit', id)).sort(byFieldDown('date'));
+  /** @param {string} id */
+  const issues = async (id) => (await ofHousehold('issue', id)).sort(byFieldDown('deadline'));
+
+  /** Visible records of a small kind (area, user, form, assignment). @param {string} kind @returns {Promise<RuhuRecord[]>} */
+  async function all(kind) {
+    const pulled = await db.data.run((idb) => idb.getAllFromIndex('record', 'by_kind', kind));
+    const open = await pending();
+    return /** @type {RuhuRecord[]} */ (pulled
+      .map((record) => visible(record, open.get(`${kind} ${record.id}`) ?? [])).filter(Boolean));
+  }
+
+  /** Search rows of every household, kept in memory; those with open ops are made anew. */
+  function rows() {
+    rowCache ??= (async () => {
+      const stored = await db.data.run((idb) => idb.getAll('row'));
+      const byId = new Map(stored.map((row) => [row.id, row]));
+      for (const id of await touchedHouseholds()) {
+        const household = await get('household', id);
+        if (household) byId.set(id, rowOf(household, await members(id)));
+        else byId.delete(id);
+      }
+      return [...byId.values()];
+    })();
+    rowCache.catch(() => { rowCache = null; });
+    return rowCache;
+  }
+
+  /** Households that open ops say something about. */
+  async function touchedHouseholds() {
+    const ids = new Set();
+    for (const [key, open] of await pending()) {
+      const [kind, id] = key.split(' ');
+      if (kind === 'household') ids.add(id);
+      if (kind === 'member') for (const row of open) if (row.household) ids.add(row.household);
+    }
+    return ids;
+  }
+
+  /** The household with that whole code, or null. @param {string} code */
+  async function byCode(code) {
+    const record = await db.data.run((idb) => idb.getFromIndex('record', 'by_code', code));
+    return record ? get('household', record.id) : null;
+  }
+
+  /**
+   * Take in one page of a pull: records, search rows and the cursor together, or nothing.
+   * @param {import('../types.js').Page} page
+   */
+  async function applyPage(page) {
+    await db.data.run(async (idb) => {
+      const tx = idb.transaction(['record', 'row', 'meta'], 'readwrite', STRICT);
+      const records = tx.objectStore('record');
+      const households = new Set();
+      for (const record of page.records) {
+        if (record.deleted) {
+          const before = await records.get([record.kind, record.id]);
+          if (before?.fields.household_id && record.kind === 'member') households.add(before.fields.household_id);
+          records.delete([record.kind, record.id]);
+        } else {
+          records.put(record);
+        }
+        if (record.kind === 'household') households.add(record.id);
+        if (record.kind === 'member' && record.fields.household_id) households.add(record.fields.household_id);
+      }
+      for (const id of households) {
+        const household = await records.get(['household', id]);
+        const people = await records.index('by_household').getAll(['member', id]);
+        if (household) tx.objectStore('row').put(rowOf(household, people));
+        else tx.objectStore('row').delete(id);
+      }
+      tx.objectStore('meta').put({ key: 'cursor', value: page.cursor });
+      if (!page.more) tx.objectStore('meta').put({ key: 'complete', value: true });
+      await tx.done;
+    });
+    await settleCaughtUp();
+    pendingCache = null;
+    rowCache = null;
+    for (const record of page.records) {
+      if (record.kind === 'area') areaNames.set(record.id, record.fields.name);
+    }
+    listeners.forEach((listener) => listener());
+  }
+
+  /** Take the marks off ops that the pulled records now contain. */
+  async function settleCaughtUp() {
+    const done = [];
+    for (const row of await outbox.overlaid()) {
+      if (!row.op || !row.result) continue;
+      const record = PULLED_KINDS.has(row.op.entity) ? await db.data.run((idb) =>
+        idb.get('record', [/** @type {any} */ (row.op).entity, /** @type {any} */ (row.op).id])) : null;
+      const over = !PULLED_KINDS.has(row.op.entity) || !isPending(/** @type {any} */ (row), record ?? null);
+      if (over) done.push(keyOf(row));
+    }
+    await outbox.settle(done);
+  }
+
+  /** Forget everything pulled (another user, or a stale cursor); drafts and the outbox are elsewhere. */
+  async function clear() {
+    await db.data.run(async (idb) => {
+      const tx = idb.transaction(['record', 'row', 'meta'], 'readwrite', STRICT);
+      tx.objectStore('record').clear();
+      tx.objectStore('row').clear();
+      tx.objectStore('meta').delete('cursor');
+      tx.objectStore('meta').delete('complete');
+      await tx.done;
+    });
+    rowCache = null;
+    listeners.forEach((listener) => listener());
+  }
+
+  /** @param {string} key */
+  const meta = (key) => db.data.run(async (idb) => (await idb.get('meta', key))?.value ?? null);
+  /** @param {string} key @param {unknown} value */
+  const setMeta = (key, value) => db.data.run(async (idb) => {
+    const tx = idb.transaction('meta', 'readwrite', STRICT);
+    tx.store.put({ key, value });
+    await tx.done;
+  });
+
+  /** Name of an area ("清水村"), or its code while unknown. @param {string} code */
+  async function areaName(code) {
+    if (!areaNames.size) for (const area of await all('area')) areaNames.set(area.id, area.fields.name);
+    return areaNames.get(code) ?? areaNames.get(code.slice(0, 12)) ?? code;
+  }
+
+  /** @param {string} kind */
+  const count = (kind) => db.data.run((idb) => idb.countFromIndex('record', 'by_kind', kind));
+
+  return {
+    get, ofHousehold, members, visits, issues, all, rows, byCode, applyPage, clear, meta, setMeta, areaName, count,
+    cursor: () => meta('cursor'),
+    /** False until the very first pull has been taken in to its end. */
+    complete: async () => Boolean(await meta('complete')),
+    /** @param {() => void} listener */
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+/** @typedef {ReturnType<typeof createStore>} Store */
+
+/** @param {string} field @returns {(a: RuhuRecord, b: RuhuRecord) => number} */
+const byFieldDown = (field) => (a, b) => ((a.fields[field] ?? '') < (b.fields[field] ?? '') ? 1 : -1);

@@ -1,0 +1,239 @@
+/**
+ * One round of syncing, and when to start one.
+ *
+ * A round: hello, ops up, blobs up, receipts, records down, forms. Only one tab
+ * does it at a time (Web Locks); every failure becomes one line in the log with
+ * one cause and one next step, and the next try waits longer.
+ */
+import { waitMs } from './backoff.js';
+import { explain } from './log.js';
+import { fetchReceipts, isOurServer, pushAll, pushBlobs } from './push.js';
+
+/** @typedef {import('./push.js').Trouble} Trouble */
+/** @typedef {{running: boolean, step: string, records: number, last_ok: string|null,
+ *   trouble: ReturnType<typeof explain>|null, next_try: number|null}} SyncState */
+
+const LOCK = 'ruhu-sync';
+const EVERY_MS = 5 * 60_000;
+
+/**
+ * @param {{api: import('./api.js').Api, outbox: import('./outbox.js').Outbox, store: import('./store.js').Store,
+ *   session: import('./session.js').Session, formstore: import('./formstore.js').Formstore,
+ *   log: import('./log.js').Log, now: () => Date, random?: () => number,
+ *   locks?: Pick<LockManager, 'request'> | null,
+ *   timers?: {set: (fn: () => void, ms: number) => any, clear: (timer: any) => void},
+ *   afterRound?: () => void}} parts
+ */
+export function createSync(parts) {
+  const {
+    api, outbox, store, session, formstore, log, now, random = Math.random, locks = globalThis.navigator?.locks,
+    timers = { set: (fn, ms) => setTimeout(fn, ms), clear: (timer) => clearTimeout(timer) }, afterRound = () => {},
+  } = parts;
+  /** @type {SyncState} */
+  const state = { running: false, step: '', records: 0, last_ok: null, trouble: null, next_try: null };
+  /** @type {Set<(state: SyncState) => void>} */
+  const listeners = new Set();
+  let failures = 0;
+  let again = false;
+  /** @type {any} */
+  let timer = null;
+
+  /** @param {Partial<SyncState>} change */
+  function show(change) {
+    Object.assign(state, change);
+    listeners.forEach((listener) => listener(state));
+  }
+
+  /**
+   * Run a round now, unless one is running (then once more after it).
+   * @returns {Promise<boolean>} true when it went through to the end
+   */
+  async function run() {
+    if (state.running) {
+      again = true;
+      return false;
+    }
+    if (!session.installs.length) return false;
+    timers.clear(timer);
+    show({ running: true, next_try: null });
+    let done = false;
+    try {
+      done = await alone(locks, round);
+    } catch (error) {
+      await fail({ text: '同步时出错：{error}', next: '数据在手机上是安全的，稍后会自动再试', values: { error: String(error) } });
+    }
+    show({ running: false, step: '' });
+    afterRound();
+    if (again) {
+      again = false;
+      soon();
+    } else {
+      plan(done ? EVERY_MS : state.next_try ?? waitMs(failures, random()));
+    }
+    return done;
+  }
+
+  /** @param {number} ms */
+  function plan(ms) {
+    timers.clear(timer);
+    timer = timers.set(() => void run(), ms);
+  }
+
+  /** Run shortly, without making the caller wait; asked for by people and events, so at once. */
+  function soon() {
+    if (state.running) again = true;
+    else plan(0);
+  }
+
+  async function round() {
+    for (const install of session.installs) {
+      const trouble = await roundOf(install);
+      if (!trouble) continue;
+      await fail(explain(trouble), trouble);
+      if (trouble.kind === 'refused' && trouble.status === 401) {
+        await session.refuse(install.install_id);
+        continue;
+      }
+      return false;
+    }
+    if (session.install?.refused) return false;
+    await adopt();
+    await forgetLeavers();
+    await outbox.prune(now());
+    failures = 0;
+    await store.setMeta('last_sync', now().toISOString());
+    if (state.trouble) await log.add(true, '同步恢复正常');
+    show({ trouble: null, last_ok: now().toISOString() });
+    return true;
+  }
+
+  /**
+   * @param {import('./session.js').Install} install
+   * @returns {Promise<Trouble | null>}
+   */
+  async function roundOf({ install_id: id, token }) {
+    show({ step: 'hello' });
+    const before = session.server;
+    const { ops } = await outbox.unconfirmed(id);
+    const hello = await api.post('/sync/v1/hello', { install_id: id, dseq: await outbox.lastDseq(id), unconfirmed: ops }, token);
+    if (hello.kind !== 'ok') return hello;
+    if (!isOurServer(session, hello.data)) return { kind: 'offline', cause: 'wrong_server' };
+    await noteEpoch(id, before, hello.data);
+    await session.noteServer(hello.data, now());
+    show({ step: 'push' });
+    let trouble = await pushAll({ api, outbox, session, now }, id, token, (line) => log.add(false, line.text, line.next, line.values));
+    if (trouble?.kind === 'offline' || (trouble && trouble.status === 401)) return trouble;
+    show({ step: 'blobs' });
+    if (!trouble) trouble = await pushBlobs({ api, outbox, session, now }, token);
+    if (trouble?.kind === 'offline') return trouble;
+    show({ step: 'receipts' });
+    trouble = await fetchReceipts({ api, outbox, session, now }, id, token) ?? trouble;
+    if (id !== session.install_id) return trouble;
+    show({ step: 'pull' });
+    // A refused push must not keep the phone from getting news.
+    return await pull(token) ?? await forms() ?? trouble;
+  }
+
+  /**
+   * @param {string} installId
+   * @param {import('./session.js').Server | null} before
+   * @param {{server_id: string, epoch: string, acked_dseq: Record<string, number>}} hello
+   */
+  async function noteEpoch(installId, before, hello) {
+    if (!before || before.epoch === hello.epoch) return;
+    const acked = hello.acked_dseq?.[installId] ?? 0;
+    await outbox.offerAgain(installId, acked, hello);
+    await log.add(true, '服务器从备份恢复过，正从第 {n} 条起重新上传', '', { n: acked + 1 });
+  }
+
+  /** @param {string} token @returns {Promise<Trouble | null>} */
+  async function pull(token) {
+    for (let restarts = 0, pages = 0; ;) {
+      const cursor = await store.cursor();
+      const answer = await api.get(`/sync/v1/pull?limit=500${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`, token);
+      if (answer.kind === 'refused' && answer.code === 'cursor_stale' && restarts++ < 1) {
+        await store.clear();
+        continue;
+      }
+      if (answer.kind !== 'ok') return answer;
+      if (!isOurServer(session, answer.data)) return { kind: 'offline', cause: 'wrong_server' };
+      await store.applyPage(answer.data);
+      pages = answer.data.records.length;
+      show({ records: state.records + pages });
+      if (!answer.data.more) return null;
+    }
+  }
+
+  /** @returns {Promise<Trouble | null>} */
+  async function forms() {
+    show({ step: 'forms' });
+    const { here, wanted } = await formstore.prefetch();
+    await store.setMeta('forms_ready', { here, wanted });
+    return here < wanted ? { kind: 'offline', cause: 'network' } : null;
+  }
+
+  /** Work of an install whose key is refused goes up with the present key; the server sets it aside for a person. */
+  async function adopt() {
+    const current = session.install;
+    if (!current) return;
+    const known = new Map(session.installs.map((install) => [install.install_id, install]));
+    for (const id of await outbox.openInstalls()) {
+      if (id === current.install_id || (known.has(id) && !known.get(id)?.refused)) continue;
+      const trouble = await pushAll({ api, outbox, session, now }, id, current.token, async () => {})
+        ?? await fetchReceipts({ api, outbox, session, now }, id, current.token);
+      if (trouble) await log.add(false, explain(trouble).text, explain(trouble).next, explain(trouble).values);
+    }
+  }
+
+  /** Give back the keys of people who signed out once all their work is safe. */
+  async function forgetLeavers() {
+    const open = new Set(await outbox.openInstalls());
+    for (const install of session.installs) {
+      if (!install.leaving || open.has(install.install_id)) continue;
+      await api.post('/api/sign-out', {}, install.token);
+      await session.forget(install.install_id);
+    }
+  }
+
+  /**
+   * @param {ReturnType<typeof explain>} line
+   * @param {Trouble} [trouble]
+   */
+  async function fail(line, trouble) {
+    failures += 1;
+    const wait = waitMs(failures, random(), trouble?.kind === 'refused' ? trouble.retry_after_s : 0);
+    // The same trouble again and again is one line, not a hundred.
+    if (state.trouble?.text !== line.text) await log.add(false, line.text, line.next, line.values);
+    show({ trouble: line, next_try: wait });
+  }
+
+  /** React to the network coming back and to the app being looked at again. */
+  function listen() {
+    globalThis.addEventListener?.('online', soon);
+    globalThis.document?.addEventListener('visibilitychange', () => {
+      if (document.visibilityState === 'visible') soon();
+    });
+  }
+
+  return {
+    run, soon, listen, get state() { return state; },
+    /** @param {(state: SyncState) => void} listener */
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+/** @typedef {ReturnType<typeof createSync>} Sync */
+
+/**
+ * Run work only if no other tab is doing it; another tab's round counts as ours.
+ * @param {Pick<LockManager, 'request'> | null | undefined} locks
+ * @param {() => Promise<boolean>} work
+ * @returns {Promise<boolean>}
+ */
+function alone(locks, work) {
+  if (!locks) return work();
+  return /** @type {Promise<boolean>} */ (locks.request(LOCK, { ifAvailable: true }, (lock) => (lock ? work() : true)));
+}
