@@ -63,7 +63,7 @@ def form_counts(tables: Tables, scope: HasPrefixes) -> list[Row]:
     """How many submissions there are of each form and version: form_id, form_version, submissions, latest."""
     where = Conditions(scope)
     sql = (
-        "SELECT form_id, form_version, count(*) AS submissions, max(ended) AS latest FROM submissions "
+        "SELECT form_id, form_version, count(*) AS submissions, max(ended) AS latest FROM submissions "  # noqa: S608
         f"WHERE {where.sql} GROUP BY form_id, form_version ORDER BY form_id, form_version DESC"
     )
     return every(tables, sql, where.values)
@@ -73,7 +73,7 @@ def visitors(tables: Tables, scope: HasPrefixes) -> list[Row]:
     """Who made submissions in scope: id, name; for the filter of a list. By name, not by number of visits."""
     where = Conditions(scope, "s.")
     sql = (
-        "SELECT s.cadre AS id, coalesce(max(nullif(s.cadre_name, '')), max(u.name), s.cadre) AS name "
+        "SELECT s.cadre AS id, coalesce(max(nullif(s.cadre_name, '')), max(u.name), s.cadre) AS name "  # noqa: S608
         "FROM submissions s LEFT JOIN users u ON u.id = s.cadre "
         f"WHERE {where.sql} AND s.cadre <> '' GROUP BY s.cadre ORDER BY name"
     )
