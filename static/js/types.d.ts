@@ -15,13 +15,42 @@ export interface XNode {
   up?: XNode;
   /** false: not relevant, reads as blank */
   rel?: boolean;
+  /** an answer that counts as none (0 0 0 0 as a place, a whole number beyond 32 bits) */
+  void?: boolean;
   kids?: Map<string, XNode>;
   /** of a repeat: its instances */
   list?: XNode[];
   /** of a repeat instance: the repeat it belongs to */
   slot?: XNode;
   row?: Record<string, string>;
-  d?: { path: string };
+  d?: Schema;
+  /** own relevance, before what is above it */
+  own?: boolean;
+  readonly?: boolean;
+  required?: boolean;
+  /** what recalculates this node, by part */
+  cells?: Record<string, Cell>;
+  /** what has to be evaluated again when this node changes */
+  watch?: Set<Cell>;
+  /** instances that a smaller repeat_count put aside */
+  spare?: XNode[];
+  gone?: boolean;
+}
+
+/** A definition node with its children. */
+export interface Schema extends NodeDefinition {
+  children: Schema[];
+  parts: [string, number][];
+}
+
+/** One expression of one node of the instance. */
+export interface Cell {
+  node: XNode;
+  part: string;
+  /** place in the order of evaluation; -1: evaluated only when asked */
+  rank: number;
+  reads: Set<XNode>;
+  value?: any;
 }
 
 /** A list that `instance('x')` reads. */
@@ -51,6 +80,8 @@ export interface Scope {
   env: Env;
   node: XNode;
   current: XNode;
+  /** the choice under test, in a choice_filter */
+  item?: XNode;
   position: number;
   size: number;
 }
@@ -198,6 +229,8 @@ export interface Instance {
   /** paths of all question instances in order */
   paths(): string[];
   errors(): { path: string; part: string; message: string }[];
+  /** paths, with indexes, of all instances of a path without */
+  instancesOf(path: string): string[];
   /** value of any tree at a path (for entities and tests) */
   evaluate(tree: Tree, path: string): Value;
 }

@@ -17,7 +17,7 @@ export const STEP_LIMIT = 1_000_000;
  * @param {Tree} tree
  * @param {Env} env  the form instance, or anything that answers the same questions
  * @param {XNode} node  what `.` means, and whose repeats bind `${…}`
- * @param {{current?: XNode}} [options]  current: what current() means, if not node
+ * @param {{current?: XNode}} [options]  current: the select, when node is one of its choices
  * @returns {Value}
  * @throws {ExpressionError}
  */
@@ -25,7 +25,7 @@ export function evaluate(tree, env, node, options = {}) {
   const outer = env.steps;
   env.steps ??= 0;
   try {
-    return walk(tree, { env, node, current: options.current ?? node, position: 1, size: 1 });
+    return walk(tree, { env, node, current: options.current ?? node, item: options.current && node, position: 1, size: 1 });
   } finally {
     env.steps = outer;
   }
@@ -38,7 +38,7 @@ export function walk(tree, scope) {
   if (typeof tree === 'number' || typeof tree === 'string') return tree;
   switch (tree[0]) {
     case 'ref':
-      return seen(env, walkPath(env, tree[1], scope.current, scope.node));
+      return seen(env, walkPath(env, tree[1], scope.current, scope.item));
     case 'path':
       return seen(env, evaluatePath(tree, scope));
     case 'fn':

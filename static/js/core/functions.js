@@ -96,7 +96,7 @@ function formatted({ env }, [value, format]) {
   return formatDate(instant, toText(format), env.lang ?? '') ?? fail(`unknown token in ${toText(format)}`);
 }
 
-/** @param {string} text @param {number} n */
+/** A function of one number. */
 const mathFn = (/** @type {(n: number) => number} */ fn) => /** @type {[number, number, Plain]} */ ([1, 1, (_, [n]) => fn(toNumber(n))]);
 
 /** @param {(a: string, b: string) => Value} fn @returns {[number, number, Plain]} */
@@ -239,7 +239,7 @@ function indexedRepeat(scope, [node, ...pairs]) {
     if (!path.startsWith(repeat + '/')) fail(`${path} is not in ${repeat}`);
     chosen.set(repeat, whole(walk(pairs[i + 1], scope)) || 0);
   }
-  const found = walkPath(scope.env, path, scope.current, scope.node, chosen);
+  const found = walkPath(scope.env, path, scope.current, scope.item, chosen);
   for (const each of found) scope.env.reads?.add(each);
   return found;
 }

@@ -16,7 +16,7 @@ export function fail(message) {
 
 /** What an expression reads from a node: nothing while it is not relevant. @param {XNode} node */
 export function textOf(node) {
-  return node.rel === false ? '' : node.v ?? '';
+  return node.rel === false || node.void ? '' : node.v ?? '';
 }
 
 /** A number as text: no exponent, no negative zero. @param {number} n */

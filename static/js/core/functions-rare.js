@@ -1,0 +1,2 @@
+/** Functions few forms use: loaded when a definition needs them (see needsRare). */
+export {};
