@@ -1,0 +1,64 @@
+"""The Flask application of a node: every tier runs this one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+
+
+def create_app(config: Any, here: Any = None) -> Flask:
+    """The WSGI app of a node.
+
+    config: an `app.config.Config`. here: the opened node; without one the
+    data folder is opened, which may raise `app.node.NodeProblem`.
+    """
+    # Imported here: ``import app.codes`` must not bring up the whole of Flask's side.
+    from flask_wtf import CSRFProtect
+    from werkzeug.middleware.proxy_fix import ProxyFix
+
+    from app import auth, errors, forms_api, i18n, keys, pwa, security, sync_api
+    from app.node import open_node
+
+    here = here or open_node(config)
+    app = Flask("app", static_folder=None)
+    app.config.update(
+        SECRET_KEY=keys.session_key(config.data_dir),
+        MAX_CONTENT_LENGTH=32 * 1024 * 1024,
+        MAX_FORM_MEMORY_SIZE=1024 * 1024,
+        MAX_FORM_PARTS=500,
+        SESSION_COOKIE_NAME="__Host-ruhu" if config.https else "ruhu",
+        SESSION_COOKIE_SECURE=config.https,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session; a clerk's half-filled page must still save
+        PROPAGATE_EXCEPTIONS=False,
+    )
+    app.extensions["ruhu"] = here
+    if config.proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=config.proxies, x_proto=config.proxies, x_host=config.proxies
+        )
+    i18n.init_app(app, config.lang)
+    security.init_app(app, https=config.https)
+    errors.init_app(app)
+    csrf = CSRFProtect()
+    auth.init_app(app)
+    csrf.init_app(app)
+    for module in (pwa, forms_api, sync_api):
+        app.register_blueprint(module.blueprint)
+    # These carry no cookie: a Bearer token, or a JSON type no foreign form can send.
+    csrf.exempt(sync_api.blueprint)
+    csrf.exempt("app.auth.api_sign_in")
+    csrf.exempt("app.auth.api_sign_out")
+    for blueprint in _pages():
+        app.register_blueprint(blueprint)
+    return app
+
+
+def _pages() -> list[Any]:
+    """The office pages and printing."""
+    from app.office import blueprint as office
+    from app.print import blueprint as printing
+
+    return [office, printing]

@@ -8,9 +8,10 @@ phones and proxies may keep it for ever.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from flask import render_template
@@ -18,6 +19,7 @@ from markupsafe import Markup, escape
 from wtforms import DateField, Field, Form, RadioField, SelectField, SelectMultipleField, StringField
 from wtforms import FileField as BaseFileField
 from wtforms.fields import DateTimeLocalField, TimeField
+from wtforms.fields.choices import SelectChoice
 from wtforms.widgets import CheckboxInput, ListWidget, TextArea, TextInput
 
 Definition = Mapping[str, Any]
@@ -60,7 +62,7 @@ class Item:
 
     node: Node
     field: Field | None = None
-    children: list[Item] = field(default_factory=list)
+    children: list[Item] = dataclasses.field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def _field(definition: Definition, node: Node, lang: str) -> Any:
     if kind.startswith("select_one"):
         choices = _choices(definition, node, lang)
         if looks & {"minimal", "autocomplete", "search"}:
-            return SelectField(**common, choices=[("", ""), *choices], validate_choice=False)
+            return SelectField(**common, choices=[SelectChoice("", ""), *choices], validate_choice=False)
         return RadioField(**common, choices=choices, validate_choice=False)
     if kind.startswith("select_multiple") or kind == "rank":
         return SelectMultipleField(
@@ -106,7 +108,7 @@ def _field(definition: Definition, node: Node, lang: str) -> Any:
             widget=ListWidget(prefix_label=False),
         )
     if kind in ("acknowledge", "trigger"):
-        return SelectMultipleField(**common, choices=[("OK", "OK")], validate_choice=False,
+        return SelectMultipleField(**common, choices=[SelectChoice("OK", "OK")], validate_choice=False,
                                    option_widget=CheckboxInput())  # fmt: skip
     if kind == "note" or kind in SILENT:
         return Note(**common)
@@ -157,12 +159,14 @@ def _file_attributes(kind: str, looks: set[str]) -> dict[str, Any]:
     return attributes
 
 
-def _choices(definition: Definition, node: Node, lang: str) -> list[tuple[str, str]]:
+def _choices(definition: Definition, node: Node, lang: str) -> list[SelectChoice]:
     listed: Sequence[Mapping[str, Any]] = definition["lists"].get(node.get("list"), ())
     if node.get("choice_filter") and len(listed) > LONGEST_FILTERED:
         return []
     default = definition["default_language"]
-    return [(choice["name"], plain(choice.get("label"), lang, default) or choice["name"]) for choice in listed]
+    return [
+        SelectChoice(choice["name"], plain(choice.get("label"), lang, default) or choice["name"]) for choice in listed
+    ]
 
 
 def parts(text: Any, lang: str, default: str) -> list[Any]:
@@ -238,7 +242,7 @@ def embedded(definition: Definition) -> Markup:
     text = json.dumps(definition, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     for char, escaped in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"), ("\u2028", "\\u2028"), ("\u2029", "\\u2029")):
         text = text.replace(char, escaped)
-    return Markup(text)  # noqa: S704 - nothing that could leave the element is left in it
+    return Markup(text)
 
 
 def render_fragment(definition: Definition, hash: str, lang: str, *, whole: bool = False) -> str:

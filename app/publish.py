@@ -7,46 +7,44 @@ drafts and kept submissions stand on it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
-from sync.records import Record
+from forms.definition import Form
+from forms.library import Library
+from sync.author import Author
+from sync.canonical import canonical
+from sync.records import BlobRef, Record, Scope
+from sync.store.base import Store
 
 log = logging.getLogger("ruhu.forms")
 
+# A form is for every place below the centre that publishes it.
 EVERYWHERE = "000000000000"
-
-
-class CompiledForm(Protocol):
-    """What publishing needs of a compiled form."""
-
-    form_id: str
-    version: str
-    hash: str
-    definition: Mapping[str, Any]
+EVERY_FORM = Scope(area_prefixes=("",), kinds=("form",))
+OWN_NAME = "library"
 
 
 @dataclass(frozen=True)
 class Publication:
-    """What to do with one form of the library: the fields to set, or why it cannot be published."""
+    """What to do with one form of the library: the fields to set, or one line why not."""
 
-    form_id: str
     fields: dict[str, Any] | None = None
-    refused: tuple[str, str] | None = None
+    refused: str = ""
 
 
-def publication_of(form: CompiledForm, published: Record | None) -> Publication | None:
-    """What publishing this form changes, given its record; None when it is published as it is.
+def publication_of(form: Form, published: Record | None) -> Publication | None:
+    """What publishing this form changes, given its record; None when this version is out already.
 
-    A version that is already out with other content is refused: phones hold
-    answers to the old questions under that very name. A version published
-    earlier than the newest is not published again either, so that putting an
-    old file back does not turn every phone back.
+    A version that is out with other content is refused: phones hold answers
+    to the old questions under that very name. Putting an old file back
+    changes nothing either, or every phone would be turned back.
     """
     versions = dict(published.fields.get("versions") or {}) if published else {}
     known = versions.get(form.version)
@@ -54,22 +52,113 @@ def publication_of(form: CompiledForm, published: Record | None) -> Publication 
         return None
     if known is not None:
         return Publication(
-            form.form_id,
-            refused=(
-                f"表单 {form.form_id} 的版本 {form.version} 已经发布,内容却改了,没有替换。",
-                "请在 settings 表把 version 改成新的版本号,再重新启动。",
-            ),
+            refused=f"表单 {form.form_id} 的版本 {form.version} 已经发布,内容却改了,没有替换。"
+            "请在 settings 表把 version 改成新的版本号,再重新启动 · "
+            "this version is published with other content; give it a new version"
         )
-    versions[form.version] = form.hash
-    return Publication(
-        form.form_id,
-        fields={
-            "form_id": form.form_id,
-            "version": form.version,
-            "title": dict(form.definition["title"]),
-            "hash": form.hash,
-            "definition": form.hash,
-            "state": "published",
-            "versions": versions,
-        },
-    )
+    fields = {
+        "form_id": form.form_id,
+        "version": form.version,
+        "title": form.definition["title"],
+        "hash": form.hash,
+        "definition": form.hash,
+        "state": "published",
+        "versions": versions | {form.version: form.hash},
+    }
+    return Publication(fields)
+
+
+def publish_library(store: Store, library: Library, clock: Callable[[], datetime]) -> list[str]:
+    """Publish every form of the library that is new or changed; answers one line per form refused.
+
+    The definition is stored before the op that names it, so that nobody is
+    told of a form that cannot be fetched.
+    """
+    refused = []
+    author: Author | None = None
+    for form in library.forms.values():
+        published = store.get("form", form.form_id)
+        wanted = publication_of(form, published)
+        if wanted is None:
+            continue
+        if wanted.fields is None:
+            refused.append(wanted.refused)
+            continue
+        author = author or _own_author(store, clock)
+        blob = _store_definition(store, form)
+        if published is None:
+            op = author.create("form", form.form_id, EVERYWHERE, wanted.fields, blobs=[blob])
+        else:
+            old = published.fields
+            changes = {name: (old.get(name), new) for name, new in wanted.fields.items() if old.get(name) != new}
+            op = author.update("form", form.form_id, published.area, changes, base_rev=published.rev, blobs=[blob])
+        store.load([op])
+        log.info("published form %s %s", form.form_id, form.version)
+    return refused
+
+
+def _own_author(store: Store, clock: Callable[[], datetime]) -> Author:
+    """The author of this node's own ops, going on where it stopped."""
+    known = next((install for install in store.installs() if install.name == OWN_NAME and not install.user_id), None)
+    if known:
+        return Author(known.install_id, "", next_dseq=known.acked_dseq + 1, clock=clock)
+    return Author(store.add_install("", kind="node", name=OWN_NAME).install_id, "", clock=clock)
+
+
+def _store_definition(store: Store, form: Form) -> BlobRef:
+    body = canonical(dict(form.definition))
+    sha256 = hashlib.sha256(body).hexdigest()
+    if sha256 != form.hash:
+        raise AssertionError("a form's hash is that of its canonical definition")
+    if not store.has_blob(sha256):
+        store.put_blob_part(sha256, 0, len(body), body)
+    return BlobRef(sha256, len(body))
+
+
+class FormShelf:
+    """The published forms of this node, opened once per version."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._opened: dict[str, Form] = {}
+        self._lock = threading.Lock()
+
+    def get(self, form_id: str, version: str) -> Form | None:
+        """A published version, or None when this node does not know it (or has not fetched it yet)."""
+        record = self._store.get("form", form_id)
+        digest = (record.fields.get("versions") or {}).get(version) if record and not record.deleted else None
+        return self._open(digest) if digest else None
+
+    def newest(self, form_id: str) -> Form | None:
+        """The version new visits are made with, or None."""
+        record = self._store.get("form", form_id)
+        if record is None or record.deleted or record.fields.get("state") != "published":
+            return None
+        return self.get(form_id, record.fields.get("version", ""))
+
+    def current(self) -> dict[str, Form]:
+        """The newest version of every published form, by form id."""
+        cursor, ids = None, []
+        while True:
+            page = self._store.pull(EVERY_FORM, cursor, 500)
+            ids += [record.id for record in page.records]
+            cursor = page.cursor
+            if not page.more:
+                break
+        found = {form_id: self.newest(form_id) for form_id in sorted(set(ids))}
+        return {form_id: form for form_id, form in found.items() if form}
+
+    def by_hash(self, digest: str) -> Form | None:
+        """The form with that definition, whatever it is called."""
+        return self._open(digest)
+
+    def _open(self, digest: str) -> Form | None:
+        with self._lock:
+            if digest in self._opened:
+                return self._opened[digest]
+        if not self._store.has_blob(digest):
+            return None
+        with self._store.open_blob(digest) as body:
+            form = Form(json.load(body))
+        with self._lock:
+            return self._opened.setdefault(digest, form)

@@ -1,0 +1,228 @@
+"""One node: its configuration, its store, what follows the store, and the link upward."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from flask import current_app
+
+from app import keys
+from app.config import Config
+from app.people import People
+from app.publish import FormShelf, publish_library
+from app.tables.follow import Tables
+from app.throttle import Throttle
+from forms.library import Library, load_library
+from sync.problems import Problem as SyncProblem
+from sync.records import CENTRE, NODE
+from sync.relay import Relay
+from sync.store.base import Store
+from sync.store.sqlite import SqliteStore
+
+log = logging.getLogger("ruhu.node")
+
+UPSTREAM_FILE = "upstream.json"
+FOLLOW_SECONDS = 1.0
+
+
+class NodeProblem(Exception):
+    """Why a node cannot start: one line with what is wrong and what to do."""
+
+
+@dataclass
+class Node:
+    """What the views work with. complaints: lines to show whoever started it."""
+
+    config: Config
+    store: Store
+    forms: FormShelf
+    library: Library
+    tables: Tables
+    people: People
+    relay: Relay | None = None
+    throttle: Throttle = field(default_factory=Throttle)
+    complaints: list[str] = field(default_factory=list)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    @property
+    def tier(self) -> str:
+        return NODE if self.config.upstream else CENTRE
+
+    @staticmethod
+    def now() -> datetime:
+        return datetime.now().astimezone()
+
+    def start(self) -> None:
+        """Begin following the store and the upstream, each in a thread of its own."""
+        if not self.config.background:
+            return
+        jobs = {"tables": self._follow}
+        if self.relay:
+            jobs["relay"] = self._relay
+        for name, job in jobs.items():
+            thread = threading.Thread(target=job, name=f"ruhu-{name}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def close(self) -> None:
+        """Stop the threads, wait for what they are doing, close the store."""
+        self._stopping.set()
+        if self.relay:
+            self.relay.stop()
+        for thread in self._threads:
+            thread.join(timeout=15)
+        self.tables.close()
+        self.store.close()
+
+    def _follow(self) -> None:
+        while not self._stopping.wait(FOLLOW_SECONDS):
+            try:
+                self.tables.catch_up()
+            except Exception as error:  # the next look may succeed; pages catch up on their own
+                log.error("read tables are behind: %s", type(error).__name__)
+                self._stopping.wait(30)
+
+    def _relay(self) -> None:
+        assert self.relay is not None
+        self.relay.run()
+
+
+def node() -> Node:
+    """The node this app serves."""
+    here: Node = current_app.extensions["ruhu"]
+    return here
+
+
+def open_node(config: Config) -> Node:
+    """Open the data folder and everything above it. Raises NodeProblem with one clear line."""
+    if config.debug:
+        raise NodeProblem("不能在调试模式下提供服务 · refusing to serve in debug mode")
+    _usable(config.data_dir)
+    try:
+        store = SqliteStore(config.data_dir)
+    except SyncProblem as problem:
+        raise NodeProblem(f"{problem.message(config.lang)}{problem.next(config.lang)}({config.data_dir})") from problem
+    try:
+        library = load_library(config.forms_dir)
+        complaints = [library_line(problem, config.lang) for problem in library.problems]
+        if not config.upstream:
+            complaints += publish_library(store, library, Node.now)
+        shelf = FormShelf(store)
+        tables = Tables(config.data_dir / "read.db", store, shelf)
+        return Node(
+            config=config,
+            store=store,
+            forms=shelf,
+            library=library,
+            tables=tables,
+            people=People(store),
+            relay=_relay_of(config, store),
+            complaints=complaints,
+        )
+    except BaseException:
+        store.close()
+        raise
+
+
+def _usable(folder: Path) -> None:
+    """Make the folder; raise NodeProblem when it cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise NodeProblem(
+            f"数据文件夹 {folder} 不能写入({os.strerror(error.errno or 0)})。请检查权限或磁盘,或用 --data 换一个 · "
+            "the data folder cannot be written; check it or choose another with --data"
+        ) from error
+
+
+def library_line(problem: Any, lang: str = "zh") -> str:
+    """One problem of the forms folder as one line: where, what, what next."""
+    place = " ".join(str(part) for part in (problem.file, problem.sheet, problem.row and f"第{problem.row}行") if part)
+    return f"表单 {place}:{problem.message(lang)} {problem.next(lang)}"
+
+
+# --- the node above ---------------------------------------------------------------------------------------
+
+
+def join(config: Config, username: str, password: str) -> None:
+    """Sign in at the upstream with a node account and keep the token in the data folder.
+
+    Done once; a folder that has joined this upstream already is left as it is.
+    Raises NodeProblem.
+    """
+    known = read_upstream(config.data_dir)
+    if known and known["url"] == config.upstream:
+        return
+    _usable(config.data_dir)
+    answer = _ask_sign_in(config, username, password)
+    kept = {"url": config.upstream, "token": answer["token"], "install_id": answer["install_id"],
+            "area": answer["user"]["grants"][0]["area"], "server_id": answer["server_id"]}  # fmt: skip
+    path = config.data_dir / UPSTREAM_FILE
+    part = path.with_suffix(".part")
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as out:
+        json.dump(kept, out)
+        out.flush()
+        os.fsync(out.fileno())
+    os.replace(part, path)
+
+
+def read_upstream(data_dir: Path) -> dict[str, str] | None:
+    """What `join` kept: url, token, install_id, area, server_id."""
+    try:
+        kept: dict[str, str] = json.loads((data_dir / UPSTREAM_FILE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return kept
+
+
+def _ask_sign_in(config: Config, username: str, password: str) -> dict[str, Any]:
+    import urllib3
+
+    silent = NodeProblem(
+        f"连不上上级节点 {config.upstream}。请检查网址和网络,并确认它已启动 · the node above cannot be reached"
+    )
+    body = {"username": username, "password": password, "device": "node"}
+    try:
+        reply = urllib3.request(
+            "POST", f"{config.upstream}/api/sign-in", json=body, timeout=20, retries=False, redirect=False
+        )
+    except urllib3.exceptions.HTTPError as error:
+        raise silent from error
+    try:
+        answer = json.loads(reply.data)
+    except ValueError as error:
+        raise silent from error
+    if reply.status != 200:
+        told = answer.get("error", {}) if isinstance(answer, dict) else {}
+        raise NodeProblem(f"上级节点没有接受这个账号:{told.get('message', reply.status)} {told.get('next', '')}")
+    if not any(grant.get("role") == "node" for grant in answer["user"]["grants"]):
+        raise NodeProblem(f"{username} 不是节点账号。请用节点账号(角色 node)· not a node account")
+    return dict(answer)
+
+
+def _relay_of(config: Config, store: Store) -> Relay | None:
+    if not config.upstream:
+        return None
+    known = read_upstream(config.data_dir)
+    if known is None or known["url"] != config.upstream:
+        raise NodeProblem(
+            f"还没有用节点账号登录过上级 {config.upstream}。请加上 --join 用户名:密码 · "
+            "not joined yet, add --join USER:PASSWORD"
+        )
+    return Relay(store, known["url"], known["token"])
+
+
+def session_key(config: Config) -> bytes:
+    return keys.session_key(config.data_dir)
