@@ -234,3 +234,74 @@ export interface Instance {
   /** value of any tree at a path (for entities and tests) */
   evaluate(tree: Tree, path: string): Value;
 }
+
+// --- records and ops ---------------------------------------------------------------------------
+
+/** A record as it travels, and as a person sees it with pending ops on top. */
+export interface RuhuRecord {
+  kind: string;
+  id: string;
+  area: string;
+  rev: number;
+  seq: number;
+  fields: Record<string, any>;
+  /** field → local date it was last set or confirmed */
+  since: Record<string, string>;
+  pending?: number;
+  deleted?: boolean;
+}
+
+/** One immutable statement by one actor on one device. */
+export interface Op {
+  v: number;
+  op_id: string;
+  install_id: string;
+  dseq: number;
+  entity: string;
+  id: string;
+  kind: 'create' | 'update' | 'void';
+  area: string;
+  base_rev: number;
+  fields: Record<string, { old: any; new: any }>;
+  submission: string | null;
+  form_id: string | null;
+  form_version: string | null;
+  form_hash: string | null;
+  actor: string;
+  device_time: string;
+  monotonic_ms: number;
+  boot_id: string;
+  blobs: { sha256: string; size: number }[];
+  hash: string;
+  sig: string | null;
+}
+
+export interface Receipt {
+  server_id: string;
+  epoch: string;
+  tier: 'node' | 'centre';
+  op_id: string;
+  hash: string;
+  seq: number;
+  time: string;
+  sig: string | null;
+}
+
+/** One page of a pull. */
+export interface Page {
+  server_id: string;
+  epoch: string;
+  scope_version: any;
+  cursor: string;
+  more: boolean;
+  records: RuhuRecord[];
+  confirmed_dseq: Record<string, number>;
+  time: string;
+}
+
+export interface EntityChange {
+  entity: string;
+  id: string;
+  kind: 'create' | 'update';
+  fields: Record<string, { old: string | null; new: string }>;
+}

@@ -185,7 +185,9 @@ register({
   today: [0, 0, ({ env }) => dateText(env.now())],
   now: [0, 0, ({ env }) => dateTimeText(env.now())],
   date: [1, 1, dateFunction(dateText)],
-  'date-time': [1, 1, dateFunction(dateTimeText)],
+  'date-time': [1, 1, (scope, [value]) =>
+    typeof value === 'number' && Number.isFinite(value)
+      ? dateTimeText(Math.round(value * 86400000)) : dateFunction(dateTimeText)(scope, [value])],
   'decimal-date-time': [1, 1, (_, [value]) => (typeof value === 'number' ? value : decimalDateTime(toText(value).trim()))],
   'decimal-time': [1, 1, ({ env }, [value]) => decimalTime(toText(value).trim(), env.now())],
   'format-date': [2, 2, formatted],

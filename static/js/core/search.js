@@ -1,0 +1,102 @@
+/**
+ * Search in the register on the phone: by name, pinyin initials, tail of the ID number, house
+ * number, group, head, or the beginning of the household code. 20,000 rows are looked through at once.
+ * @import {RuhuRecord} from '../types.js'
+ */
+
+/**
+ * What search and lists need of a household; small, for 20,000 of them are in memory.
+ * @typedef {{
+ *   id: string, area: string, code: string, head: string, group: string, house_no: string, status: string,
+ *   helper: string, last_visit: string, names: string[], tails: string[], pending?: number,
+ * }} Row
+ */
+
+const TAIL = 6;
+
+/** @param {any} value */
+const text = (value) => (typeof value === 'string' ? value : '');
+
+/**
+ * @param {RuhuRecord} household @param {RuhuRecord[]} members
+ * @returns {Row}
+ */
+export function rowOf(household, members) {
+  const { fields } = household;
+  const here = members.filter((member) => !member.deleted && ['', 'active'].includes(text(member.fields.state)));
+  const tails = [fields.phone, ...here.flatMap((member) => [member.fields.id_no, member.fields.phone])];
+  return {
+    id: household.id,
+    area: household.area,
+    code: text(fields.code),
+    head: text(fields.head_name),
+    group: text(fields.group),
+    house_no: text(fields.house_no),
+    status: text(fields.status),
+    helper: text(fields.helper),
+    last_visit: text(fields.last_visit),
+    names: here.map((member) => text(member.fields.full_name)).filter(Boolean),
+    tails: tails.map((value) => text(value).slice(-TAIL)).filter(Boolean),
+    ...(household.pending ? { pending: household.pending } : {}),
+  };
+}
+
+/** Whether initials of a name begin with these letters. @param {string} name @param {string} letters @param {(character: string) => string} lettersOf */
+function soundsLike(name, letters, lettersOf) {
+  if (letters.length > name.length) return false;
+  for (let i = 0; i < letters.length; i++) if (!lettersOf(name[i]).includes(letters[i])) return false;
+  return true;
+}
+
+/**
+ * How well one word of the query fits a row: 0 not at all, more is better.
+ * @param {Row} row @param {string} word lower case
+ * @param {((character: string) => string)|undefined} lettersOf
+ */
+function fit(row, word, lettersOf) {
+  if (row.head === word) return 9;
+  if (row.head.startsWith(word)) return 8;
+  if (row.names.includes(word)) return 7;
+  if (row.head.includes(word) || row.names.some((name) => name.includes(word))) return 6;
+  if (lettersOf && /^[a-z]+$/.test(word)) {
+    if (soundsLike(row.head, word, lettersOf)) return 5;
+    if (row.names.some((name) => soundsLike(name, word, lettersOf))) return 4;
+  }
+  if (row.house_no.toLowerCase() === word || row.group.toLowerCase() === word) return 4;
+  if (word.length >= 3 && row.tails.some((tail) => tail.toLowerCase().endsWith(word))) return 3;
+  if (row.house_no.toLowerCase().startsWith(word) || row.group.toLowerCase().includes(word)) return 2;
+  return word.length >= 4 && row.code.toLowerCase().startsWith(word) ? 1 : 0;
+}
+
+/** Whether a query needs the pinyin table. @param {string} query */
+export const hasLetters = (query) => /[a-z]/i.test(query);
+
+/**
+ * The rows in which every word of the query is found, best first, then by group, house number and head.
+ * An empty query gives the first rows in that order.
+ * @param {Iterable<Row>} rows @param {string} query @param {number} [limit]
+ * @param {(character: string) => string} [lettersOf] from pinyin.js, when it is loaded
+ * @returns {Row[]}
+ */
+export function search(rows, query, limit = 50, lettersOf) {
+  const words = query.normalize('NFKC').toLowerCase().split(/\s+/).filter(Boolean);
+  const found = [];
+  for (const row of rows) {
+    let score = 0;
+    for (const word of words) {
+      const one = fit(row, word, lettersOf);
+      score = one && score >= 0 ? score + one : -1;
+      if (score < 0) break;
+    }
+    if (score >= 0) found.push({ row, score });
+  }
+  found.sort((a, b) => b.score - a.score || compareRows(a.row, b.row));
+  return found.slice(0, limit).map(({ row }) => row);
+}
+
+const byNumber = new Intl.Collator('zh', { numeric: true });
+
+/** Order of lists: group, house number, head. @param {Row} a @param {Row} b */
+export function compareRows(a, b) {
+  return byNumber.compare(a.group, b.group) || byNumber.compare(a.house_no, b.house_no) || byNumber.compare(a.head, b.head);
+}
