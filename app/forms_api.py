@@ -16,7 +16,7 @@ from app.compress import Packed
 from app.errors import Problem
 from app.i18n import language
 from app.node import node
-from app.publish import PublishedForm
+from forms.definition import Form
 
 blueprint = Blueprint("forms_api", __name__)
 
@@ -110,7 +110,7 @@ def fill(form_id: str) -> str:
     return render_template("fill.html", form_id=form_id, title=title, fragment=Markup(fragment))
 
 
-def _published(form_id: str, version: str) -> PublishedForm:
+def _published(form_id: str, version: str) -> Form:
     form = node().forms.get(form_id, version)
     if form is None:
         raise Problem("unknown_form")

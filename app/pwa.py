@@ -53,6 +53,14 @@ def built(static_dir: Path) -> dict[str, object] | None:
     return found if isinstance(found, dict) else None
 
 
+def styles(static_dir: Path) -> list[str]:
+    """The built style sheets, for the pages that show a form outside the phone app."""
+    entries = (built(static_dir) or {}).get("entries")
+    if not isinstance(entries, dict):
+        return []
+    return [str(file) for name, file in sorted(entries.items()) if name.endswith(".css")]
+
+
 @blueprint.get("/")
 @blueprint.get("/H/<code>")
 @blueprint.get("/S/<code>/<form_id>/<sheet>")
