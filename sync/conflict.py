@@ -13,7 +13,7 @@ from sync.records import FieldChange
 # Fields that mean nothing apart: half of a changed pair would name another person or day.
 GROUPS: tuple[tuple[str, ...], ...] = (
     ("head_name", "head_id_no"),
-    ("name", "id_no"),
+    ("full_name", "id_no"),
     ("status", "status_date"),
 )
 _GROUP_OF = {name: group for group in GROUPS for name in group}

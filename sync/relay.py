@@ -1,0 +1,258 @@
+"""A node's client to the node above: offers what was pushed here, fetches what changed there.
+
+`Relay.step` does one round and is what tests drive; `Relay.run` repeats it in
+a thread. Being offline is normal: it ends a round, is said in `Relay.state`,
+and loses nothing, since the store knows what the upstream has answered for.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+import urllib3
+
+from sync.problems import Problem
+from sync.protocol import MAX_BYTES, parse_results, push_body, push_headers
+from sync.records import CENTRE, LateReceipt, Record
+from sync.store.base import Store
+
+log = logging.getLogger("ruhu.relay")
+
+BATCH_OPS = 200
+BATCH_BYTES = MAX_BYTES - 64 * 1024
+PULL_LIMIT = 1000
+BLOB_CHUNK = 256 * 1024
+FIRST_PAUSE, LONGEST_PAUSE = 2.0, 900.0
+
+
+class Reply(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Transport(Protocol):
+    """Carries one request to the upstream. Raises Problem upstream_silent when nothing answered."""
+
+    def __call__(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply: ...
+
+
+class HttpTransport:
+    """The real one: HTTP with the node's token; redirects are never followed."""
+
+    def __init__(self, url: str, token: str, *, timeout: float = 30.0) -> None:
+        self._url = url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}", "Accept-Encoding": "gzip"}
+        self._pool = urllib3.PoolManager(timeout=timeout, retries=False, maxsize=2)
+
+    def __call__(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply:
+        try:
+            reply = self._pool.request(
+                method,
+                self._url + path,
+                body=body or None,
+                headers={**self._headers, **(headers or {})},
+                redirect=False,
+            )
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Problem("upstream_silent") from error
+        return Reply(reply.status, reply.headers, reply.data)
+
+
+@dataclass
+class State:
+    """How the link upward does, for the office's page. problem: code of the last failure, '' when it worked."""
+
+    problem: str = ""
+    sent: int = 0
+    received: int = 0
+    last_contact: str = ""
+
+
+class Relay:
+    """The link of one store to one upstream."""
+
+    def __init__(self, store: Store, url: str = "", token: str = "", *, transport: Transport | None = None) -> None:
+        self._store = store
+        self._ask = transport or HttpTransport(url, token)
+        self._stopping = threading.Event()
+        self._wake = threading.Event()
+        self.state = State()
+        self._tier = ""
+        store.follow_upstream()
+
+    def step(self) -> bool:
+        """One round: hello, ops up, blobs up, receipts down, records down, forms down.
+
+        Answers whether anything moved. Raises Problem when the upstream did
+        not answer, or answered strangely.
+        """
+        self._hello()
+        moved = self._push()
+        moved |= self._push_blobs()
+        moved |= self._receipts()
+        moved |= self._pull()
+        moved |= self._fetch_blobs()
+        self.state.problem = ""
+        return moved
+
+    def run(self, *, pause: float = 5.0, jitter: Callable[[], float] = random.random) -> None:
+        """Repeat `step` until `stop`; after a failure wait longer each time, up to 15 minutes."""
+        wait = FIRST_PAUSE
+        while not self._stopping.is_set():
+            try:
+                moved = self.step()
+                wait = FIRST_PAUSE
+                rest = 0.0 if moved else pause
+            except Problem as problem:
+                if self.state.problem != problem.code:
+                    log.warning("upstream: %s", problem.code)
+                self.state.problem = problem.code
+                rest = wait * (0.5 + jitter())
+                wait = min(wait * 2, LONGEST_PAUSE)
+            except Exception:
+                # A fault of ours in one round must not end all later ones.
+                log.exception("relay round failed")
+                self.state.problem = "upstream_strange"
+                rest = wait
+                wait = min(wait * 2, LONGEST_PAUSE)
+            self._wake.wait(rest)
+            self._wake.clear()
+
+    def soon(self) -> None:
+        """Something was pushed here: do not wait out the pause."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._wake.set()
+
+    def _hello(self) -> None:
+        said = self._json("POST", "/sync/v1/hello", b"{}", {"Content-Type": "application/json"})
+        self._tier = str(said.get("tier", ""))
+        self.state.last_contact = str(said.get("time", ""))
+        _, source = self._store.upstream_cursor()
+        if source is not None and source != (said["server_id"], said["epoch"]):
+            self._store.forget_upstream()
+
+    def _push(self) -> bool:
+        moved = False
+        while batch := self._store.to_relay(BATCH_OPS, BATCH_BYTES):
+            body = push_body((one.body for one in batch), server_id=None, epoch=None)
+            headers = push_headers(body)
+            said = self._json("POST", "/sync/v1/push", body, headers)
+            try:
+                results = parse_results(said["results"])
+            except (msgspec.ValidationError, KeyError) as error:
+                raise Problem("upstream_strange") from error
+            install_of = {one.op_id: one.install_id for one in batch}
+            # An answer for an op that was not sent is not an answer to us.
+            known = [(install_of[result.op_id], result) for result in results if result.op_id in install_of]
+            self._store.take_results(known, tier=self._tier)
+            for install, number in dict(said.get("expected") or {}).items():
+                self._store.offer_again(install, int(number))
+            settled = sum(1 for _, result in known if result.receipt is not None)
+            self.state.sent += settled
+            moved = moved or settled > 0
+            if settled == 0:
+                break
+        return moved
+
+    def _push_blobs(self) -> bool:
+        moved = False
+        for sha256 in self._store.blobs_to_relay(20):
+            with self._store.open_blob(sha256) as source:
+                body = source.read()
+            offset = 0
+            while offset < len(body):
+                part = body[offset : offset + BLOB_CHUNK]
+                reply = self._ask(
+                    "PUT",
+                    f"/sync/v1/blob/{sha256}",
+                    part,
+                    {"Upload-Offset": str(offset), "Upload-Length": str(len(body))},
+                )
+                if reply.status == 409:
+                    offset = _number(reply.headers.get("Upload-Offset"))
+                    continue
+                if reply.status not in (200, 201, 204):
+                    break
+                offset = _number(reply.headers.get("Upload-Offset"))
+            if offset == len(body):
+                self._store.blob_relayed(sha256)
+                moved = True
+        return moved
+
+    def _receipts(self) -> bool:
+        moved = False
+        if self._tier == CENTRE:
+            return False  # the centre's word came with the push
+        for install, confirmed in self._store.awaiting_centre().items():
+            said = self._json("GET", f"/sync/v1/receipts?install_id={install}&after={confirmed}")
+            found = msgspec.convert(said["receipts"], list[LateReceipt], strict=False)
+            if found:
+                self._store.take_receipts(install, found)
+                moved = True
+        return moved
+
+    def _pull(self) -> bool:
+        moved = False
+        while not self._stopping.is_set():
+            cursor, _ = self._store.upstream_cursor()
+            path = f"/sync/v1/pull?limit={PULL_LIMIT}" + (f"&cursor={cursor}" if cursor else "")
+            reply = self._ask("GET", path)
+            if reply.status == 409:
+                self._store.forget_upstream()
+                return True
+            said = _object(reply)
+            try:
+                records = msgspec.convert(said["records"], list[Record])
+            except (msgspec.ValidationError, KeyError) as error:
+                raise Problem("upstream_strange") from error
+            if records or cursor != said["cursor"]:
+                self._store.take_page(records, said["cursor"], (said["server_id"], said["epoch"]))
+            self.state.received += len(records)
+            moved = moved or bool(records)
+            if not said["more"]:
+                break
+        return moved
+
+    def _fetch_blobs(self) -> bool:
+        moved = False
+        for sha256, _size in self._store.missing_blobs(20):
+            reply = self._ask("GET", f"/sync/v1/blob/{sha256}")
+            if reply.status == 200 and reply.body:
+                self._store.put_blob_part(sha256, 0, len(reply.body), reply.body)
+                moved = True
+        return moved
+
+    def _json(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+        return _object(self._ask(method, path, body, headers))
+
+
+def _object(reply: Reply) -> dict[str, Any]:
+    """The JSON object of a 200. Raises Problem: a portal's page or a redirect is no answer of a node."""
+    if reply.status == 401:
+        raise Problem("unknown_token")
+    if reply.status != 200:
+        raise Problem("upstream_silent" if reply.status in (429, 502, 503, 504) else "upstream_strange")
+    try:
+        said = json.loads(reply.body)
+    except ValueError as error:
+        raise Problem("upstream_strange") from error
+    if not isinstance(said, dict) or "error" in said:
+        raise Problem("upstream_strange")
+    return said
+
+
+def _number(text: str | None) -> int:
+    if text is None or not text.isdigit():
+        raise Problem("upstream_strange")
+    return int(text)

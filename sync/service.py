@@ -1,0 +1,111 @@
+"""What a server answers to phones and nodes: checks rights, asks the store, shapes the reply. No HTTP, no rules of merging."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from sync.problems import Problem
+from sync.protocol import MAX_PULL_LIMIT, Hello, late_receipts_to_wire, parse_push, reply_to_wire
+from sync.records import NODE, Credential
+from sync.scope import scope_of, scope_version
+from sync.store.base import Store
+
+
+def push(store: Store, credential: Credential, plain: bytes, *, now: datetime, lang: str = "zh") -> dict[str, Any]:
+    """Take in an unpacked, checked push body. Raises Problem bad_json, bad_op, too_large, epoch_changed."""
+    sent = parse_push(plain)
+    if sent.epoch and sent.server_id == store.server_id and sent.epoch != store.epoch:
+        raise Problem("epoch_changed")
+    reply = store.push(sent.arrivals, plain, credential=credential, now=now)
+    return reply_to_wire(reply, lang)
+
+
+def hello(store: Store, credential: Credential, said: Hello, *, now: datetime) -> dict[str, Any]:
+    """Who this server is and how much of the caller's log it holds."""
+    installs = _installs(store, credential, said.install_id)
+    if said.install_id == credential.install_id:
+        store.seen(credential.install_id, made_dseq=said.dseq, now=now)
+    return {
+        "server_id": store.server_id,
+        "epoch": store.epoch,
+        "tier": store.tier,
+        "acked_dseq": store.acked(installs),
+        "confirmed_dseq": store.confirmed(installs),
+        "scope_version": scope_version(scope_of(credential)),
+        "time": _text(now),
+    }
+
+
+def pull(store: Store, credential: Credential, cursor: str | None, limit: int, *, now: datetime) -> dict[str, Any]:
+    """The next page of what the caller may read. Raises Problem device_revoked, cursor_stale."""
+    _not_revoked(credential)
+    scope = scope_of(credential)
+    page = store.pull(scope, cursor, max(1, min(limit, MAX_PULL_LIMIT)))
+    return {
+        "server_id": store.server_id,
+        "epoch": store.epoch,
+        "scope_version": scope_version(scope),
+        "cursor": page.cursor,
+        "more": page.more,
+        "records": msgspec.to_builtins(page.records),
+        "confirmed_dseq": store.confirmed([credential.install_id]),
+        "time": _text(now),
+    }
+
+
+def receipts(store: Store, credential: Credential, install_id: str, after: int, *, lang: str = "zh") -> dict[str, Any]:
+    """The centre's receipts for an install. A device asks for its own only, a node for any that it relays."""
+    if credential.kind != NODE and install_id != credential.install_id:
+        raise Problem("not_found")
+    return {"receipts": late_receipts_to_wire(store.receipts(install_id, after), lang)}
+
+
+def blob_state(store: Store, credential: Credential, sha256: str) -> tuple[int, int]:
+    """(bytes here, whole length) of a blob that the caller may know of. Raises Problem not_found."""
+    _not_revoked(credential)
+    state = store.blob_state(sha256)
+    if state is None or not store.blob_is_named(sha256, _blob_scope(credential)):
+        raise Problem("not_found")
+    return state
+
+
+def read_blob(store: Store, credential: Credential, sha256: str) -> bytes:
+    """The whole blob. Raises Problem not_found also when no record the caller may read names it."""
+    _not_revoked(credential)
+    if not store.blob_is_named(sha256, _blob_scope(credential)):
+        raise Problem("not_found")
+    with store.open_blob(sha256) as body:
+        return body.read()
+
+
+def put_blob(store: Store, credential: Credential, sha256: str, offset: int, length: int, body: bytes) -> int:
+    """Take in a part; answers the bytes now here. Only a blob that a received op names is taken.
+
+    Raises Problem not_found, blob_offset, blob_digest, too_large.
+    """
+    if not store.blob_is_named(sha256, _blob_scope(credential)):
+        raise Problem("not_found")
+    return store.put_blob_part(sha256, offset, length, body)
+
+
+def _blob_scope(credential: Credential) -> Any:
+    # Blobs hang on submissions, which a phone does not pull but does write.
+    return msgspec.structs.replace(scope_of(credential), kinds=())
+
+
+def _installs(store: Store, credential: Credential, asked: str) -> list[str]:
+    if credential.kind == NODE:
+        return sorted({asked or credential.install_id, credential.install_id})
+    return [credential.install_id]
+
+
+def _not_revoked(credential: Credential) -> None:
+    if credential.revoked:
+        raise Problem("device_revoked")
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

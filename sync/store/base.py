@@ -1,0 +1,183 @@
+"""The contract every store keeps; ``tests/store_contract.py`` holds each implementation to it.
+
+A store never loses what it answered for: when `Store.push` returns, every op
+it names is on disk. All methods may be called from several threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import BinaryIO, NamedTuple, Protocol
+
+from sync.records import (
+    Arrival,
+    Change,
+    Credential,
+    Install,
+    LateReceipt,
+    Op,
+    Page,
+    PushReply,
+    Record,
+    Result,
+    Scope,
+)
+
+
+class NewInstall(NamedTuple):
+    """An install just let in. The token is shown once; the store keeps its hash only."""
+
+    install_id: str
+    token: str
+
+
+class ToRelay(NamedTuple):
+    """One op that the next tier has not answered for, with the bytes it came as."""
+
+    install_id: str
+    dseq: int
+    op_id: str
+    body: bytes
+
+
+class Store(Protocol):
+    """One node's memory."""
+
+    @property
+    def server_id(self) -> str:
+        """Who this store is; stays the same for its whole life."""
+
+    @property
+    def epoch(self) -> str:
+        """Changes when the store was restored or copied; cursors of another epoch are stale."""
+
+    @property
+    def tier(self) -> str:
+        """``centre``, or ``node`` once `follow_upstream` was called."""
+
+    def push(
+        self, arrivals: Sequence[Arrival], raw: bytes, *, credential: Credential, now: datetime
+    ) -> PushReply:
+        """Store the raw body, then every op, each with its own result, in one commit.
+
+        Per install the ops must continue the prefix already held (dseq 1, 2, 3 …);
+        one beyond it gets ``retry`` and ``expected`` names the number wanted.
+        An op that cannot be applied is kept and ``quarantined``; the rest flows.
+        """
+
+    def load(self, ops: Iterable[Op]) -> int:
+        """Take in ops of this server's own making (demo county, import, published forms).
+
+        They are recorded as pushed ops are, but rights are not asked. Streams:
+        memory does not grow with their number. Answers how many were new.
+        """
+
+    def get(self, kind: str, id: str) -> Record | None:
+        """The visible record, tombstones included (``deleted``), or None."""
+
+    def pull(self, scope: Scope, cursor: str | None, limit: int) -> Page:
+        """Records in scope changed since the cursor, in seq order, each once, at its newest.
+
+        Raises Problem cursor_stale for a cursor of another epoch or scope.
+        """
+
+    def changes(self, after_seq: int, limit: int) -> Page:
+        """Every record changed after that place, unscoped: for this server's own read tables."""
+
+    def latest_seq(self) -> int:
+        """The end of the log."""
+
+    def history(self, kind: str, id: str) -> list[Change]:
+        """What happened to one record, oldest first."""
+
+    def ops_of_submission(self, id: str) -> list[Change]:
+        """The op that made a submission and those it caused, oldest first."""
+
+    def receipts(self, install_id: str, after: int) -> list[LateReceipt]:
+        """The centre's word (②) for the install's ops past that dseq, in order."""
+
+    def acked(self, install_ids: Iterable[str]) -> dict[str, int]:
+        """The highest dseq held without a gap, per install; 0 for an unknown one."""
+
+    def confirmed(self, install_ids: Iterable[str]) -> dict[str, int]:
+        """The highest dseq up to which every op is at the centre, per install."""
+
+    # People's devices, and the nodes below.
+
+    def add_install(self, user_id: str, *, kind: str, name: str) -> NewInstall: ...
+
+    def credential(self, token: str) -> Credential | None:
+        """Who holds the token, with the grants of this moment; None for an unknown one."""
+
+    def revoke(self, install_id: str) -> None:
+        """It may pull nothing from now on; what it still pushes is quarantined."""
+
+    def seen(self, install_id: str, *, made_dseq: int, now: datetime) -> None:
+        """Note a device's last contact and the highest dseq it says it has made."""
+
+    def installs(self) -> list[Install]: ...
+
+    def quarantined(self) -> list[Change]:
+        """Ops kept but not applied, and those waiting for a record, oldest first."""
+
+    # Blobs: named by their SHA-256, written once.
+
+    def has_blob(self, sha256: str) -> bool: ...
+
+    def blob_state(self, sha256: str) -> tuple[int, int] | None:
+        """(bytes here, whole length) or None when nothing of it is here."""
+
+    def put_blob_part(self, sha256: str, offset: int, length: int, body: bytes) -> int:
+        """Append a part; answers the bytes now here. Verified when complete.
+
+        Raises Problem blob_offset (with ``offset`` in details) or blob_digest.
+        """
+
+    def open_blob(self, sha256: str) -> BinaryIO:
+        """The whole blob. Raises Problem not_found."""
+
+    def blob_is_named(self, sha256: str, scope: Scope) -> bool:
+        """Whether a record or op readable in the scope names the blob."""
+
+    def missing_blobs(self, limit: int) -> list[tuple[str, int]]:
+        """(sha256, size) of blobs that ops here name and that are not here."""
+
+    # The hop upward, on a node that is not the centre.
+
+    def follow_upstream(self) -> None:
+        """This store is a node's from now on: revs and receipts ② come from above."""
+
+    def to_relay(self, limit: int, max_bytes: int) -> list[ToRelay]:
+        """The next ops for the upstream: per install in order, none left out."""
+
+    def take_results(self, results: Sequence[tuple[str, Result]], *, tier: str) -> None:
+        """The upstream's answers to relayed ops, with the tier that gave them."""
+
+    def take_receipts(self, install_id: str, receipts: Sequence[LateReceipt]) -> None:
+        """Receipts of the centre handed down by the upstream."""
+
+    def offer_again(self, install_id: str, from_dseq: int) -> None:
+        """The upstream lacks the install's ops from that dseq on."""
+
+    def take_page(self, records: Sequence[Record], cursor: str, source: tuple[str, str]) -> None:
+        """Records pulled from above and the cursor after them, in one commit.
+
+        source: (server_id, epoch) of the upstream that answered.
+        """
+
+    def upstream_cursor(self) -> tuple[str | None, tuple[str, str] | None]:
+        """Where the pull stands and whose cursor it is."""
+
+    def forget_upstream(self) -> None:
+        """The upstream has a new epoch: start its pull anew and offer it every op again."""
+
+    def awaiting_centre(self) -> dict[str, int]:
+        """install_id → confirmed dseq, for installs with ops that the centre has not confirmed."""
+
+    def blobs_to_relay(self, limit: int) -> list[str]:
+        """Blobs that are here, named by an op the upstream has, and not yet known to be there."""
+
+    def blob_relayed(self, sha256: str) -> None: ...
+
+    def close(self) -> None: ...

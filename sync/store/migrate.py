@@ -1,0 +1,66 @@
+"""The tables of the SQLite store, step by step. A step that has run anywhere is never edited."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("ruhu.store")
+
+
+@migrations()
+def m001_begin(db: Database) -> None:
+    """Ops as they came, the records they add up to, the log, installs, blobs."""
+    for statement in _BEGIN.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
+_BEGIN = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE raw_push (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, install_id TEXT NOT NULL, received_at TEXT NOT NULL,
+  sha256 TEXT NOT NULL, body BLOB NOT NULL);
+
+CREATE TABLE op (
+  n INTEGER PRIMARY KEY AUTOINCREMENT, op_id TEXT NOT NULL, install_id TEXT NOT NULL, dseq INTEGER NOT NULL,
+  entity TEXT NOT NULL, id TEXT NOT NULL, submission TEXT, hash TEXT NOT NULL, body BLOB NOT NULL,
+  received_at TEXT NOT NULL, status TEXT NOT NULL, code TEXT NOT NULL DEFAULT '',
+  rev INTEGER NOT NULL DEFAULT 0, seq INTEGER NOT NULL DEFAULT 0,
+  variant INTEGER NOT NULL DEFAULT 0,
+  up_status TEXT, up_code TEXT, up_rev INTEGER, up_seq INTEGER,
+  centre_status TEXT, centre_rev INTEGER, centre_code TEXT, centre_receipt TEXT);
+
+CREATE UNIQUE INDEX op_by_id ON op (op_id) WHERE variant = 0;
+CREATE INDEX op_by_install ON op (install_id, dseq);
+CREATE INDEX op_by_record ON op (entity, id, n);
+CREATE INDEX op_by_submission ON op (submission) WHERE submission IS NOT NULL;
+CREATE INDEX op_aside ON op (status, n) WHERE status IN ('held', 'quarantined');
+CREATE INDEX op_to_relay ON op (n) WHERE up_status IS NULL AND variant = 0;
+
+CREATE TABLE record (
+  kind TEXT NOT NULL, id TEXT NOT NULL, area TEXT NOT NULL, rev INTEGER NOT NULL, seq INTEGER NOT NULL,
+  fields TEXT NOT NULL, since TEXT NOT NULL, pending INTEGER NOT NULL DEFAULT 0, deleted INTEGER NOT NULL DEFAULT 0,
+  upstream TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+
+CREATE UNIQUE INDEX record_by_seq ON record (seq);
+
+CREATE TABLE change (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, id TEXT NOT NULL, op_n INTEGER);
+
+CREATE TABLE install (
+  install_id TEXT PRIMARY KEY, user_id TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+  token_hash TEXT UNIQUE, created_at TEXT NOT NULL, last_seen TEXT NOT NULL DEFAULT '',
+  revoked_at TEXT NOT NULL DEFAULT '', made_dseq INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+
+CREATE TABLE log (
+  install_id TEXT PRIMARY KEY, acked INTEGER NOT NULL, confirmed INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+
+CREATE TABLE blob (
+  sha256 TEXT PRIMARY KEY, size INTEGER NOT NULL, stored_at TEXT NOT NULL,
+  relayed INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+
+CREATE TABLE blob_named (
+  sha256 TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, size INTEGER NOT NULL,
+  PRIMARY KEY (sha256, kind, id)) WITHOUT ROWID
+"""

@@ -1,0 +1,275 @@
+"""One visit over two hops: phone → village → centre and back, over real SQLite, with lost replies.
+
+In-process transport: the same service functions the HTTP API calls.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from sync import service
+from sync.author import Author
+from sync.problems import Problem
+from sync.protocol import Hello, checked_body, push_body, push_headers
+from sync.records import CENTRE, NODE, Credential, FieldChange, Op
+from sync.relay import Relay, Reply
+from sync.scope import scope_of
+from sync.store.base import Store
+from sync.store.sqlite import SqliteStore
+
+VILLAGE = "500156103203"
+NEIGHBOUR = "500156103204"
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+_json = msgspec.json.Encoder()
+
+
+def clock() -> datetime:
+    return NOW
+
+
+class Wire:
+    """Carries a node's requests to the store above by the service; can lose replies."""
+
+    def __init__(self, store: Store, token: str) -> None:
+        self.store, self.token = store, token
+        self.lose: set[str] = set()
+        self.down = False
+
+    def __call__(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply:
+        if self.down:
+            raise Problem("upstream_silent")
+        try:
+            status, answer = 200, self._answer(method, path, body, headers or {})
+        except Problem as problem:
+            status, answer = (409 if problem.code == "cursor_stale" else 404), {"error": {"code": problem.code}}
+        if path in self.lose:
+            self.lose.discard(path)
+            raise Problem("upstream_silent")
+        raw = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        return Reply(status, {}, raw)
+
+    def _answer(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Any:
+        credential = self.store.credential(self.token)
+        assert credential is not None
+        route, _, query = path.partition("?")
+        asked = dict(pair.split("=", 1) for pair in query.split("&") if pair)
+        if route.endswith("/hello"):
+            return service.hello(self.store, credential, Hello(), now=NOW)
+        if route.endswith("/push"):
+            return service.push(self.store, credential, checked_body(body, headers), now=NOW)
+        if route.endswith("/pull"):
+            return service.pull(self.store, credential, asked.get("cursor"), int(asked["limit"]), now=NOW)
+        if route.endswith("/receipts"):
+            return service.receipts(self.store, credential, asked["install_id"], int(asked["after"]))
+        return service.read_blob(self.store, credential, route.rsplit("/", 1)[1])
+
+
+class County:
+    """A centre, a village node below it, and a cadre's phone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.centre = SqliteStore(folder / "centre", clock=clock)
+        self.village = SqliteStore(folder / "village", clock=clock)
+        seed = Author("seed", "seed", clock=clock)
+        people = {"u-cadre": ("cadre", VILLAGE), "u-node": ("node", VILLAGE), "u-other": ("cadre", NEIGHBOUR)}
+        self.centre.load(
+            [seed.create("user", id, area, {"username": id, "role": role, "area": area, "password_hash": "x"})
+             for id, (role, area) in people.items()]
+            + [seed.create("household", "h1", VILLAGE, {"head_name": "冉光明", "water_source": "well"}),
+               seed.create("household", "h2", NEIGHBOUR, {"head_name": "田秀英"})]
+        )  # fmt: skip
+        node = self.centre.add_install("u-node", kind="node", name="village")
+        self.wire = Wire(self.centre, node.token)
+        self.relay = Relay(self.village, transport=self.wire)
+        self.relay.step()
+        self.phone = self.village.add_install("u-cadre", kind="device", name="phone")
+        self.author = Author(self.phone.install_id, "u-cadre", clock=clock)
+
+    @property
+    def credential(self) -> Credential:
+        found = self.village.credential(self.phone.token)
+        assert found is not None
+        return found
+
+    def push(self, *ops: Op) -> dict[str, Any]:
+        body = push_body([_json.encode(op) for op in ops], server_id=None, epoch=None)
+        return service.push(self.village, self.credential, checked_body(body, push_headers(body)), now=NOW)
+
+    def close(self) -> None:
+        self.centre.close()
+        self.village.close()
+
+
+@pytest.fixture
+def county(tmp_path: Path) -> Iterator[County]:
+    made = County(tmp_path)
+    yield made
+    made.close()
+
+
+def water(author: Author, old: str, new: str, submission: str | None = None) -> Op:
+    return author.update("household", "h1", VILLAGE, {"water_source": (old, new)}, submission=submission)
+
+
+def statuses(reply: dict[str, Any]) -> list[str]:
+    return [result["status"] for result in reply["results"]]
+
+
+def test_the_village_holds_its_own_area_only(county: County) -> None:
+    assert county.village.get("household", "h1") is not None
+    assert county.village.get("household", "h2") is None
+    assert county.village.get("user", "u-other") is None
+
+
+def test_a_visit_reaches_the_centre_and_the_receipt_comes_back(county: County) -> None:
+    submission = county.author.create("submission", "s1", VILLAGE, {"form_id": "visit", "answers": {"a": "1"}})
+    reply = county.push(submission, water(county.author, "well", "piped", "s1"))
+    assert statuses(reply) == ["applied", "applied"]
+    assert {result["receipt"]["tier"] for result in reply["results"]} == {NODE}
+    before = county.village.get("household", "h1")
+    assert before is not None and before.fields["water_source"] == "piped" and before.pending == 1
+    county.relay.step()
+    for store in (county.centre, county.village):
+        record = store.get("household", "h1")
+        assert record is not None and record.fields["water_source"] == "piped" and record.rev == 2
+    after = county.village.get("household", "h1")
+    assert after is not None and after.pending == 0
+    late = county.village.receipts(county.phone.install_id, 0)
+    assert [(one.dseq, one.receipt.tier, one.status) for one in late] == [(1, CENTRE, "applied"), (2, CENTRE, "applied")]
+    assert county.village.confirmed([county.phone.install_id]) == {county.phone.install_id: 2}
+    assert [change.op.actor for change in county.centre.history("household", "h1")] == ["seed", "u-cadre"]
+    assert len(county.centre.ops_of_submission("s1")) == 2
+
+
+def test_the_same_op_again_has_one_effect_and_the_stored_answer(county: County) -> None:
+    op = water(county.author, "well", "piped")
+    first = county.push(op)
+    again = county.push(op)
+    assert statuses(again) == ["duplicate"]
+    assert again["results"][0]["first"] == "applied"
+    assert again["results"][0]["receipt"] == first["results"][0]["receipt"]
+    county.wire.lose.add("/sync/v1/push")
+    with pytest.raises(Problem):
+        county.relay.step()
+    county.relay.step()
+    record = county.centre.get("household", "h1")
+    assert record is not None and record.rev == 2
+    assert county.village.confirmed([county.phone.install_id]) == {county.phone.install_id: 1}
+
+
+def test_a_gap_is_sent_back_and_nothing_is_skipped(county: County) -> None:
+    one, two = water(county.author, "well", "piped"), water(county.author, "piped", "spring")
+    reply = county.push(two)
+    assert statuses(reply) == ["retry"] and reply["expected"] == {county.phone.install_id: 1}
+    assert statuses(county.push(one, two)) == ["applied", "applied"]
+
+
+def test_two_phones_saying_different_things_make_a_conflict_for_a_person(county: County) -> None:
+    other = county.centre.add_install("u-cadre", kind="device", name="second")
+    author = Author(other.install_id, "u-cadre", clock=clock)
+    body = push_body([_json.encode(water(author, "well", "cistern"))], server_id=None, epoch=None)
+    credential = county.centre.credential(other.token)
+    assert credential is not None
+    service.push(county.centre, credential, body, now=NOW)
+    county.push(water(county.author, "well", "piped"))
+    county.relay.step()
+    county.relay.step()
+    for store in (county.centre, county.village):
+        record = store.get("household", "h1")
+        assert record is not None and record.fields["water_source"] == "cistern"
+        open_questions = [r for r in store.changes(0, 1000).records if r.kind == "conflict"]
+        assert [(q.fields["ours"], q.fields["theirs"]) for q in open_questions] == [
+            ({"water_source": "cistern"}, {"water_source": "piped"})
+        ]
+
+
+def test_an_op_outside_the_area_is_kept_and_not_applied(county: County) -> None:
+    county.village.load([Author("s2", "s", clock=clock).create("household", "far", NEIGHBOUR, {"head_name": "x"})])
+    op = county.author.update("household", "far", VILLAGE, {"head_name": ("x", "y")})
+    assert statuses(county.push(op, water(county.author, "well", "piped"))) == ["quarantined", "applied"]
+    far = county.village.get("household", "far")
+    assert far is not None and far.fields["head_name"] == "x"
+    assert [change.code for change in county.village.quarantined()] == ["outside_area"]
+
+
+def test_the_same_id_with_other_content_is_kept_beside_it(county: County) -> None:
+    op = water(county.author, "well", "piped")
+    county.push(op)
+    forged = msgspec.structs.replace(op, fields={"water_source": FieldChange("well", "cistern")})
+    assert statuses(county.push(forged)) == ["quarantined"]
+    record = county.village.get("household", "h1")
+    assert record is not None and record.fields["water_source"] == "piped"
+
+
+def test_an_update_before_its_create_waits(county: County) -> None:
+    late = county.author.update("member", "m9", VILLAGE, {"full_name": ("", "冉小")})
+    make = county.author.create("member", "m9", VILLAGE, {"household_id": "h1"})
+    assert statuses(county.push(late)) == ["held"]
+    assert statuses(county.push(make)) == ["applied"]
+    county.relay.step()
+    for store in (county.village, county.centre):
+        record = store.get("member", "m9")
+        assert record is not None and record.fields["full_name"] == "冉小"
+
+
+def test_a_cut_or_altered_body_is_refused_before_it_is_read(county: County) -> None:
+    body = push_body([_json.encode(water(county.author, "well", "piped"))], server_id=None, epoch=None)
+    headers = push_headers(body)
+    for altered, code in ((body[:-7], "length_mismatch"), (body[:-1] + b" ", "digest_mismatch")):
+        with pytest.raises(Problem) as refused:
+            checked_body(altered, headers)
+        assert refused.value.code == code
+    assert county.village.acked([county.phone.install_id]) == {county.phone.install_id: 0}
+
+
+def test_a_phone_pulls_its_village_without_password_hashes(county: County) -> None:
+    page = county.village.pull(scope_of(county.credential), None, 500)
+    assert {record.id for record in page.records if record.kind == "household"} == {"h1"}
+    assert all("password_hash" not in record.fields for record in page.records)
+    assert county.village.pull(scope_of(county.credential), page.cursor, 500).records == ()
+    with pytest.raises(Problem) as stale:
+        county.village.pull(scope_of(county.credential), "other." + page.cursor, 500)
+    assert stale.value.code == "cursor_stale"
+
+
+def test_a_village_restarts_with_everything(county: County, tmp_path: Path) -> None:
+    county.push(water(county.author, "well", "piped"))
+    county.village.close()
+    county.village = SqliteStore(tmp_path / "village", clock=clock)
+    relay = Relay(county.village, transport=county.wire)
+    relay.step()
+    record = county.centre.get("household", "h1")
+    assert record is not None and record.fields["water_source"] == "piped"
+
+
+def test_one_process_holds_the_folder(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "data", clock=clock)
+    with pytest.raises(Problem) as refused:
+        SqliteStore(tmp_path / "data", clock=clock)
+    assert refused.value.code == "folder_in_use"
+    store.close()
+
+
+def test_blobs_are_taken_in_parts_and_verified(county: County) -> None:
+    import hashlib
+
+    from sync.records import BlobRef
+
+    body = bytes(range(256)) * 10
+    sha256 = hashlib.sha256(body).hexdigest()
+    with pytest.raises(Problem):
+        service.put_blob(county.village, county.credential, sha256, 0, len(body), body)
+    county.push(county.author.create("submission", "s2", VILLAGE, {"a": "b"}, blobs=[BlobRef(sha256, len(body))]))
+    assert service.put_blob(county.village, county.credential, sha256, 0, len(body), body[:1000]) == 1000
+    with pytest.raises(Problem) as wrong:
+        service.put_blob(county.village, county.credential, sha256, 500, len(body), body[500:])
+    assert wrong.value.code == "blob_offset" and wrong.value.details == {"offset": 1000}
+    assert service.put_blob(county.village, county.credential, sha256, 1000, len(body), body[1000:]) == len(body)
+    assert service.read_blob(county.village, county.credential, sha256) == body
