@@ -59,6 +59,10 @@ def create_app(config: Any, here: Any = None) -> Flask:
 def _pages() -> list[Any]:
     """The office pages and printing."""
     from app.office import blueprint as office
-    from app.print import blueprint as printing
 
-    return [office, printing]
+    pages = [office]
+    try:
+        from app.print import blueprint as printing
+    except ModuleNotFoundError:
+        return pages
+    return [*pages, printing]

@@ -34,7 +34,7 @@ class Config:
     key: Path | None = None
     proxies: int = 0
     background: bool = True
-    relay_seconds: float = 15.0
+    relay_seconds: float = 5.0
     threads: int = 12
     debug: bool = False
     forms_dir: Path = field(default=ROOT / "forms" / "library")

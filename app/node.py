@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,11 @@ class Node:
     def now() -> datetime:
         return datetime.now().astimezone()
 
+    @staticmethod
+    def now_text() -> str:
+        """The server's time as sync's replies spell it."""
+        return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
     def start(self) -> None:
         """Begin following the store and the upstream, each in a thread of its own."""
         if not self.config.background:
@@ -92,7 +97,7 @@ class Node:
 
     def _relay(self) -> None:
         assert self.relay is not None
-        self.relay.run()
+        self.relay.run(pause=self.config.relay_seconds)
 
 
 def node() -> Node:
@@ -116,7 +121,7 @@ def open_node(config: Config) -> Node:
         if not config.upstream:
             complaints += publish_library(store, library, Node.now)
         shelf = FormShelf(store)
-        tables = Tables(config.data_dir / "read.db", store, shelf)
+        tables = Tables(config.data_dir / "read.db", store)
         return Node(
             config=config,
             store=store,

@@ -30,7 +30,9 @@ def body(largest: int) -> bytes:
     """The request's body. Raises Problem length_required, too_large or SyncProblem length_mismatch."""
     declared = request.content_length
     if declared is None:
-        raise Problem("length_required")
+        if request.headers.get("Transfer-Encoding"):
+            raise Problem("length_required")
+        declared = 0
     if declared > largest:
         raise Problem("too_large")
     read = request.stream.read(largest + 1)
@@ -59,7 +61,10 @@ def push() -> Response:
     here = node()
     sent = body(protocol.MAX_BYTES)
     plain = protocol.checked_body(sent, dict(request.headers))
-    return reply(service.push(here.store, g.credential, plain, now=here.now(), lang=language()))
+    answered = service.push(here.store, g.credential, plain, now=here.now(), lang=language())
+    if here.relay:
+        here.relay.soon()
+    return reply(answered)
 
 
 @blueprint.post("/hello")

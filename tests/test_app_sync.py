@@ -174,28 +174,39 @@ def put(device: Any, name: str, offset: int, length: int, part: bytes) -> Any:
     return device.client.put(f"/sync/v1/blob/{name}", data=part, headers=headers)
 
 
-def test_a_photo_in_parts(phone: Any, cast: Any, here: Any) -> None:
+def photographed(device: Any, photo: bytes) -> str:
+    """Push a submission that names the photo; answers its name."""
+    name = hashlib.sha256(photo).hexdigest()
+    answers = {"form_id": "mini", "answers": {"photo": name}}
+    op = device.author.create("submission", "s1", VILLAGE, answers, blobs=[BlobRef(name, len(photo))])
+    assert device.push([op]).json["results"][0]["status"] == "applied"
+    return name
+
+
+def test_a_photo_in_parts(phone: Any, cast: Any) -> None:
     device = phone(cast.cadre)
     photo = bytes(range(256)) * 1500
     name = hashlib.sha256(photo).hexdigest()
-    unknown = device.client.head(f"/sync/v1/blob/{name}", headers=device.headers)
-    assert unknown.status_code == 404
+    assert device.client.head(f"/sync/v1/blob/{name}", headers=device.headers).status_code == 404
+    assert put(device, name, 0, len(photo), photo[:200_000]).status_code == 404  # no op names it yet
+    photographed(device, photo)
     assert put(device, name, 0, len(photo), photo[:200_000]).status_code == 204
     head = device.client.head(f"/sync/v1/blob/{name}", headers=device.headers)
-    assert head.headers["Upload-Offset"] == "200000"
-    wrong = put(device, name, 100_000, len(photo), photo[100_000:])
+    assert (head.headers["Upload-Offset"], head.headers["Upload-Length"]) == ("200000", str(len(photo)))
+    wrong = put(device, name, 100_000, len(photo), photo[100_000:150_000])
     assert (wrong.status_code, wrong.headers["Upload-Offset"]) == (409, "200000")
+    assert device.get(f"/sync/v1/blob/{name}").status_code == 404  # half a photo is none
     assert put(device, name, 200_000, len(photo), photo[200_000:]).status_code == 201
-    assert device.get(f"/sync/v1/blob/{name}").status_code == 404  # no record names it yet
-    answers = {"form_id": "mini", "answers": {"photo": name}}
-    device.push([device.author.create("submission", "s1", VILLAGE, answers, blobs=[BlobRef(name, len(photo))])])
-    assert phone(cast.township).get(f"/sync/v1/blob/{name}").data == photo
+    seen = phone(cast.township).get(f"/sync/v1/blob/{name}")
+    assert seen.data == photo
+    assert seen.headers["Content-Disposition"] == "attachment"
     assert phone(cast.stranger).get(f"/sync/v1/blob/{name}").status_code == 404
+    assert put(phone(cast.stranger), name, 0, len(photo), photo[:10]).status_code == 404
 
 
 def test_an_altered_photo_is_dropped(phone: Any, cast: Any) -> None:
     device = phone(cast.cadre)
-    name = hashlib.sha256(b"true").hexdigest()
+    name = photographed(device, b"true")
     assert put(device, name, 0, 4, b"fake").status_code == 400
     assert put(device, name, 0, 4, b"true").status_code == 201
 
