@@ -58,6 +58,9 @@ def tables(tmp_path):
         ("7", ["h3"]),
         ("3组", ["h1"]),
         ("3组 12号附1", ["h1"]),
+        ("三组", ["h1"]),
+        ("十组", ["h2"]),
+        ("十二号", ["h1"]),
         ("曾 3组", ["h1"]),
         ("曾 2组", []),
         ("3组", ["h1"]),
@@ -140,11 +143,12 @@ def test_initials(name, ways):
 
 
 def test_sort_keys():
-    assert natural_key("2组") < natural_key("10组")
+    assert natural_key("2组") == natural_key("二组") < natural_key("九组") < natural_key("10组")
+    assert natural_key("十二组") == natural_key("12组") < natural_key("二十组") < natural_key("二十一组")
     assert sort_key("曾三") > sort_key("陈三")
     assert sort_key("") == "~"
 
 
 def test_words_without_letters_are_left_out():
     assert match_expression("，。 ! *") is None
-    assert match_expression("曾 *") == '({names place} : "曾")'
+    assert match_expression("曾 *") == '(names : "曾" OR place : "曾")'

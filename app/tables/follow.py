@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import sqlite_utils
 
 from app.tables import rows, schema
-from app.tables.names import initials, tokens
+from app.tables.names import arabic, initials, tokens
 from sync.records import Change, Page, Record
 
 PAGE = 5_000
@@ -271,7 +271,7 @@ def search_entry(people: Sequence[tuple[Any, ...]]) -> tuple[int, str, str, str,
         f" {_BETWEEN} ".join(" ".join(tokens(name)) for name in names),
         " ".join(sorted({way for name in names for way in initials(name)})),
         " ".join("".join(tokens(id_no))[::-1] for id_no in ids),
-        f" {_BETWEEN} ".join(" ".join(tokens(part)) for part in (group, house_no) if part),
+        f" {_BETWEEN} ".join(" ".join(tokens(arabic(part))) for part in (group, house_no) if part),
         "".join(tokens(code)),
     )
 

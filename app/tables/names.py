@@ -26,6 +26,8 @@ SURNAMES: dict[str, tuple[str, ...]] = {
     "载": ("zai",), "宓": ("mi", "fu"), "柏": ("bai", "bo"), "费": ("fei", "bi"), "郇": ("xun", "huan"),
 }  # fmt: skip
 
+_NUMERALS = "零一二三四五六七八九"
+_COUNTED = re.compile("([一二三四五六七八九]?十[一二三四五六七八九]?|[一二三四五六七八九])([组社队号])")
 _TOKEN = re.compile(r"[a-z0-9]+|[^\W_]")
 
 
@@ -72,6 +74,18 @@ def sort_key(name: str) -> str:
     return " ".join((first, *(_reading(character) for character in characters[1:]), name))
 
 
+def arabic(text: str) -> str:
+    """Chinese numbers of groups and houses in digits: 十二组 → 12组, so that both spellings are one."""
+    return _COUNTED.sub(lambda found: _digits(found[1]) + found[2], text)
+
+
+def _digits(numeral: str) -> str:
+    tens, ten, ones = numeral.rpartition("十")
+    if not ten:
+        return "".join(str(_NUMERALS.index(digit)) for digit in numeral)
+    return str((_NUMERALS.index(tens) if tens else 1) * 10 + (_NUMERALS.index(ones) if ones else 0))
+
+
 def natural_key(text: str) -> str:
-    """A sort key in which 2组 stands before 10组."""
-    return re.sub(r"\d+", lambda digits: digits.group().zfill(6), normal(text))
+    """A sort key in which 二组 and 2组 stand before 十组."""
+    return re.sub(r"\d+", lambda digits: digits.group().zfill(6), arabic(normal(text)))

@@ -40,7 +40,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("reviewed", "problems", "problem_count", "differences", "difference_count"),
     ),
     "area": ("code", "name", "level", "seq"),
-    "user": ("id", "area", "username", "name", "role", "unit", "phone", "disabled", "seq"),
+    "user": ("id", "area", "username", "name", "role", "unit", "phone", "state", "seq"),
     "form": ("id", "area", "form_id", "version", "hash", "title", "state", "versions", "seq"),
     "conflict": (
         *("id", "area", "seq", "entity", "entity_id", "state", "actor", "device_time"),

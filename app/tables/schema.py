@@ -60,7 +60,7 @@ TABLES: dict[str, dict[str, type]] = {
         "role": str,
         "unit": str,
         "phone": str,
-        "disabled": str,
+        "state": str,
         "seq": int,
     },
     "forms": {

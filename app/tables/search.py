@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from app.tables.names import normal, tokens
+from app.tables.names import arabic, normal, tokens
 
 _CODE_LETTERS = str.maketrans({"o": "0", "i": "1", "l": "1"})
 _CODE_IN_ADDRESS = re.compile(r"/[hs]/([0-9a-z]{26})(?:/|$)")
@@ -38,7 +38,7 @@ def _word(word: str) -> str:
     parts = tokens(word)
     if not parts:
         return ""
-    ways = ['{names place} : "' + " ".join(parts) + '"']
+    ways = [f'names : "{" ".join(parts)}"', f'place : "{" ".join(tokens(arabic(word)))}"']
     joined = "".join(parts)
     if joined.isascii():
         if joined.isalpha():

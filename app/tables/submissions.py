@@ -11,7 +11,7 @@ from app.tables.scope import HasPrefixes
 
 # The names a list shows beside a submission: whose it is and who made it.
 _COLUMNS = (
-    's.*, h.head_name, h."group", h.house_no, h.code, '
+    's.*, h.head_name, h."group", h.house_no, h.code, h.national_no, '
     "coalesce(nullif(s.cadre_name, ''), u.name, s.cadre) AS visitor"
 )
 _SOURCE = "submissions s LEFT JOIN households h ON h.id = s.household_id LEFT JOIN users u ON u.id = s.cadre"

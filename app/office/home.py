@@ -1,0 +1,28 @@
+"""The office's first page: what came in, what needs a person, how the households stand."""
+
+from __future__ import annotations
+
+from app.access import office
+from app.node import node
+from app.office import blueprint, page
+from app.office.lists import quarantined_in_scope
+from app.tables import households, others, submissions
+from app.tables.submissions import SubmissionWish, find_submissions
+
+
+@blueprint.get("/")
+@office()
+def home() -> str:
+    tables, scope = page.tables(), page.scope()
+    return page.show(
+        "home.html",
+        today=page.today(),
+        arrived=submissions.arrived_on(tables, scope, page.today()),
+        flagged=submissions.flagged(tables, scope),
+        conflicts=others.open_conflicts(tables, scope),
+        quarantined=len(quarantined_in_scope()),
+        issues=others.open_issues(tables, scope),
+        library_problems=len(node().library.problems),
+        statuses=households.by_status(tables, scope),
+        latest=find_submissions(tables, scope, SubmissionWish()).rows[:8],
+    )

@@ -1,0 +1,162 @@
+"""A household's page: the record and who said it, members, visits, issues, submissions, its history."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.access import office
+from app.codes import grouped, household_payload
+from app.errors import Problem
+from app.i18n import language
+from app.node import node
+from app.office import blueprint, page, words
+from app.office.history import Said, Step, said, steps
+from app.office.mask import masked_fields
+from app.office.qr import qr_svg
+from app.tables import households, others
+from forms.register import FIELDS
+from sync.conflict import plain
+
+# The order a cadre thinks in; what is left over comes last.
+PARTS = (
+    ("户主与分类", "Head and status", ("national_no", "group", "house_no", "head_name", "phone", "status",
+                                   "support", "cause", "other_causes", "language", "last_visit")),
+    ("帮扶", "Help", ("helper_name", "helper_unit", "helper_phone", "policies")),
+    ("住房与生活条件", "Housing and living", ("housing_level", "housing_structure", "housing_area", "resettled",
+                                       "water_source", "water_safe", "toilet", "fuel", "road", "power",
+                                       "broadband", "food_ok", "clothing_ok", "location")),
+    ("生产与收入", "Work and income", ("cropland", "forest_land", "converted_land", "industry", "cooperative",
+                                    "income_wage", "income_business", "income_property", "income_transfer",
+                                    "business_cost", "income_per_head", "medical_cost", "school_cost")),
+)  # fmt: skip
+MEMBER_FIELDS = ("relation", "sex", "birth_date", "id_no", "ethnic", "phone", "education", "student_stage",
+                 "school", "health", "labour", "work_area", "work_months", "medical_insurance",
+                 "pension_insurance", "state", "join_reason", "change_date", "national_no")  # fmt: skip
+HISTORY_SHOWN = 40
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One field as the page shows it."""
+
+    label: str
+    value: str
+    since: str
+    said: Said | None
+
+
+@blueprint.get("/households/<id>")
+@office()
+def household(id: str) -> str:
+    """Found through the read tables, so only within the reader's scope; the history then comes from the store."""
+    row = households.household(page.tables(), page.scope(), id)
+    if row is None:
+        raise Problem("not_found")
+    members = households.members(page.tables(), page.scope(), [id])
+    visits = households.visits(page.tables(), page.scope(), [id])
+    full = page.sees_full(row["area"])
+    own_history = _history("household", id)
+    history = _steps_of_all(own_history, members)
+    people = page.names(_actors(history, own_history, visits))
+    here = node()
+    return page.show(
+        "household.html",
+        row=masked_fields(row, full),
+        full=full,
+        parts=_parts(row, own_history, full, people),
+        members=[_member(member, full, people) for member in members],
+        visits=visits,
+        issues=households.issues(page.tables(), page.scope(), [id]),
+        submissions=households.submissions(page.tables(), page.scope(), [id]),
+        conflicts=others.conflicts_of(page.tables(), page.scope(), "household", [id]),
+        history=[_in_words(step, full, people, members) for step in history[:HISTORY_SHOWN]],
+        more_history=len(history) > HISTORY_SHOWN,
+        people=people,
+        code=grouped(row["code"]),
+        qr=qr_svg(household_payload(here.config.address, row["code"])) if row["code"] else "",
+    )
+
+
+def _history(kind: str, id: str) -> Sequence[Any]:
+    return node().store.history(kind, id)
+
+
+def _steps_of_all(own: Sequence[Any], members: Sequence[dict[str, Any]]) -> list[Step]:
+    """The household's history and its members', the latest first."""
+    found = steps(own)
+    for member in members:
+        found += steps(_history("member", member["id"]))
+    return sorted(found, key=lambda step: step.seq, reverse=True)
+
+
+def _actors(history: Sequence[Step], own: Sequence[Any], visits: Sequence[dict[str, Any]]) -> set[str]:
+    named = {str(plain(c.op.fields["helper"].new)) for c in own if "helper" in c.op.fields}
+    return {step.actor for step in history} | {visit["cadre"] for visit in visits} | named
+
+
+def _parts(
+    row: dict[str, Any], history: Sequence[Any], full: bool, people: dict[str, str]
+) -> list[tuple[str, list[Shown]]]:
+    """The record in parts; a part without a single value is left out."""
+    lang = language()
+    shown, spoken = masked_fields(row, full), said(history, row)
+    since = _since(row)
+    listed = {name for _zh, _en, part in PARTS for name in part}
+    rest = tuple(f.name for f in FIELDS["household"] if words.is_shown(f) and f.name not in listed)
+    found = []
+    for zh, en, part in (*PARTS, ("其他", "Other", rest)):
+        fields = [
+            Shown(
+                words.field_label("household", name, lang),
+                words.value_in_words("household", name, shown[name], lang, people),
+                since.get(name, ""),
+                spoken.get(name),
+            )
+            for name in part
+        ]
+        if any(field.value for field in fields):
+            found.append((words.pick((zh, en), lang), fields))
+    return found
+
+
+def _since(row: dict[str, Any]) -> dict[str, str]:
+    loaded = json.loads(row["since"] or "{}")
+    return loaded if isinstance(loaded, dict) else {}
+
+
+def _member(row: dict[str, Any], full: bool, people: dict[str, str]) -> dict[str, Any]:
+    lang, shown = language(), masked_fields(row, full)
+    fields = [
+        (words.field_label("member", name, lang), words.value_in_words("member", name, shown[name], lang, people))
+        for name in MEMBER_FIELDS
+    ]
+    return {
+        "name": row["full_name"],
+        "gone": row["state"] not in ("", "active"),
+        "fields": [(label, value) for label, value in fields if value],
+    }
+
+
+def _in_words(step: Step, full: bool, people: dict[str, str], members: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A step of the history as the page writes it: what changed, and how much was only confirmed."""
+    lang = language()
+    names = {member["id"]: member["full_name"] for member in members}
+
+    def shown(name: str, value: str) -> str:
+        return words.value_in_words(step.entity, name, masked_fields({name: value}, full)[name], lang, people)
+
+    changed = [
+        (words.field_label(step.entity, line.name, lang), shown(line.name, line.old), shown(line.name, line.new))
+        for line in step.lines
+        if not line.confirmed and line.name not in ("code", "household_id", "submission_id", "helper")
+    ]
+    return {
+        "step": step,
+        "who": people.get(step.actor, ""),
+        "about": names.get(step.id, ""),
+        "changed": changed,
+        "confirmed": sum(line.confirmed for line in step.lines),
+    }

@@ -1,0 +1,121 @@
+"""Plain lists: visits, issues, conflicts, and what was stored but not applied."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import request
+
+from app.access import office
+from app.i18n import language
+from app.node import node
+from app.office import blueprint, page, words
+from app.office.history import short_time
+from app.office.mask import masked_fields
+from app.tables import households, others
+from app.tables.follow import local_time
+from sync.problems import CATALOGUE, message_of, next_of
+from sync.scope import within
+
+
+@blueprint.get("/visits")
+@office()
+def visits() -> str:
+    wish = {"since": page.day_wish("since"), "until": page.day_wish("until"), "outcome": request.args.get("outcome", "")}
+    found = others.find_visits(page.tables(), page.scope(), area=page.area_wish(), **wish, page=page.page_number())
+    return page.show("visits.html", found=found, wish=wish, area=page.area_wish(), villages=_villages())
+
+
+@blueprint.get("/issues")
+@office()
+def issues() -> str:
+    wish = {"state": request.args.get("state", ""), "kind": request.args.get("kind", "")}
+    found = others.find_issues(page.tables(), page.scope(), area=page.area_wish(), **wish, page=page.page_number())
+    return page.show(
+        "issues.html", found=found, wish=wish, area=page.area_wish(), villages=_villages(), today=page.today()
+    )
+
+
+@blueprint.get("/conflicts")
+@office()
+def conflicts() -> str:
+    found = others.find_conflicts(page.tables(), page.scope(), page.page_number())
+    told = [_conflict(row) for row in found.rows]
+    people = page.names([one["actor"] for one in told])
+    return page.show("conflicts.html", found=found, conflicts=told, people=people)
+
+
+def _conflict(row: dict[str, Any]) -> dict[str, Any]:
+    """A conflict in words: per field what it was, what stands, what else was said."""
+    lang, kept = language(), json.loads(row["fields"] or "{}")
+    entity, id = str(kept.get("entity", "")), str(kept.get("entity_id") or kept.get("id") or "")
+    sides = {side: _object(kept.get(side)) for side in ("base", "ours", "theirs")}
+    full = page.sees_full(row["area"])
+    masked = {side: masked_fields(values, full) for side, values in sides.items()}
+    household = id if entity == "household" else ""
+    if entity == "member":
+        record = node().store.get("member", id)
+        household = str(record.fields.get("household_id", "")) if record else ""
+    return {
+        "entity": entity,
+        "household": household,
+        "about": households.household(page.tables(), page.scope(), household) if household else None,
+        "actor": str(kept.get("actor", "")),
+        "when": short_time(str(kept.get("device_time", ""))),
+        "submission": str(kept.get("submission") or ""),
+        "area": row["area"],
+        "fields": [
+            (
+                words.field_label(entity, name, lang),
+                *(words.value_in_words(entity, name, masked[side].get(name, ""), lang) for side in masked),
+            )
+            for name in dict.fromkeys([*sides["theirs"], *sides["ours"]])
+        ],
+    }
+
+
+def _object(value: Any) -> dict[str, str]:
+    """Field → text of one side of a conflict, however it was written down."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return {}
+    if not isinstance(value, dict):
+        return {}
+    return {str(name): one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for name, one in value.items()}
+
+
+@blueprint.get("/quarantined")
+@office()
+def quarantined() -> str:
+    changes = quarantined_in_scope()
+    lang = language()
+    told = [
+        {
+            "op": change.op,
+            "when": short_time(change.op.device_time),
+            "received": local_time(change.received_at)[:16].replace("T", " "),
+            "message": change.message or _catalogue(message_of, change.code, lang),
+            "next": _catalogue(next_of, change.code, lang),
+        }
+        for change in changes
+    ]
+    people = page.names([change.op.actor for change in changes])
+    return page.show("quarantined.html", changes=told, people=people)
+
+
+def quarantined_in_scope() -> list[Any]:
+    """What is kept but not applied and says to be of the reader's area, the latest first."""
+    prefixes = page.scope().area_prefixes
+    found = [change for change in node().store.quarantined() if within(change.op.area, prefixes)]
+    return sorted(found, key=lambda change: change.received_at, reverse=True)
+
+
+def _catalogue(text_of: Any, code: str, lang: str) -> str:
+    return str(text_of(code, lang)) if code in CATALOGUE else code
+
+
+def _villages() -> list[dict[str, Any]]:
+    return households.villages(page.tables(), page.scope())

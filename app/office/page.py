@@ -1,0 +1,98 @@
+"""What every office page needs: the reader's scope and language, names of places and people, filters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import g, request
+from flask import render_template as render
+
+from app.auth import current_user
+from app.i18n import language
+from app.node import node
+from app.office import words
+from app.office.mask import masked
+from app.tables import Tables, others
+from app.tables.follow import local_time
+from sync.records import Scope
+from sync.scope import prefixes_of, within
+
+FULL_SIGHT = ("cadre", "township", "county")
+_DAY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
+_DIGITS = re.compile(r"^\d{2,20}$")
+
+
+def tables() -> Tables:
+    return node().tables
+
+
+def scope() -> Scope:
+    """What the person at the page may see."""
+    return Scope(area_prefixes=tuple(prefix for prefix in current_user().area_prefixes if prefix))
+
+
+def sees_full(area: str) -> bool:
+    """Whether ID numbers and phones of this area are shown whole: to those who work with its households."""
+    grants = [grant for grant in current_user().grants if grant.role in FULL_SIGHT]
+    return within(area, prefixes_of(grants))
+
+
+def places() -> words.Places:
+    if "places" not in g:
+        g.places = words.Places(others.area_names(tables(), scope()))
+    found: words.Places = g.places
+    return found
+
+
+def names(ids: Iterable[str]) -> dict[str, str]:
+    """People by id, for those who acted on what this page shows."""
+    return others.user_names(tables(), scope(), sorted({id for id in ids if id}))
+
+
+def page_number() -> int:
+    return request.args.get("page", 1, type=int)
+
+
+def day_wish(name: str) -> str:
+    """A day asked for in the address; anything that is not one is no wish."""
+    wish = request.args.get(name, "")
+    return wish if _DAY.match(wish) else ""
+
+
+def area_wish() -> str:
+    wish = request.args.get("village", "")
+    return wish if _DIGITS.match(wish) else ""
+
+
+def today() -> str:
+    return local_time(datetime.now().astimezone())[:10]
+
+
+def show(template: str, **values: Any) -> str:
+    """An office page, with the words its templates use."""
+    lang = language()
+    return render(
+        f"office/{template}",
+        **values,
+        lang=lang,
+        places=places(),
+        behind=tables().behind(),
+        label=lambda list_name, code: words.label_of(list_name, code, lang),
+        field_label=lambda entity, name: words.field_label(entity, name, lang),
+        choices=lambda list_name: words.choices_of(list_name, lang),
+        entity_name=lambda kind: words.pick(words.ENTITIES.get(kind, (kind, kind)), lang),
+        role_name=lambda role: words.pick(words.ROLES.get(role, (role, role)), lang),
+        mask=masked,
+        address=_address,
+    )
+
+
+def _address(**changes: Any) -> str:
+    """This page with other filters: its query with some values changed, empty ones left out."""
+    kept = {name: value for name, value in request.args.items() if name != "lang"} | changes
+    query = urlencode({name: value for name, value in kept.items() if value not in ("", None)})
+    return f"{request.path}?{query}" if query else request.path

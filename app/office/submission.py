@@ -1,0 +1,130 @@
+"""One submission: its answers in the form's words, what is doubtful, and what it changed in the register."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Response
+
+from app.access import office
+from app.errors import Problem
+from app.i18n import language
+from app.node import node
+from app.office import blueprint, page, words
+from app.office.answers import answers_in_words, files_in
+from app.office.history import IN_EFFECT, Step, steps
+from app.office.mask import PERSONAL, masked_fields
+from app.office.submissions import answers_of, form_titles
+from app.tables import households, submissions
+
+PICTURES = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png", b"RIFF": "image/webp"}
+
+
+@blueprint.get("/submissions/<id>")
+@office()
+def submission(id: str) -> str:
+    row = _row(id)
+    lang, answers = language(), answers_of(row)
+    form = node().forms.get(row["form_id"], row["form_version"])
+    full = page.sees_full(row["area"])
+    found, differences = json.loads(row["problems"]), json.loads(row["differences"])
+    layout = answers_in_words(
+        form.definition if form else {"nodes": []},
+        answers if isinstance(answers, dict) else {"answers": row["answers"]},
+        lang,
+        carried=_object(row["carried"]),
+        problems=_by_path(found, lang),
+        hidden=frozenset() if full else PERSONAL,
+    )
+    effects = [step for step in steps(node().store.ops_of_submission(id)) if step.entity != "submission"]
+    effects.reverse()
+    people = page.names([step.actor for step in effects] + [row["cadre"]])
+    return page.show(
+        "submission.html",
+        row=row,
+        form=form,
+        title=form_titles(lang).get(row["form_id"], row["form_id"]),
+        layout=layout,
+        problems=[_text(problem, lang) for problem in found],
+        differences=[_text(one, lang) for one in differences],
+        effects=[_effect(step, full, people) for step in effects],
+        household=households.household(page.tables(), page.scope(), row["household_id"]),
+    )
+
+
+@blueprint.get("/submissions/<id>/files/<sha256>")
+@office()
+def submission_file(id: str, sha256: str) -> Response:
+    """A photo or signature: only one that a submission in the reader's scope names."""
+    row = _row(id)
+    if sha256 not in files_in(answers_of(row)) or not node().store.has_blob(sha256):
+        raise Problem("not_found")
+    with node().store.open_blob(sha256) as content:
+        data = content.read()
+    kind = next((mime for start, mime in PICTURES.items() if data.startswith(start)), "")
+    response = Response(data, mimetype=kind or "application/octet-stream")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    # Whatever was uploaded, it is never a page of ours.
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    if not kind:
+        response.headers["Content-Disposition"] = f'attachment; filename="{sha256[:12]}.bin"'
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _row(id: str) -> dict[str, Any]:
+    row = submissions.submission(page.tables(), page.scope(), id)
+    if row is None:
+        raise Problem("not_found")
+    return row
+
+
+def _effect(step: Step, full: bool, people: dict[str, str]) -> dict[str, Any]:
+    """What one op of the submission did, in the register's words."""
+    lang = language()
+
+    def shown(name: str, value: str) -> str:
+        return words.value_in_words(step.entity, name, masked_fields({name: value}, full)[name], lang, people)
+
+    left_out = ("household_id", "submission_id", "form_id", "cadre", "code")
+    lines = [line for line in step.lines if line.name not in left_out]
+    return {
+        "step": step,
+        "waits": step.status not in IN_EFFECT,
+        "about": _name_of(step),
+        "changed": [
+            (words.field_label(step.entity, line.name, lang), shown(line.name, line.old), shown(line.name, line.new))
+            for line in lines
+            if not line.confirmed
+        ],
+        "confirmed": [words.field_label(step.entity, line.name, lang) for line in lines if line.confirmed],
+    }
+
+
+def _name_of(step: Step) -> str:
+    record = node().store.get(step.entity, step.id) if step.entity == "member" else None
+    return str(record.fields.get("full_name", "")) if record else ""
+
+
+def _by_path(problems: list[dict[str, Any]], lang: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for problem in problems:
+        if problem.get("path"):
+            found.setdefault(str(problem["path"]), []).append(_text(problem, lang))
+    return found
+
+
+def _text(problem: dict[str, Any], lang: str) -> str:
+    message = problem.get("message", "")
+    if isinstance(message, dict):
+        message = message.get(lang) or message.get("zh") or ""
+    return str(message or problem.get("code", ""))
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
