@@ -13,6 +13,8 @@
  */
 
 const TAIL = 6;
+/** Above this many hits the order of the rows as given is kept: comparing names is slow. */
+const FEW = 2000;
 
 /** @param {any} value */
 const text = (value) => (typeof value === 'string' ? value : '');
@@ -90,13 +92,24 @@ export function search(rows, query, limit = 50, lettersOf) {
     }
     if (score >= 0) found.push({ row, score });
   }
-  found.sort((a, b) => b.score - a.score || compareRows(a.row, b.row));
+  const order = found.length > FEW ? () => 0 : compareRows;
+  found.sort((a, b) => b.score - a.score || order(a.row, b.row));
   return found.slice(0, limit).map(({ row }) => row);
 }
 
 const byNumber = new Intl.Collator('zh', { numeric: true });
 
+/** 二组 as 2组, 十二组 as 12组, so that groups stand in order. @param {string} name */
+function withDigits(name) {
+  return name.replace(/([一二三四五六七八九]?)(十?)([一二三四五六七八九]?)/g, (all, tens, ten, ones) => {
+    if (!all) return '';
+    const value = (/** @type {string} */ digit) => '一二三四五六七八九'.indexOf(digit) + 1;
+    if (!ten) return `${tens && value(tens)}${ones && value(ones)}`;
+    return String((tens ? value(tens) : 1) * 10 + (ones ? value(ones) : 0));
+  });
+}
+
 /** Order of lists: group, house number, head. @param {Row} a @param {Row} b */
 export function compareRows(a, b) {
-  return byNumber.compare(a.group, b.group) || byNumber.compare(a.house_no, b.house_no) || byNumber.compare(a.head, b.head);
+  return byNumber.compare(withDigits(a.group), withDigits(b.group)) || byNumber.compare(a.house_no, b.house_no) || byNumber.compare(a.head, b.head);
 }
