@@ -66,7 +66,7 @@ def household(id: str) -> str:
         "household.html",
         row=masked_fields(row, full),
         full=full,
-        parts=_parts(row, own_history, full, people),
+        parts_of_record=_parts(row, own_history, full, people),
         members=[_member(member, full, people) for member in members],
         visits=visits,
         issues=households.issues(page.tables(), page.scope(), [id]),

@@ -24,7 +24,7 @@ from sync.scope import within
 def visits() -> str:
     wish = {"since": page.day_wish("since"), "until": page.day_wish("until"), "outcome": request.args.get("outcome", "")}
     found = others.find_visits(page.tables(), page.scope(), area=page.area_wish(), **wish, page=page.page_number())
-    return page.show("visits.html", found=found, wish=wish, area=page.area_wish(), villages=_villages())
+    return page.show("visits.html", found=found, wish=wish, area=page.area_wish(), villages=page.villages())
 
 
 @blueprint.get("/issues")
@@ -33,7 +33,7 @@ def issues() -> str:
     wish = {"state": request.args.get("state", ""), "kind": request.args.get("kind", "")}
     found = others.find_issues(page.tables(), page.scope(), area=page.area_wish(), **wish, page=page.page_number())
     return page.show(
-        "issues.html", found=found, wish=wish, area=page.area_wish(), villages=_villages(), today=page.today()
+        "issues.html", found=found, wish=wish, area=page.area_wish(), villages=page.villages(), today=page.today()
     )
 
 
@@ -115,7 +115,3 @@ def quarantined_in_scope() -> list[Any]:
 
 def _catalogue(text_of: Any, code: str, lang: str) -> str:
     return str(text_of(code, lang)) if code in CATALOGUE else code
-
-
-def _villages() -> list[dict[str, Any]]:
-    return households.villages(page.tables(), page.scope())

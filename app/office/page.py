@@ -16,7 +16,7 @@ from app.i18n import language
 from app.node import node
 from app.office import words
 from app.office.mask import masked
-from app.tables import Tables, others
+from app.tables import Tables, households, others
 from app.tables.follow import local_time
 from sync.records import Scope
 from sync.scope import prefixes_of, within
@@ -51,6 +51,12 @@ def places() -> words.Places:
 def names(ids: Iterable[str]) -> dict[str, str]:
     """People by id, for those who acted on what this page shows."""
     return others.user_names(tables(), scope(), sorted({id for id in ids if id}))
+
+
+def villages() -> list[dict[str, Any]]:
+    """Villages for a filter, each with its township: code, name, households, township."""
+    found = households.villages(tables(), scope())
+    return [row | {"township": places().level(row["code"], 9) or row["code"][:9]} for row in found]
 
 
 def page_number() -> int:

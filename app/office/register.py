@@ -28,8 +28,8 @@ def register() -> str:
         wish=wish,
         lost=lost,
         matched=_matched(wish.text, everybody),
-        villages=households.villages(page.tables(), page.scope()),
-        groups=households.groups(page.tables(), page.scope(), wish.area) if wish.area else [],
+        villages=page.villages(),
+        groups=[(name, name) for name in _groups(wish.area)],
         sorts=list(SORTS),
     )
 
@@ -42,6 +42,10 @@ def search_register() -> Response:
     number = typed.keep(current_user().id, request.form.get("text", ""))
     query = {name: value for name, value in (kept | {"s": number}).items() if value}
     return redirect(url_for("office.register", **query), 303)
+
+
+def _groups(area: str) -> list[str]:
+    return households.groups(page.tables(), page.scope(), area) if area else []
 
 
 def _wish() -> tuple[HouseholdWish, bool]:

@@ -18,7 +18,7 @@ from app.office.answers import Definition
 from app.office.csv_export import Column, cells, columns_of, csv_lines, instances, repeats_of
 from app.office.forms import title
 from app.office.mask import PERSONAL, masked
-from app.tables import households, others, submissions
+from app.tables import others, submissions
 from app.tables.submissions import SubmissionWish
 
 
@@ -34,7 +34,7 @@ def submissions_list() -> str:
         found=found,
         wish=wish,
         titles=titles,
-        villages=households.villages(page.tables(), page.scope()),
+        villages=page.villages(),
         visitors=submissions.visitors(page.tables(), page.scope()),
         repeats=repeats_of(newest.definition, lang) if newest else [],
         forms=sorted({row["form_id"] for row in submissions.form_counts(page.tables(), page.scope())} | set(titles)),
