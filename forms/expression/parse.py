@@ -3,7 +3,7 @@
 The tree is plain JSON, so that the evaluators in Python and JavaScript walk
 the same thing and nobody parses twice:
 
-* a number or a string stands for itself
+* a whole number or a string stands for itself; ``0.3`` is ``["fn", "number", "0.3"]``
 * ``[op, a, b]`` with op one of ``or and = != < <= > >= + - * div mod |``
 * ``["neg", a]``
 * ``["fn", name, arg…]``
@@ -327,9 +327,10 @@ class _Parser:
         return predicates
 
 
-def _literal(digits: str) -> int | float:
+def _literal(digits: str) -> Tree:
+    """A whole number as itself, any other by way of ``number('0.3')``: canonical JSON knows no fractions."""
     value = float(digits)
-    return int(value) if value == int(value) and abs(value) < 2**53 else value
+    return int(value) if value == int(value) and abs(value) < 2**53 else ["fn", "number", digits]
 
 
 def names_of(text: str) -> Sequence[str]:

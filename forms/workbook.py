@@ -1,0 +1,52 @@
+"""Bytes of an XLSForm → its sheets, through pyxform's readers; shared choice lists are added where a form names them."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Any
+
+from pyxform.xls2json_backends import DefinitionData, get_xlsform
+
+from forms.problems import FormProblems, Problem
+
+SUFFIXES = {".md", ".xlsx", ".xls", ".csv"}
+MAX_BYTES = 20 * 1024 * 1024
+Row = dict[str, Any]
+
+
+def read_workbook(data: bytes | str, filename: str) -> DefinitionData:
+    """The sheets as rows of text. Raises FormProblems ``unreadable``."""
+    suffix = PurePath(filename).suffix.lower()
+    if suffix not in SUFFIXES or len(data) > MAX_BYTES:
+        raise FormProblems([Problem("unreadable", filename, detail=suffix or "?")])
+    try:
+        if suffix in (".md", ".csv"):
+            return get_xlsform(data if isinstance(data, str) else data.decode("utf-8-sig"), suffix)
+        return get_xlsform(data, suffix)
+    except Exception as error:  # readers of damaged files raise whatever comes
+        raise FormProblems([Problem("unreadable", filename, detail=" ".join(str(error).split())[:200])]) from error
+
+
+def add_shared_lists(workbook: DefinitionData, shared: list[Row]) -> None:
+    """Append the rows of every shared list that the survey names and the form does not define."""
+    own = {row.get("list_name") or row.get("list name") for row in workbook.choices or ()}
+    wanted = {parts[1] for row in workbook.survey or () if len(parts := str(row.get("type") or "").split()) > 1}
+    rows = [row for row in shared if row["list_name"] in wanted - own]
+    if not rows:
+        return
+    workbook.choices = [*(workbook.choices or ()), *rows]
+    header = dict.fromkeys(key for row in (workbook.choices_header or ()) for key in row)
+    header |= dict.fromkeys(key for row in rows for key in row)
+    workbook.choices_header = [header]
+
+
+def shared_lists(text: str) -> list[Row]:
+    """The rows of ``lists.md``."""
+    survey = "| survey |\n| | type | name | label |\n| | note | n | n |\n\n"
+    rows: list[Row] = get_xlsform(survey + text, ".md").choices
+    return rows
+
+
+def row_numbers(workbook: DefinitionData) -> dict[str, int]:
+    """Question name → row of the survey sheet, header counted as 1."""
+    return {row["name"]: number for number, row in enumerate(workbook.survey or (), start=2) if row.get("name")}
