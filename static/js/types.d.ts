@@ -35,6 +35,8 @@ export interface XNode {
   /** instances that a smaller repeat_count put aside */
   spare?: XNode[];
   gone?: boolean;
+  /** of a shuffled select without a seed of its own */
+  seed?: number;
 }
 
 /** A definition node with its children. */

@@ -26,6 +26,9 @@ export function evaluate(tree, env, node, options = {}) {
   env.steps ??= 0;
   try {
     return walk(tree, { env, node, current: options.current ?? node, item: options.current && node, position: 1, size: 1 });
+  } catch (error) {
+    if (error instanceof RangeError) fail('too deep');
+    throw error;
   } finally {
     env.steps = outer;
   }

@@ -34,6 +34,19 @@ export function callFunction([, name, ...trees], scope) {
   return lazy ? fn(scope, trees) : fn(scope, trees.map((tree) => walk(tree, scope)));
 }
 
+/**
+ * A shuffle of any items with a seed, if functions-rare.js is loaded; else as they are.
+ * @template T @param {import('../types.js').Env} env @param {T[]} items @param {Value} seed
+ * @returns {T[]}
+ */
+export function shuffle(env, items, seed) {
+  const entry = registry.get('randomize');
+  if (!entry) return items;
+  const set = items.map((item) => ({ name: '', item }));
+  const scope = /** @type {any} */ ({ env });
+  return /** @type {any[]} */ (entry[2](scope, [set, seed])).map(({ item }) => item);
+}
+
 /** Truncated whole number; -0 is 0. @param {Value} value */
 const whole = (value) => Math.trunc(toNumber(value)) + 0;
 

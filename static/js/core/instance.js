@@ -10,6 +10,7 @@
 import { dateText, dateTimeText } from './dates.js';
 import { evaluate } from './evaluate.js';
 import { externalInstance } from './external.js';
+import { shuffle } from './functions.js';
 import { buildSchema } from './schema.js';
 import { ExpressionError, fail, stored, textOf, toBoolean, toNumber, toText } from './values.js';
 
@@ -376,6 +377,14 @@ export function createInstance(definition, options) {
       .map((choice) => ({ ...choice, label: textIn(choice.label, node) }));
   }
 
+  /** The choices in the order to show. @param {XNode} node */
+  function shown(node) {
+    const { randomize, seed } = node.d?.parameters ?? {};
+    if (randomize !== 'true') return offered(node);
+    node.seed ??= Math.floor(env.random() * 2147483647);
+    return shuffle(env, offered(node), seed === undefined ? node.seed : evaluate(seed, env, node));
+  }
+
   /** An answer that is no longer offered goes; of several, only that one. @param {Cell} cell */
   function clearUnoffered(cell) {
     const { node } = cell;
@@ -614,7 +623,7 @@ export function createInstance(definition, options) {
     isReadonly: (path) => isReadonly(find(path)),
     isRequired: (path) => find(path)?.required ?? false,
     violation: at(violationOf, null),
-    choices: at((node) => asked(node, 'choices', () => offered(node), /** @type {Choice[]} */ ([])), []),
+    choices: at((node) => asked(node, 'choices', () => shown(node), /** @type {Choice[]} */ ([])), []),
     label: (path) => text(path, 'label'),
     hint: (path) => text(path, 'hint'),
     text,
