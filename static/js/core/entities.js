@@ -9,7 +9,7 @@ import { textOf, toBoolean, toText } from './values.js';
 /**
  * The changes in the order of the entities sheet, instances in order.
  * Only relevant answers are saved. A field that stays as it was is there too, with old equal to new:
- * the visit confirms it. A new record has no blank fields.
+ * the visit confirms it. What was and stays blank is not, and a new record has no blank fields.
  * @param {Definition} definition
  * @param {Instance} instance  finished
  * @param {Record<string, {id: string, fields: Record<string, any>}[]>} base  records as they were when the form was opened, by list
@@ -47,8 +47,9 @@ function changeOf(entity, scope, instance, records) {
     const [node] = /** @type {XNode[]} */ (instance.evaluate(['ref', path], scope));
     if (!node || node.rel === false) continue;
     const now = textOf(node);
-    if (updates) fields[property] = { old: before[property] ?? '', new: now };
-    else if (now !== '') fields[property] = { old: null, new: now };
+    const old = before[property] ?? '';
+    if (updates && (old !== '' || now !== '')) fields[property] = { old, new: now };
+    else if (!updates && now !== '') fields[property] = { old: null, new: now };
   }
   return { entity: entity.list, id, kind: updates ? 'update' : 'create', fields };
 }
