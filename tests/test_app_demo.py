@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from datetime import date
 from decimal import Decimal
@@ -21,7 +20,8 @@ from app.demo.id_numbers import check_character, id_number
 from app.demo.living import MONITORING_LINE, income, living
 from app.demo.people import PASSWORD, pinyin
 from forms.register import FIELDS
-from sync.canonical import content_hash
+from sync.author import with_hash
+from sync.store.sqlite import SqliteStore
 
 TODAY = date(2026, 11, 24)
 KEY = b"k" * 32
@@ -36,10 +36,10 @@ def county():
     made = list(ops(Demo(900, 7, TODAY, KEY)))
     records: dict[str, dict[str, dict]] = defaultdict(dict)
     for op in made:
-        fields = records[op["entity"]].setdefault(op["id"], {"area": op["area"]})
-        for name, change in op["fields"].items():
-            assert (change["old"] or "") == fields.get(name, ""), (op["entity"], name)
-            fields[name] = change["new"]
+        fields = records[op.entity].setdefault(op.id, {"of": op.area})
+        for name, change in op.fields.items():
+            assert (change.old or "") == fields.get(name, ""), (op.entity, name)
+            fields[name] = change.new
     return made, records
 
 
@@ -83,7 +83,7 @@ def test_the_usual_demo_has_the_size_that_was_asked_for(county):
     _, records = county
     assert len(records["household"]) == 900
     assert 3000 <= len(records["member"]) <= 3500
-    villages = {household["area"] for household in records["household"].values()}
+    villages = {household["of"] for household in records["household"].values()}
     assert len(villages) == 9
     assert {code[:6] for code in villages} == {"500156", "500240", "500110"}
     assert records["area"]["500156110204"]["full_name"] == "武隆区土坎镇清水村"
@@ -91,11 +91,11 @@ def test_the_usual_demo_has_the_size_that_was_asked_for(county):
 
 
 def test_every_field_of_the_register_is_filled(county):
-    made, records = county
+    _, records = county
     for kind in ("household", "member", "visit", "issue"):
         names = {field.name for field in FIELDS[kind]}
         for record in records[kind].values():
-            assert set(record) == names | {"area"}, kind
+            assert set(record) == names | {"of"}, kind
             assert all(isinstance(value, str) for value in record.values())
 
 
@@ -216,15 +216,15 @@ def test_last_visits_agree_with_the_visits_and_some_are_due(county):
 
 def test_ops_are_whole_and_numbered_without_a_gap(county):
     made, _ = county
-    assert [op["dseq"] for op in made] == list(range(1, len(made) + 1))
-    assert len({op["op_id"] for op in made}) == len(made)
-    assert all(op["hash"] == content_hash(op) for op in islice(made, 0, None, 97))
-    assert all(op["device_time"][:10] <= TODAY.isoformat() for op in made)
+    assert [op.dseq for op in made] == list(range(1, len(made) + 1))
+    assert len({op.op_id for op in made}) == len(made)
+    assert all(op == with_hash(op) for op in islice(made, 0, None, 97))
+    assert all(op.device_time[:10] <= TODAY.isoformat() for op in made)
 
 
 def test_the_same_seed_makes_the_same_county_and_another_seed_another():
     def county(seed):
-        return json.dumps(list(ops(Demo(30, seed, TODAY, KEY))))
+        return list(ops(Demo(30, seed, TODAY, KEY)))
 
     assert county(7) == county(7)
     assert county(7) != county(8)
@@ -257,3 +257,17 @@ def test_usernames_are_easily_typed():
     every = Demo(500_000, 7, TODAY, KEY).users
     assert len({user.username for user in every.values()}) == len(every)
     assert all(name.isascii() and name.isalnum() and name.islower() for name in every)
+
+
+def test_a_store_takes_the_county_in(tmp_path):
+    store = SqliteStore(tmp_path)
+    told = demo.build(store, households=20, seed=7, today=TODAY, key=KEY)
+    every = list(ops(Demo(20, 7, TODAY, KEY)))
+    household = next(op for op in every if op.entity == "household")
+    kept = store.get("household", household.id)
+    last = [op for op in every if op.id == household.id][-1]
+    assert kept.fields["code"] == household.fields["code"].new
+    assert kept.fields["last_visit"] == last.fields.get("last_visit", household.fields["last_visit"]).new
+    assert not store.quarantined()
+    assert told["households"] == 20
+    store.close()

@@ -11,8 +11,11 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from app.demo.history import Demo, ops
 from app.demo.people import NODE_USER, PASSWORD
+from sync.records import Op
 
 if TYPE_CHECKING:
     from sync.store.base import Store
@@ -31,7 +34,7 @@ def build(store: Store, *, households: int, seed: int, today: date, key: bytes) 
     key signs the household codes; it must be the data folder's own.
     """
     demo = Demo(households, seed, today, key)
-    store.load(ops(demo))
+    store.load(msgspec.convert(op, Op) for op in ops(demo))
     return sign_ins(demo)
 
 

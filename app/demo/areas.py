@@ -21,7 +21,7 @@ FIRST = (
 )
 """The villages of the usual demo, in order. A larger one goes on with the rest of the file."""
 
-CENTRE_AREA = "500"
+CENTRE_AREA = "50"
 CENTRE_NAME = "演示中心"
 
 

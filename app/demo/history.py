@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from random import Random
-from typing import Any
 
 from app import codes
 from app.demo import people as staff
 from app.demo.areas import Village, places, plan
 from app.demo.family import Person, family
 from app.demo.living import income, living
-from sync.canonical import content_hash
+from sync.author import with_hash
 from sync.ids import uuid7
+from sync.records import FieldChange, Op
 
 CHINA = timezone(timedelta(hours=8))
 GROUP_SIZE = 28
@@ -38,7 +38,6 @@ _ISSUES = (
     ("policy", "教育资助尚未到账", "向学校核对名单"),
 )
 
-Op = dict[str, Any]
 Fields = dict[str, str]
 
 
@@ -96,30 +95,26 @@ class _Writer:
     ) -> Op:  # fmt: skip
         """An op that sets fields; base holds what they were, without it nothing was there."""
         self.dseq += 1
-        content: Op = {
-            "v": 1,
-            "op_id": self.new_id(at),
-            "install_id": self.install_id,
-            "dseq": self.dseq,
-            "entity": entity,
-            "id": id,
-            "kind": kind,
-            "area": area,
-            "base_rev": base_rev,
-            "fields": {
-                name: {"old": base.get(name, "") if base else None, "new": value} for name, value in fields.items()
-            },
-            "submission": None,
-            "form_id": None,
-            "form_version": None,
-            "form_hash": None,
-            "actor": actor or self.actor,
-            "device_time": at.isoformat(timespec="milliseconds"),
-            "monotonic_ms": self.dseq,
-            "boot_id": self.boot_id,
-            "blobs": [],
+        changes = {
+            name: FieldChange(None if base is None else base.get(name, ""), value) for name, value in fields.items()
         }
-        return content | {"hash": content_hash(content), "sig": None}
+        return with_hash(
+            Op(
+                op_id=self.new_id(at),
+                install_id=self.install_id,
+                dseq=self.dseq,
+                entity=entity,
+                id=id,
+                kind=kind,
+                area=area,
+                base_rev=base_rev,
+                fields=changes,
+                actor=actor or self.actor,
+                device_time=at.isoformat(timespec="milliseconds"),
+                monotonic_ms=self.dseq,
+                boot_id=self.boot_id,
+            )
+        )
 
 
 def _places(writer: _Writer, villages: list[Village], at: datetime) -> Iterator[Op]:
@@ -140,7 +135,7 @@ def _accounts(writer: _Writer, users: dict[str, staff.User], secret: str, at: da
             "username": user.username,
             "name": user.name,
             "role": user.role,
-            "area": user.area.code,
+            "area": user.area.code12,
             "unit": user.unit,
             "phone": user.phone,
             "password_hash": secret,
