@@ -268,6 +268,16 @@ test('10 endless expressions stop', () => {
   assert.match(f.errors()[0].message, /steps/);
 });
 
+test('10 triggers that set each other off stop, and the form goes on', () => {
+  const f = open([
+    q('/a', { trigger: ['/data/b'], calculation: ['+', fn('coalesce', ref('/b'), 0), 1] }),
+    q('/b', { trigger: ['/data/a'], calculation: ['+', fn('coalesce', ref('/a'), 0), 1] }), q('/c'),
+  ]);
+  f.set('/data/a', '1');
+  assert.match(f.errors()[0].message, /rest/);
+  assert.equal(f.set('/data/c', 'x'), 'ok');
+});
+
 test('10 rare functions are known by the definition', () => {
   assert.equal(needsRare(form([q('/a', { calculation: fn('digest', ref('/b'), 'MD5') })])), true);
   assert.equal(needsRare(form([q('/area', { calculation: fn('concat', 'x') })])), false);

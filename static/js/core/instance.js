@@ -16,6 +16,8 @@ import { ExpressionError, fail, stored, textOf, toBoolean, toNumber, toText } fr
 
 /** More instances than this a repeat_count cannot ask for. */
 const MOST_INSTANCES = 1000;
+/** Evaluations after one change; far above what any form needs. */
+const MOST_ROUNDS = 200_000;
 
 /**
  * @param {Definition} definition
@@ -273,13 +275,23 @@ export function createInstance(definition, options) {
           continue;
         }
         queue[first].delete(cell);
-        if (++rounds > 200_000) throw new Error('the form does not come to rest');
+        if (++rounds > MOST_ROUNDS) return giveUp();
         if (!cell.node.gone) update(cell);
       }
+      if (++rounds > MOST_ROUNDS) return giveUp();
       const node = waiting.shift();
       if (node) setDefault(node);
       else if (!fireTriggers()) break;
     }
+  }
+
+  /** Expressions that set each other off without end: leaves them as they are, and says so. */
+  function giveUp() {
+    for (const cells of queue) cells.clear();
+    first = ranks;
+    waiting = [];
+    fired = new Set();
+    failures.set({ node: root, part: 'calculation', rank: 0, reads: new Set() }, 'the form does not come to rest');
   }
 
   /** @param {XNode} node */
@@ -574,7 +586,7 @@ export function createInstance(definition, options) {
    */
   function keepEdited(node, given) {
     for (const kid of node.kids?.values() ?? []) {
-      const value = given[kid.name];
+      const value = given?.[kid.name];
       if (Array.isArray(value)) kid.list?.forEach((each, i) => keepEdited(each, value[i]));
       else if (kid.kids) keepEdited(kid, /** @type {Answers} */ (value ?? {}));
       else if (typeof value === 'string' && kid.cells?.calculation && isTyped(/** @type {Schema} */ (kid.d))) {
