@@ -16,6 +16,8 @@ from app.compress import Packed
 from app.errors import Problem
 from app.i18n import language
 from app.node import node
+from app.publish import page_address
+from app.pwa import styles
 from forms.definition import Form
 
 blueprint = Blueprint("forms_api", __name__)
@@ -60,7 +62,7 @@ def index() -> Response:
             "version": form.version,
             "title": form.definition["title"],
             "hash": form.hash,
-            "page": f"/forms/{form.form_id}/{form.version}.html",
+            "page": page_address(form),
         }
         for form in node().forms.current().values()
     ]
@@ -107,7 +109,13 @@ def fill(form_id: str) -> str:
         raise Problem("unknown_form")
     fragment = formpage.render_fragment(form.definition, form.hash, language(), whole=True)
     title = formpage.plain(form.definition["title"], language(), form.definition["default_language"])
-    return render_template("fill.html", form_id=form_id, title=title, fragment=Markup(fragment))
+    return render_template(
+        "fill.html",
+        form_id=form_id,
+        title=title,
+        fragment=Markup(fragment),
+        styles=styles(node().config.static_dir),
+    )
 
 
 def _published(form_id: str, version: str) -> Form:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from forms.definition import Form
 from forms.library import Library
@@ -113,6 +114,11 @@ def _store_definition(store: Store, form: Form) -> BlobRef:
     if not store.has_blob(sha256):
         store.put_blob_part(sha256, 0, len(body), body)
     return BlobRef(sha256, len(body))
+
+
+def page_address(form: Form) -> str:
+    """Where the phone fetches the form's page."""
+    return f"/forms/{quote(form.form_id, safe='')}/{quote(form.version, safe='')}.html"
 
 
 class FormShelf:

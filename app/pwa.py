@@ -11,6 +11,7 @@ import json
 import mimetypes
 import re
 from pathlib import Path
+from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, make_response, request
 from flask_babel import gettext as _
@@ -20,6 +21,7 @@ from app.access import public
 from app.compress import Packed, best_encoding
 from app.errors import Problem
 from app.node import node
+from app.publish import page_address
 
 blueprint = Blueprint("pwa", __name__)
 
@@ -44,21 +46,26 @@ def _static() -> Path:
     return node().config.static_dir
 
 
-def built(static_dir: Path) -> dict[str, object] | None:
-    """The build's manifest, or None when the phone app has not been built here."""
+def built(static_dir: Path) -> dict[str, Any]:
+    """The build's manifest: logical name → file in static/dist; {} when the phone app is not built here."""
     try:
         found = json.loads((static_dir / "dist" / "manifest.json").read_bytes())
     except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _built_file(name: str) -> Path:
+    """A file of the build by its logical name. Raises Problem not_built."""
+    path = _static() / "dist" / str(built(_static()).get(name, ""))
+    if not path.is_file():
+        raise Problem("not_built")
+    return path
 
 
 def styles(static_dir: Path) -> list[str]:
     """The built style sheets, for the pages that show a form outside the phone app."""
-    entries = (built(static_dir) or {}).get("entries")
-    if not isinstance(entries, dict):
-        return []
-    return [str(file) for name, file in sorted(entries.items()) if name.endswith(".css")]
+    return [str(file) for name, file in sorted(built(static_dir).items()) if name.endswith(".css")]
 
 
 @blueprint.get("/")
@@ -73,30 +80,25 @@ def shell(code: str = "", form_id: str = "", sheet: str = "") -> Response:
     of the household. Only /F/… names its form page ahead, which saves the phone
     a round trip on its first visit.
     """
-    path = _static() / "dist" / "shell.html"
-    if built(_static()) is None or not path.is_file():
-        raise Problem("not_built")
+    path = _built_file("shell.html")
     form = node().forms.newest(form_id) if request.path.startswith("/F/") else None
     if form is None:
         return _file(path, ASK_AGAIN)
-    link = Markup('<link rel="preload" as="fetch" crossorigin="anonymous" data-form href="{}">').format(
-        f"/forms/{form.form_id}/{form.version}.html"
-    )
-    page = path.read_text("utf-8").replace("<!--form-->", str(link))
+    address = page_address(form)
+    page = path.read_text("utf-8").replace("<body", str(Markup('<body data-form="{}"').format(address)), 1)
     cache: dict[str, Packed] = current_app.extensions.setdefault("ruhu-shell", {})
     if page not in cache:
         cache.clear()
         cache[page] = Packed(page.encode(), "text/html")
-    return cache[page].response(ASK_AGAIN)
+    response = cache[page].response(ASK_AGAIN)
+    response.headers["Link"] = f"<{address}>; rel=preload; as=fetch; crossorigin=anonymous"
+    return response
 
 
 @blueprint.get("/sw.js")
 @public
 def service_worker() -> Response:
-    path = _static() / "dist" / "sw.js"
-    if not path.is_file():
-        raise Problem("not_built")
-    response = _file(path, ASK_AGAIN)
+    response = _file(_built_file("sw.js"), ASK_AGAIN)
     response.headers["Service-Worker-Allowed"] = "/"
     return response
 

@@ -86,8 +86,8 @@ MINI_FORM = """
 | | yes_no | yes | 是 | Yes |
 | | yes_no | no | 否 | No |
 | settings |
-| | form_title::中文 (zh) | form_title::English (en) | form_title | form_id | version | default_language | style |
-| | 小表 | Mini | 小表 | mini | 1 | 中文 (zh) | pages |
+| | form_title | form_id | version | default_language | style |
+| | 小表 | mini | 1 | 中文 (zh) | pages |
 """
 
 
@@ -123,8 +123,10 @@ def static_dir(tmp_path: Path) -> Path:
         "main-0A1B2C3D.js": "console.log('ruhu')",
         "app-0A1B2C3D.css": "body{margin:0}",
         "sw.js": "self.addEventListener('install', () => {})",
-        "shell.html": "<!doctype html><title>入户</title><!--form--><main id=app></main>",
-        "manifest.json": json.dumps({"format": 1, "entries": {"main.js": "main-0A1B2C3D.js"}, "shell": "shell.html"}),
+        "shell.html": "<!doctype html><title>入户</title><body><main id=app></main>",
+        "manifest.json": json.dumps(
+            {"main.js": "main-0A1B2C3D.js", "app.css": "app-0A1B2C3D.css", "shell.html": "shell.html", "sw.js": "sw.js"}
+        ),
     }
     for name, text in files.items():
         (dist / name).write_text(text, "utf-8")

@@ -32,10 +32,13 @@ def test_an_unchanged_shell_is_not_sent_again(client: Any) -> None:
 
 
 def test_a_form_s_address_names_its_page_ahead(client: Any) -> None:
-    page = client.get("/F/mini").text
-    assert 'rel="preload" as="fetch" crossorigin="anonymous" data-form href="/forms/mini/1.html"' in page
+    reply = client.get("/F/mini")
+    assert '<body data-form="/forms/mini/1.html">' in reply.text
+    assert reply.headers["Link"] == "</forms/mini/1.html>; rel=preload; as=fetch; crossorigin=anonymous"
     assert client.get("/forms/mini/1.html").status_code == 200
-    assert "preload" not in client.get("/F/unknown").text
+    unknown = client.get("/F/unknown")
+    assert unknown.data == client.get("/").data
+    assert "Link" not in unknown.headers
 
 
 def test_hashed_files_are_kept_for_ever(client: Any) -> None:

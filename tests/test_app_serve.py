@@ -22,8 +22,9 @@ from typing import Any
 
 import pytest
 
+from app import create_app
 from app.config import ROOT, Config
-from app.node import NodeProblem, open_node
+from app.node import NodeProblem, join, open_node
 from app.serve import check_port, listener_of, serve
 
 STARTER = """
@@ -161,6 +162,40 @@ def test_half_a_certificate(tmp_path: Path, config: Any, port: int) -> None:
     for wrong in ({"cert": tmp_path / "cert.pem"}, {"cert": tmp_path / "cert.pem", "key": tmp_path / "none.pem"}):
         assert serve(Config(data_dir=config.data_dir, port=port, **wrong), say=said.append) == 1
     assert all("--key" in line or "cert.pem" in line for line in said)
+
+
+def test_a_village_node_joins_and_serves_its_people(
+    running: subprocess.Popen[str], port: int, tmp_path: Path, config: Any, cast: Any
+) -> None:
+    """One sign-in with the node account; then forms, people and households of its place come down."""
+    below = Config(data_dir=tmp_path / "village", upstream=f"http://127.0.0.1:{port}", forms_dir=config.forms_dir,
+                   static_dir=config.static_dir, background=False)  # fmt: skip
+    with pytest.raises(NodeProblem, match="用户名或密码不对"):
+        join(below, cast.node.username, "wrong")
+    with pytest.raises(NodeProblem, match="node account"):
+        join(below, cast.cadre.username, cast.cadre.password)
+    join(below, cast.node.username, cast.node.password)
+    assert (below.data_dir / "upstream.json").stat().st_mode & 0o077 == 0
+    village = open_node(below)
+    try:
+        assert village.relay
+        while village.relay.step():
+            pass
+        client = create_app(below, village).test_client()
+        wish = {"username": cast.cadre.username, "password": cast.cadre.password, "device": "手机"}
+        reply = client.post("/api/sign-in", json=wish)
+        assert (reply.status_code, reply.json["tier"]) == (200, "node")
+        headers = {"Authorization": f"Bearer {reply.json['token']}"}
+        kinds = {record["kind"] for record in client.get("/sync/v1/pull", headers=headers).json["records"]}
+        assert {"household", "form", "user", "area"} <= kinds
+        assert client.get("/forms/mini/1.html").status_code == 200
+    finally:
+        village.close()
+
+
+def test_joining_nobody(tmp_path: Path) -> None:
+    with pytest.raises(NodeProblem, match="cannot be reached"):
+        join(Config(data_dir=tmp_path / "v", upstream="http://127.0.0.1:18249"), "a", "b")
 
 
 def test_a_node_that_never_joined_says_how(config: Any) -> None:

@@ -108,7 +108,7 @@ def test_a_phone_gets_its_forms(phone: Any, cast: Any) -> None:
     (form,) = [record for record in phone(cast.cadre).pull_all() if record["kind"] == "form"]
     assert form["id"] == "mini"
     assert form["fields"]["version"] == "1"
-    assert form["fields"]["title"]["en"] == "Mini"
+    assert form["fields"]["title"]["zh"] == "小表"
 
 
 def test_no_password_hash_reaches_a_phone(phone: Any, cast: Any) -> None:
