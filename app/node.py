@@ -154,7 +154,8 @@ def _usable(folder: Path) -> None:
 def library_line(problem: Any, lang: str = "zh") -> str:
     """One problem of the forms folder as one line: where, what, what next."""
     place = " ".join(str(part) for part in (problem.file, problem.sheet, problem.row and f"第{problem.row}行") if part)
-    return f"表单 {place}:{problem.message(lang)} {problem.next(lang)}"
+    line = f"表单 {place}:{problem.message(lang)} {problem.next(lang)}"
+    return " ".join(line.split())
 
 
 # --- the node above ---------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ def english() -> dict[str, str]:
 
 
 def test_every_text_is_translated() -> None:
-    """When this fails: ``python -m app.commands translations`` lists what is missing."""
+    """When this fails: ``python3 run.py translations --update`` lists what is missing."""
     known = english()
     missing = sorted(str(message.id) for message in source_texts() if message.id and not known.get(str(message.id)))
     assert missing == []
