@@ -1,0 +1,84 @@
+/** Builds the parts, joins them, and shows the screen that the address names. */
+import { createApi } from './data/api.js';
+import { openDatabases } from './data/db.js';
+import { createDrafts } from './data/drafts.js';
+import { createFormstore } from './data/formstore.js';
+import { uuid7 } from './data/ids.js';
+import { createLog } from './data/log.js';
+import { createOutbox } from './data/outbox.js';
+import { createSession } from './data/session.js';
+import { createStore } from './data/store.js';
+import { createSync } from './data/sync-loop.js';
+import { language, t, useLanguage } from './i18n.js';
+import { createRouter } from './screens/router.js';
+
+const now = () => new Date();
+const ids = () => uuid7();
+
+async function start() {
+  const db = openDatabases();
+  const session = createSession({ db });
+  const outbox = createOutbox({ db, session, now, ids, bootId: crypto.randomUUID() });
+  const store = createStore({ db, outbox });
+  const api = createApi();
+  const formstore = createFormstore({ db, store, api });
+  const drafts = createDrafts({ run: db.data.run });
+  const log = createLog({ db, now });
+  const sync = createSync({ api, outbox, store, session, formstore, log, now });
+  await useLanguage(localStorage.getItem('ruhu-lang') ?? 'zh');
+  document.body.classList.toggle('large', localStorage.getItem('ruhu-large') === '1');
+  await session.load();
+  const page = document.body.dataset.form;
+  const form = {
+    ...formstore,
+    /** The shell may know where the page is, which saves a round trip. @param {string} id @param {string} [version] */
+    open: (id, version) => formstore.open(id, version, version ? undefined : page),
+    /** Attached lists are not shipped with any form yet. @param {string} _name */
+    file: async (_name) => null,
+  };
+  /** @type {any} */
+  const ctx = {
+    db, store, outbox, session, formstore: form, drafts, sync, api, log, t, now, ids,
+    get lang() {
+      return language();
+    },
+  };
+  const router = createRouter(/** @type {HTMLElement} */ (document.getElementById('app')), ctx);
+  await finishedDraftsGone(outbox, drafts);
+  await router.show();
+  if (session.user) {
+    sync.listen();
+    sync.soon();
+    void navigator.storage?.persist?.();
+  }
+  void outbox.prune(now());
+  registerWorker(router);
+}
+
+/**
+ * A draft whose submission is already in the outbox was finished just before the app was killed.
+ * @param {import('./data/outbox.js').Outbox} outbox @param {import('./data/drafts.js').Drafts} drafts
+ */
+async function finishedDraftsGone(outbox, drafts) {
+  const finished = await outbox.submissions();
+  for (const draft of await drafts.list()) if (finished.has(draft.draft_id)) await drafts.remove(draft.draft_id);
+}
+
+/** @param {{busy: () => boolean}} router */
+function registerWorker(router) {
+  if (!('serviceWorker' in navigator)) return;
+  void navigator.serviceWorker.register('/sw.js').then((registration) => {
+    const takeOver = () => {
+      if (registration.waiting && !router.busy()) registration.waiting.postMessage('take-over');
+    };
+    takeOver();
+    addEventListener('hashchange', () => setTimeout(takeOver, 500));
+  }).catch(() => {});
+}
+
+void start().catch((error) => {
+  const app = document.getElementById('app');
+  if (app) {
+    app.textContent = `${t('打不开手机里的数据,请关闭其他页面后刷新;未上报的内容仍在手机里。')} (${error?.name ?? error})`;
+  }
+});

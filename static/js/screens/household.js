@@ -1,0 +1,94 @@
+/** One household: who lives there, what is known with its date, visits, issues; start a visit or note that nobody was met. */
+import { grouped } from '../core/code.js';
+import { localDate } from '../data/ids.js';
+import { word } from './rows.js';
+import { button, element } from './widgets/dom.js';
+
+const KNOWN = [
+  ['water_source', '饮水来源'], ['housing_level', '住房等级'], ['income_per_head', '人均纯收入(元)'], ['policies', '已享受政策'],
+  ['industry', '主要产业'], ['helper_name', '帮扶责任人'], ['phone', '联系电话'],
+];
+const OUTCOMES = ['nobody', 'away', 'moved', 'refused', 'deceased', 'wrong_address'];
+
+/** @param {HTMLElement} root @param {any} ctx @param {{id: string, form_id?: string, sheet?: string}} params */
+export async function show(root, ctx, params) {
+  const { t } = ctx;
+  const household = await ctx.store.get('household', params.id);
+  if (!household) {
+    ctx.header({ title: t('没有这一户'), back: true });
+    root.replaceChildren(element('p', { class: 'empty', role: 'alert' }, t('手机上没有这一户:不在您负责的区域,或还没有同步。请联网同步后再看。')));
+    return;
+  }
+  const { fields, since } = household;
+  ctx.header({ title: fields.head_name, back: true });
+  const [members, visits, issues, place, words] = await Promise.all([
+    ctx.store.members(household.id), ctx.store.visits(household.id), ctx.store.issues(household.id),
+    ctx.store.areaName(household.area), labels(ctx)]);
+  const start = button(t('填走访表'), () => ctx.go(`#/form?form_id=${params.form_id ?? 'visit'}&household_id=${household.id}${params.sheet ? `&sheet=${params.sheet}` : ''}`),
+    { class: 'main', 'data-name': 'start' });
+  const notMet = element('details', { class: 'card' }, element('summary', {}, t('没见到人')),
+    ...OUTCOMES.map((outcome) => button(word(ctx, 'outcome', outcome), () => void logVisit(outcome))));
+  root.replaceChildren(
+    element('section', { class: 'card' },
+      element('p', {}, element('span', { class: `tag ${fields.status}` }, word(ctx, 'status', fields.status)), ` ${place} ${fields.group} ${fields.house_no}${t('号')}`,
+        ...(household.pending ? [element('span', { class: 'tag pending' }, t('有未到中心的更新'))] : [])),
+      start, notMet),
+    element('section', { class: 'card' }, element('h2', {}, t('家庭成员')), ...members
+      .filter((/** @type {any} */ one) => ['', 'active', undefined].includes(one.fields.state))
+      .map((/** @type {any} */ one) => element('p', { class: 'member' }, element('b', {}, one.fields.full_name),
+        ` ${words('relation', one.fields.relation)} · ${words('sex', one.fields.sex)} · ${age(one.fields.birth_date, ctx.now())}`))),
+    element('section', { class: 'card' }, element('h2', {}, t('已知情况')), element('dl', {}, ...KNOWN.filter(([name]) => fields[name]).flatMap(([name, label]) => [
+      element('dt', {}, t(label)), element('dd', {}, words(name, fields[name]), element('small', {}, ` ${since?.[name] ?? ''}`))]))),
+    element('section', { class: 'card' }, element('h2', {}, t('走访记录')), ...(visits.length ? visits.slice(0, 12).map((/** @type {any} */ one) =>
+      element('p', {}, `${one.fields.date} ${word(ctx, 'outcome', one.fields.outcome)} ${one.fields.cadre_name ?? ''} ${one.fields.note ?? ''}`))
+      : [element('p', { class: 'empty' }, t('还没有走访记录。'))])),
+    element('section', { class: 'card' }, element('h2', {}, t('整改事项')), ...(issues.length ? issues.map((/** @type {any} */ one) =>
+      element('p', {}, element('b', {}, words('problem_kind', one.fields.problem_kind)), ` ${one.fields.description} ${one.fields.deadline ?? ''}`))
+      : [element('p', { class: 'empty' }, t('没有未办的问题。'))])),
+    element('p', { class: 'code' }, `${t('入户码')} ${grouped(fields.code ?? '')}`),
+  );
+
+  /** @param {string} outcome */
+  async function logVisit(outcome) {
+    const today = localDate(ctx.now());
+    /** @param {Record<string, any>} values */
+    const made = (values) => Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { old: null, new: value }]));
+    const ops = await ctx.outbox.append([{ entity: 'visit', id: ctx.ids(), kind: 'create', area: household.area, base_rev: 0, fields: made({
+      household_id: household.id, submission_id: '', form_id: '', date: today, outcome,
+      cadre: ctx.session.user.id, cadre_name: ctx.session.user.name, note: '' }) }]);
+    const key = ops[0]?.op_id ?? ops.ops?.[0]?.op_id;
+    notMet.replaceChildren(element('p', { role: 'status' }, t('已记下:{what}', { what: word(ctx, 'outcome', outcome) })),
+      button(t('撤销'), async () => {
+        await ctx.outbox.undo(key);
+        await ctx.reload();
+      }));
+    ctx.sync.soon();
+  }
+}
+
+/** Labels of codes, from the newest form that is here. @param {any} ctx */
+async function labels(ctx) {
+  /** @type {any} */
+  let definition = { lists: {} };
+  const page = await ctx.formstore.open('visit').catch(() => null);
+  if (page) {
+    const parsed = new DOMParser().parseFromString(page.html, 'text/html');
+    definition = JSON.parse(parsed.querySelector('#definition')?.textContent ?? '{"lists":{}}');
+  }
+  const alias = /** @type {Record<string, string>} */ ({ policies: 'policy' });
+  return (/** @type {string} */ name, /** @type {string} */ value) => {
+    const list = definition.lists[alias[name] ?? name];
+    if (!list || !value) return value ?? '';
+    return value.split(' ').map((code) => {
+      const found = list.find((/** @type {any} */ one) => one.name === code);
+      return found?.label?.[ctx.lang] ?? found?.label?.zh ?? code;
+    }).join('、');
+  };
+}
+
+/** @param {string} birth @param {Date} now */
+function age(birth, now) {
+  if (!birth) return '';
+  const years = now.getFullYear() - Number(birth.slice(0, 4)) - (localDate(now).slice(5) < birth.slice(5) ? 1 : 0);
+  return `${years} 岁`;
+}

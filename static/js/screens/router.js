@@ -1,0 +1,88 @@
+/** The address after # names the screen; each is loaded when it is first wanted. The head bar is here. */
+import { parse } from '../core/code.js';
+import { button, element } from './widgets/dom.js';
+
+/** @type {Record<string, () => Promise<{show: (root: HTMLElement, ctx: any, params: any) => Promise<any>}>>} */
+const SCREENS = {
+  today: () => import('./today.js'),
+  register: () => import('./register.js'),
+  household: () => import('./household.js'),
+  scan: () => import('./scan.js'),
+  sync: () => import('./sync.js'),
+  settings: () => import('./settings.js'),
+  signin: () => import('./signin.js'),
+  form: () => import('./form.js'),
+};
+
+/** @param {HTMLElement} root @param {any} ctx */
+export function createRouter(root, ctx) {
+  const bar = element('header', { class: 'bar' });
+  const body = element('div', { class: 'screen' });
+  const tabs = element('nav', { class: 'tabs' });
+  root.replaceChildren(bar, body, tabs);
+  /** @type {(() => Promise<void> | void) | null} */
+  let leave = null;
+  let name = '';
+  let turn = 0;
+
+  ctx.go = (/** @type {string} */ hash, /** @type {{replace?: boolean}} */ { replace = false } = {}) => {
+    if (replace) history.replaceState(null, '', hash);
+    else location.hash = hash;
+  };
+  ctx.back = () => (history.length > 1 ? history.back() : ctx.go('#/today'));
+  ctx.header = (/** @type {{title?: string, back?: boolean, hide?: boolean}} */ { title = '', back = false, hide = false }) => {
+    bar.hidden = tabs.hidden = hide;
+    if (hide) return;
+    const badge = button('…', () => ctx.go('#/sync'), { class: 'badge', 'data-name': 'unconfirmed' });
+    bar.replaceChildren(...(back ? [button('‹', () => ctx.back(), { class: 'back', 'aria-label': ctx.t('返回') })] : []),
+      element('h1', {}, title), badge);
+    void showCount();
+    const tab = (/** @type {string} */ hash, /** @type {string} */ text) =>
+      element('a', { href: hash, 'aria-current': location.hash.startsWith(hash) ? 'page' : 'false' }, text);
+    tabs.hidden = !ctx.session.user;
+    tabs.replaceChildren(tab('#/today', ctx.t('今日')), tab('#/register', ctx.t('登记册')), tab('#/scan', ctx.t('扫码')),
+      tab('#/sync', ctx.t('同步')), tab('#/settings', ctx.t('我的')));
+  };
+
+  async function showCount() {
+    const badge = bar.querySelector('.badge');
+    if (!badge) return;
+    const count = await ctx.outbox.unconfirmed();
+    badge.textContent = count ? ctx.t('未到中心 {n}', { n: count }) : ctx.t('全部到中心 ✓✓✓');
+    badge.classList.toggle('waiting', count > 0);
+  }
+  ctx.outbox.subscribe(() => void showCount());
+
+  /** Where the address leads: the hash, or a printed code's path. @returns {{screen: string, params: any}} */
+  function wanted() {
+    const [, screen = '', rest = ''] = /^#\/([a-z]+)\/?(.*)$/.exec(location.hash) ?? [];
+    const query = new URLSearchParams(location.hash.split('?')[1] ?? '');
+    const params = /** @type {any} */ ({ ...Object.fromEntries(query), id: decodeURIComponent(rest.split('?')[0]) });
+    if (SCREENS[screen]) return { screen, params };
+    const trial = /^\/F\/([a-z0-9-]+)$/.exec(location.pathname);
+    if (trial) return { screen: 'form', params: { form_id: trial[1], trial: !ctx.session.user } };
+    const code = parse(location.href.split('#')[0]);
+    if (code && ctx.session.user) return { screen: 'scan', params: { text: location.href } };
+    return { screen: 'today', params: {} };
+  }
+
+  async function show() {
+    const mine = ++turn;
+    await leave?.();
+    leave = null;
+    let { screen, params } = wanted();
+    if (!ctx.session.user && screen !== 'settings' && !params.trial) [screen, params] = ['signin', {}];
+    const module = await SCREENS[screen]();
+    if (mine !== turn) return;
+    name = screen;
+    body.replaceChildren();
+    window.scrollTo(0, 0);
+    const left = await module.show(body, ctx, params);
+    if (mine === turn) leave = left ?? null;
+    else await left?.();
+  }
+  ctx.reload = show;
+  addEventListener('hashchange', () => void show());
+  addEventListener('pagehide', () => void leave?.());
+  return { show, busy: () => name === 'form' };
+}

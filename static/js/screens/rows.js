@@ -1,0 +1,24 @@
+/** A household as one row of a list. */
+import { element } from './widgets/dom.js';
+
+/** @param {any} ctx @param {string} list @param {string} value */
+export const word = (ctx, list, value) => {
+  /** @type {Record<string, Record<string, string>>} */
+  const words = {
+    status: { exited: '脱贫户', monitored: '监测户', ordinary: '一般农户' },
+    outcome: { met: '见到', nobody: '无人在家', away: '举家外出务工', moved: '已搬走', refused: '拒访', deceased: '已去世', wrong_address: '地址有误' },
+  };
+  return ctx.t(words[list]?.[value] ?? value);
+};
+
+/** @param {any} ctx @param {import('../core/search.js').Row} row @param {string} [note] */
+export function householdRow(ctx, row, note = '') {
+  return element('a', { class: 'row', href: `#/household/${row.id}`, 'data-id': row.id },
+    element('b', {}, row.head || ctx.t('(无户主)')), element('span', { class: `tag ${row.status}` }, word(ctx, 'status', row.status)),
+    element('small', {}, `${row.group} ${row.house_no}${ctx.t('号')} · ${row.names.length} ${ctx.t('人')}${note ? ` · ${note}` : ''}`));
+}
+
+/** Ticks of a sync state, in words too. @param {any} ctx @param {string} state */
+export const ticksOf = (ctx, state) => ({
+  queued: `✓ ${ctx.t('在手机里')}`, sent: `✓✓ ${ctx.t('村级节点已收到')}`, confirmed: `✓✓✓ ${ctx.t('中心已收到')}`,
+})[state] ?? state;

@@ -1,0 +1,110 @@
+/** The scanner: camera, or the first characters typed. The household's name is always shown before anything opens. */
+import { lookup, parse, suggest } from '../core/code.js';
+import { householdRow } from './rows.js';
+import { button, element } from './widgets/dom.js';
+
+const EVERY_MS = 220;
+
+/** @param {HTMLElement} root @param {any} ctx @param {{text?: string}} params */
+export async function show(root, ctx, params) {
+  const { t } = ctx;
+  ctx.header({ title: t('扫码'), back: true });
+  const video = /** @type {HTMLVideoElement} */ (element('video', { playsinline: true, muted: true, class: 'camera', 'aria-label': t('摄像头画面') }));
+  const said = element('div', { class: 'said', role: 'status' });
+  const torch = button(t('手电筒'), () => void light(), { hidden: true });
+  const field = /** @type {HTMLInputElement} */ (element('input', { class: 'search', placeholder: t('或输入入户码前几位'), autocapitalize: 'characters', 'aria-label': t('入户码') }));
+  const list = element('div', { class: 'rows', 'data-name': 'suggested' });
+  root.replaceChildren(video, torch, said, field, list);
+  const rows = await ctx.store.rows();
+  /** @type {MediaStream | null} */
+  let stream = null;
+  let stopped = false;
+  let lit = false;
+
+  field.addEventListener('input', () => {
+    const typed = field.value;
+    if (parse(typed)) return found(typed);
+    list.replaceChildren(...suggest(typed, rows).map((row) => householdRow(ctx, row)));
+  });
+
+  if (params.text) found(params.text);
+  else void film();
+
+  return () => {
+    stopped = true;
+    stream?.getTracks().forEach((track) => track.stop());
+  };
+
+  /** @param {string} text */
+  function found(text) {
+    const code = parse(text);
+    if (!code) {
+      said.replaceChildren(element('p', { class: 'error', role: 'alert' }, t('这个二维码不是入户码。请对准门牌卡或走访表上的码。')));
+      return false;
+    }
+    const { verdict, household } = lookup(code.code, rows);
+    if (verdict === 'ours' && household) {
+      video.hidden = torch.hidden = true;
+      const row = /** @type {any} */ (household);
+      said.replaceChildren(element('section', { class: 'card', 'data-name': 'found' },
+        element('p', {}, t('找到这一户:')), householdRow(ctx, row),
+        button(t('填走访表'), () => ctx.go(`#/form?form_id=${code.form_id || 'visit'}&household_id=${row.id}${code.sheet ? `&sheet=${code.sheet}` : ''}`), { class: 'main', 'data-name': 'start' }),
+        button(t('看这一户'), () => ctx.go(`#/household/${row.id}`))));
+      return true;
+    }
+    said.replaceChildren(element('p', { class: 'error', role: 'alert' }, verdict === 'forged'
+      ? t('这个码是假的:前半段对得上一户,校验不对。请不要使用,并报告乡镇。')
+      : t('手机上没有这个码的户:不在您负责的区域,或不是我们的码。请核对,或联网同步后再扫。')));
+    return false;
+  }
+
+  async function film() {
+    if (!navigator.mediaDevices?.getUserMedia) {
+      said.replaceChildren(element('p', { class: 'error' }, t('这个网址不能用摄像头(需要 https)。请在下面输入入户码前几位。')));
+      return;
+    }
+    try {
+      stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment', width: { ideal: 1280 } } });
+    } catch {
+      said.replaceChildren(element('p', { class: 'error' }, t('没有打开摄像头。请允许使用摄像头,或在下面输入入户码前几位。')));
+      return;
+    }
+    if (stopped) return stream.getTracks().forEach((track) => track.stop());
+    video.srcObject = stream;
+    await video.play().catch(() => {});
+    const track = stream.getVideoTracks()[0];
+    torch.hidden = !(/** @type {any} */ (track.getCapabilities?.())?.torch);
+    const { prepareZXingModule, readBarcodes } = await import('zxing-wasm/reader');
+    const wasm = document.body.dataset.wasm ?? '';
+    await prepareZXingModule({ overrides: { locateFile: () => wasm }, fireImmediately: true });
+    const canvas = document.createElement('canvas');
+    const pen = canvas.getContext('2d', { willReadFrequently: true });
+    while (!stopped && pen) {
+      if (video.videoWidth) {
+        canvas.width = video.videoWidth;
+        canvas.height = video.videoHeight;
+        pen.drawImage(video, 0, 0);
+        const codes = await readBarcodes(pen.getImageData(0, 0, canvas.width, canvas.height), { formats: ['QRCode'], maxNumberOfSymbols: 2 });
+        // Two papers on one table: the nearest to the middle is meant, and its name is shown.
+        const best = codes.sort((a, b) => offCentre(a, canvas) - offCentre(b, canvas))[0];
+        if (best?.text && found(best.text)) {
+          stream.getTracks().forEach((one) => one.stop());
+          return;
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+    }
+  }
+
+  async function light() {
+    lit = !lit;
+    await stream?.getVideoTracks()[0]?.applyConstraints({ advanced: [/** @type {any} */ ({ torch: lit })] }).catch(() => {});
+  }
+}
+
+/** @param {any} code @param {{width: number, height: number}} frame */
+function offCentre({ position }, frame) {
+  const x = (position.topLeft.x + position.bottomRight.x) / 2 - frame.width / 2;
+  const y = (position.topLeft.y + position.bottomRight.y) / 2 - frame.height / 2;
+  return Math.hypot(x, y);
+}

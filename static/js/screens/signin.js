@@ -1,0 +1,45 @@
+/** Sign-in, once, with the network. Everything after works without. */
+import { button, element } from './widgets/dom.js';
+
+/** @param {HTMLElement} root @param {any} ctx */
+export async function show(root, ctx) {
+  const { t } = ctx;
+  ctx.header({ title: t('入户走访') });
+  const username = /** @type {HTMLInputElement} */ (element('input', { name: 'username', autocomplete: 'username', autocapitalize: 'none', required: true }));
+  const password = /** @type {HTMLInputElement} */ (element('input', { name: 'password', type: 'password', autocomplete: 'current-password', required: true }));
+  const said = element('p', { class: 'error', role: 'alert', hidden: true });
+  const go = button(t('登录'), () => void send(), { class: 'main', type: 'submit' });
+  const form = element('form', { class: 'card' },
+    element('p', {}, t('第一次登录需要网络;登录后断网也能用。')),
+    element('label', {}, t('用户名'), username), element('label', {}, t('密码'), password), said, go,
+    element('p', {}, element('a', { href: '/office/' }, t('办公端')), ' · ', element('a', { href: '#/settings' }, 'English / 中文')));
+  form.addEventListener('submit', (event) => event.preventDefault());
+  const wiped = ctx.session.evicted
+    ? [element('p', { class: 'error', role: 'alert' }, t('这部手机以前登录过,但浏览器里的数据不见了。请登录后告诉管理员,办公室能查到缺了哪些。'))] : [];
+  root.replaceChildren(...wiped, form);
+
+  /** @param {string} text */
+  const tell = (text) => {
+    said.textContent = text;
+    said.hidden = !text;
+  };
+
+  async function send() {
+    tell('');
+    /** @type {HTMLButtonElement} */ (go).disabled = true;
+    const answer = await ctx.api.post('/api/sign-in', { username: username.value.trim(), password: password.value, device: navigator.userAgent.slice(0, 90) });
+    /** @type {HTMLButtonElement} */ (go).disabled = false;
+    if (answer.kind === 'offline') return tell(t('连不上服务器。请检查网络后再登录。'));
+    if (answer.kind === 'refused') return tell(`${answer.message} ${answer.next}`);
+    const other = (await ctx.store.meta('owner')) ?? answer.data.user.id;
+    if (other !== answer.data.user.id) await ctx.store.clear();
+    await ctx.session.signIn(answer.data, ctx.now());
+    await ctx.store.setMeta('owner', answer.data.user.id);
+    root.replaceChildren(element('p', { class: 'card', role: 'status' }, t('正在下载登记册和表单,请保持网络…')));
+    ctx.sync.listen();
+    await ctx.sync.run();
+    void navigator.storage?.persist?.();
+    ctx.go('#/today');
+    await ctx.reload();
+  }
+}

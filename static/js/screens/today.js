@@ -1,0 +1,43 @@
+/** Today: drafts to go on with, households that are due, and what is still on its way. */
+import { today } from '../core/today.js';
+import { localDate } from '../data/ids.js';
+import { draftList } from './form-drafts.js';
+import { householdRow } from './rows.js';
+import { button, element } from './widgets/dom.js';
+
+const SHOWN = 30;
+
+/** @param {HTMLElement} root @param {any} ctx */
+export async function show(root, ctx) {
+  const { t } = ctx;
+  ctx.header({ title: t('今日走访') });
+  const drafts = element('div', { 'data-name': 'drafts' });
+  const due = element('div', { class: 'rows', 'data-name': 'due' });
+  const big = element('div', { class: 'big' },
+    button(t('扫码'), () => ctx.go('#/scan'), { class: 'main' }), button(t('查登记册'), () => ctx.go('#/register'), { class: 'main second' }));
+  const head = element('h2', {});
+  root.replaceChildren(big, drafts, head, due);
+  await paint();
+  const stop = [ctx.store.subscribe(() => void paint()), ctx.sync.subscribe(() => {})];
+  return () => stop.forEach((one) => one());
+
+  async function paint() {
+    if (await draftList(drafts, ctx)) drafts.prepend(element('h2', {}, t('没填完的')));
+    const rows = await ctx.store.rows();
+    if (!rows.length) {
+      const complete = await ctx.store.complete();
+      head.textContent = '';
+      due.replaceChildren(element('p', { class: 'empty' }, complete
+        ? t('您负责的区域里没有登记户。请联系乡镇核对账号的区域。')
+        : t('登记册还没有下载完。请连上网络,打开“同步”页。')));
+      return;
+    }
+    const assignments = (await ctx.store.all('assignment')).map((/** @type {any} */ record) => record.fields);
+    const list = today({ households: rows, assignments, user: ctx.session.user, today: localDate(ctx.now()) });
+    head.textContent = t('该走访的 {n} 户(我负责 {all} 户)', { n: list.due.length, all: list.mine });
+    due.replaceChildren(...list.due.slice(0, SHOWN).map((one) => householdRow(ctx, /** @type {any} */ (one.household),
+      one.never ? t('还没走访过') : one.overdue ? t('已超 {n} 天', { n: one.overdue }) : t('{day} 前', { day: one.due }))));
+    if (!list.due.length) due.replaceChildren(element('p', { class: 'empty' }, t('没有到期的户。可以从登记册里任选一户走访。')));
+    else if (list.due.length > SHOWN) due.append(element('p', { class: 'empty' }, t('还有 {n} 户,用“查登记册”找。', { n: list.due.length - SHOWN })));
+  }
+}
