@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.tables.clock import local_time
 from sync.conflict import plain
 from sync.records import Change
 
@@ -70,7 +71,7 @@ def said(changes: Sequence[Change], fields: Mapping[str, Any]) -> dict[str, Said
 
 def short_time(moment: str) -> str:
     """2026-11-24T20:15:03.123+08:00 → 2026-11-24 20:15."""
-    return moment[:16].replace("T", " ")
+    return local_time(moment)[:16].replace("T", " ")
 
 
 def _step(change: Change) -> Step:

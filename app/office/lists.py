@@ -14,7 +14,7 @@ from app.office import blueprint, page, words
 from app.office.history import short_time
 from app.office.mask import masked_fields
 from app.tables import households, others
-from app.tables.follow import local_time
+from app.tables.clock import local_time
 from sync.problems import CATALOGUE, message_of, next_of
 from sync.scope import within
 
@@ -49,7 +49,7 @@ def conflicts() -> str:
 def _conflict(row: dict[str, Any]) -> dict[str, Any]:
     """A conflict in words: per field what it was, what stands, what else was said."""
     lang, kept = language(), json.loads(row["fields"] or "{}")
-    entity, id = str(kept.get("entity", "")), str(kept.get("entity_id") or kept.get("id") or "")
+    entity, id = str(kept.get("entity", "")), row["entity_id"]
     sides = {side: _object(kept.get(side)) for side in ("base", "ours", "theirs")}
     full = page.sees_full(row["area"])
     masked = {side: masked_fields(values, full) for side, values in sides.items()}

@@ -15,9 +15,10 @@ from app.auth import current_user
 from app.i18n import language
 from app.node import node
 from app.office import words
+from app.office.history import short_time
 from app.office.mask import masked
 from app.tables import Tables, households, others
-from app.tables.follow import local_time
+from app.tables.clock import local_time
 from sync.records import Scope
 from sync.scope import prefixes_of, within
 
@@ -93,6 +94,7 @@ def show(template: str, **values: Any) -> str:
         entity_name=lambda kind: words.pick(words.ENTITIES.get(kind, (kind, kind)), lang),
         role_name=lambda role: words.pick(words.ROLES.get(role, (role, role)), lang),
         mask=masked,
+        short_time=short_time,
         address=_address,
     )
 

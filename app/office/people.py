@@ -6,7 +6,7 @@ from app.access import office
 from app.node import node
 from app.office import blueprint, page
 from app.tables import others
-from app.tables.follow import local_time
+from app.tables.clock import local_time
 
 
 @blueprint.get("/devices")

@@ -11,7 +11,6 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,11 +18,11 @@ from typing import Any, Protocol
 import sqlite_utils
 
 from app.tables import rows, schema
+from app.tables.clock import local_time
 from app.tables.names import arabic, initials, tokens
 from sync.records import Change, Page, Record
 
 PAGE = 5_000
-CHINA = timezone(timedelta(hours=8))
 # Stands between two names, so that a search never matches across them. A
 # private-use character: the tokenizer keeps it, and nobody types it.
 _BETWEEN = "\ue000"
@@ -274,13 +273,6 @@ def search_entry(people: Sequence[tuple[Any, ...]]) -> tuple[int, str, str, str,
         f" {_BETWEEN} ".join(" ".join(tokens(arabic(part))) for part in (group, house_no) if part),
         "".join(tokens(code)),
     )
-
-
-def local_time(moment: datetime | str) -> str:
-    """A moment as China's clocks show it: 2026-11-24T20:15:03. China has one time zone."""
-    if isinstance(moment, str):
-        moment = datetime.fromisoformat(moment)
-    return moment.astimezone(CHINA).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _connect(path: str) -> sqlite3.Connection:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from app.tables.clock import local_time
 from app.tables.names import natural_key, sort_key
 from forms.register import FIELDS
 from sync.records import Record
@@ -100,7 +101,7 @@ def _submission(record: Record) -> Row:
     return (
         *_common(record),
         *(value(name, "") for name in ("form_id", "form_version", "form_hash", "household_id", "sheet")),
-        *(value("started", ""), value("ended", ""), ended[:10], value("instance_name", "")),
+        *(value("started", ""), value("ended", ""), local_time(ended)[:10], value("instance_name", "")),
         *(value("answers", "{}"), value("carried", "{}"), "", "", "", ""),
         *(0, "[]", 0, "[]", 0),
     )
@@ -130,7 +131,8 @@ def _user(record: Record) -> Row:
 
 def _conflict(record: Record) -> Row:
     row = dict(zip(COLUMNS["conflict"], _plain(record), strict=True))
-    return tuple((row | {"fields": _text(dict(record.fields))}).values())
+    about = _text(record.fields.get("id"))  # the record in dispute; the conflict has an id of its own
+    return tuple((row | {"entity_id": about, "fields": _text(dict(record.fields))}).values())
 
 
 _MAKERS: dict[str, Callable[[Record], Row]] = {
