@@ -58,11 +58,7 @@ def create_app(config: Any, here: Any = None) -> Flask:
 
 def _pages() -> list[Any]:
     """The office pages and printing."""
+    from app import print as printing
     from app.office import blueprint as office
 
-    pages = [office]
-    try:
-        from app.print import blueprint as printing
-    except ModuleNotFoundError:
-        return pages
-    return [*pages, printing]
+    return [office, *filter(None, [getattr(printing, "blueprint", None)])]

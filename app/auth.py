@@ -146,7 +146,9 @@ def api_sign_in() -> Response:
 def _sign_in_json() -> dict[str, str]:
     if request.mimetype != "application/json":
         raise Problem("unsupported_type")  # a form on another site cannot send this type
-    if (request.content_length or 0) > LARGEST_SIGN_IN:
+    if request.content_length is None:
+        raise Problem("length_required")
+    if request.content_length > LARGEST_SIGN_IN:
         raise Problem("too_large")
     sent = request.get_json(silent=True)
     if not isinstance(sent, dict) or not all(isinstance(sent.get(k), str) for k in ("username", "password")):

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,7 +39,11 @@ class NodeProblem(Exception):
 
 @dataclass
 class Node:
-    """What the views work with. complaints: lines to show whoever started it."""
+    """What the views work with.
+
+    complaints: lines to show whoever started it. on_close: called before the
+    store closes, by parts that run something of their own (print jobs).
+    """
 
     config: Config
     store: Store
@@ -49,6 +54,7 @@ class Node:
     relay: Relay | None = None
     throttle: Throttle = field(default_factory=Throttle)
     complaints: list[str] = field(default_factory=list)
+    on_close: list[Callable[[], None]] = field(default_factory=list)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
 
@@ -80,6 +86,8 @@ class Node:
     def close(self) -> None:
         """Stop the threads, wait for what they are doing, close the store."""
         self._stopping.set()
+        for close in self.on_close:
+            close()
         if self.relay:
             self.relay.stop()
         for thread in self._threads:

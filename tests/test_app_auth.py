@@ -57,7 +57,12 @@ def test_an_unknown_name_costs_a_hash_too(monkeypatch: pytest.MonkeyPatch) -> No
     assert not password_fits("not a hash", "anything")
 
 
-@pytest.mark.parametrize("body", ["[]", "{}", '{"username": 1, "password": 2}', "no json", ""])
+def test_a_sign_in_of_unknown_or_great_length_is_not_read(client: Any) -> None:
+    assert client.post("/api/sign-in", content_type="application/json").status_code == 411
+    assert client.post("/api/sign-in", data=b" " * 5000, content_type="application/json").status_code == 413
+
+
+@pytest.mark.parametrize("body", ["[]", "{}", '{"username": 1, "password": 2}', "no json"])
 def test_strange_sign_in_bodies(client: Any, body: str) -> None:
     reply = client.post("/api/sign-in", data=body, content_type="application/json")
     assert reply.status_code == 400
@@ -181,6 +186,25 @@ def test_an_undeclared_view_is_never_reached(app: Any) -> None:
     reply = app.test_client().get("/forgotten")
     assert reply.status_code == 404
     assert "secret" not in reply.text
+
+
+def test_no_office_page_shows_a_stranger_our_people(app: Any, office: Any, cast: Any, here: Any) -> None:
+    """Every office page that can be opened, with our household put in wherever an id may stand."""
+    here.tables.catch_up()
+    browsers = {person.username: office(person) for person in (cast.stranger, cast.neighbour, cast.township)}
+    seen_by_us = 0
+    for rule in app.url_map.iter_rules():
+        if "GET" not in (rule.methods or ()) or not rule.rule.startswith("/office"):
+            continue
+        path = re.sub(r"<(?:[a-z]+:)?[a-z_0-9]+>", "h-ran", rule.rule)
+        for username, browser in browsers.items():
+            page = browser.get(path)
+            assert page.status_code < 500, path
+            if username == cast.township.username:
+                seen_by_us += "冉光荣" in page.text
+            else:
+                assert "冉光荣" not in page.text, (path, username)
+    assert seen_by_us >= 2, "otherwise this test proves nothing"
 
 
 def test_what_is_public(app: Any) -> None:
