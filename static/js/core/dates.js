@@ -4,8 +4,8 @@
  */
 
 const DAY = 86400000;
-const DATE = /^(-?\d{4,6})-(\d\d?)-(\d\d?)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d(?::?\d\d)?)?)?$/;
-const TIME = /^(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d(?::?\d\d)?)?$/;
+const DATE = /^(\d{4})-(\d\d?)-(\d\d?)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(Z|[+-]\d\d:?\d\d)?)?$/;
+const TIME = /^(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(Z|[+-]\d\d:?\d\d)?$/;
 
 /** @param {string|undefined} zone  @returns {number} minutes east of UTC */
 function zoneMinutes(zone) {
@@ -30,7 +30,7 @@ export function parseDate(text) {
   utc.setUTCFullYear(y, m - 1, d);
   if (utc.getUTCMonth() !== m - 1 || utc.getUTCDate() !== d) return 'impossible';
   const [H, M, S] = [Number(match[4] ?? 0), Number(match[5] ?? 0), Number(match[6] ?? 0)];
-  if (H > 24 || M > 59 || S > 60) return 'impossible';
+  if (H > 23 || M > 59 || S > 59) return 'impossible';
   const ms = milliseconds(match[7]);
   let instant;
   if (match[8]) {
@@ -46,7 +46,7 @@ export function parseDate(text) {
 
 /** Strict text → days since 1970-01-01: dates count calendar days, dateTimes are UTC days with a fraction. @param {string} text */
 export function calendarDays(text) {
-  if (!/^-?\d{4,6}-\d\d-\d\d(T|$)/.test(text)) return NaN;
+  if (!/^\d{4}-\d\d-\d\d(T|$)/.test(text)) return NaN;
   const date = parseDate(text);
   return date && date !== 'impossible' ? (date.time ? date.instant / DAY : date.day) : NaN;
 }
@@ -106,7 +106,7 @@ export function decimalTime(text, now) {
     return (((at.getHours() * 60 + at.getMinutes()) * 60 + at.getSeconds()) * 1000 + at.getMilliseconds()) / DAY;
   }
   const [H, M, S] = [Number(match[1]), Number(match[2]), Number(match[3] ?? 0)];
-  if (H > 24 || M > 59 || S > 60) return NaN;
+  if (H > 24 || M > 59 || S > 59) return NaN;
   const shift = match[5] ? -new Date(now).getTimezoneOffset() - zoneMinutes(match[5]) : 0;
   const ms = ((H * 60 + M + shift) * 60 + S) * 1000 + milliseconds(match[4]);
   return (((ms % DAY) + DAY) % DAY) / DAY;

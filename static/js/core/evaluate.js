@@ -10,7 +10,7 @@ import { ExpressionError, fail, textOf, toBoolean, toNumber, toText } from './va
 
 export { ExpressionError };
 
-export const STEP_LIMIT = 1_000_000;
+export const STEP_LIMIT = 8_000_000;
 
 /**
  * The value of a tree for one node.

@@ -60,10 +60,11 @@ export function shuffled(items, seed) {
 
 register({
   digest: [2, 3, (_, [text, algorithm, encoding = 'base64']) => {
-    const hash = HASHES[toText(algorithm)] ?? fail('unknown algorithm of digest()');
+    const hash = HASHES[toText(algorithm).toUpperCase()] ?? fail('unknown algorithm of digest()');
     const bytes = hash(utf8(toText(text)));
-    if (toText(encoding) === 'hex') return hex(bytes);
-    return toText(encoding) === 'base64' ? btoa(String.fromCharCode(...bytes)) : fail('unknown encoding of digest()');
+    const coding = toText(encoding).toLowerCase();
+    if (coding === 'hex') return hex(bytes);
+    return coding === 'base64' ? btoa(String.fromCharCode(...bytes)) : fail('unknown encoding of digest()');
   }],
   'base64-decode': [1, 1, (_, [text]) => textOfUtf8(fromBase64(toText(text)) ?? new Uint8Array())],
   'extract-signed': [2, 2, (_, [text, key]) => {

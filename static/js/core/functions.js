@@ -15,6 +15,7 @@ import { allTexts, fail, nodes, textOf, toBoolean, toNumber, toText } from './va
 const registry = new Map();
 
 const MANY = 999;
+const LONGEST_MATCHED = 5000;
 
 /**
  * Adds functions; later modules (functions-rare.js) call it when they are loaded.
@@ -59,14 +60,24 @@ function round(_, [value, places = 0]) {
   return (d < 0 ? Math.round(n / factor) * factor : Math.round(n * factor) / factor) + 0;
 }
 
-/** Numbers of all arguments; blanks are left out. @param {Value[]} args */
-function filled(args) {
-  return args.flatMap((arg) => (Array.isArray(arg) ? nodes(arg).map(textOf) : [arg])).filter((v) => v !== '').map(toNumber);
+/** Numbers of the nodes; blanks are left out. @param {XNode[]} set */
+const filled = (set) => set.map(textOf).filter((text) => text !== '').map(toNumber);
+
+/** A long sum keeps what rounding takes from it (Neumaier), so ten times 0.1 is 1. @param {number[]} numbers */
+function total(numbers) {
+  let sum = 0;
+  let lost = 0;
+  for (const n of numbers) {
+    const next = sum + n;
+    lost += Math.abs(sum) >= Math.abs(n) ? sum - next + n : n - next + sum;
+    sum = next;
+  }
+  return numbers.length > 8 && Number.isFinite(sum) ? sum + lost : sum;
 }
 
 /** @param {(...n: number[]) => number} pick @returns {Plain} */
 const extreme = (pick) => (_, args) => {
-  const numbers = filled(args);
+  const numbers = args.flatMap((arg) => (Array.isArray(arg) ? filled(nodes(arg)) : [toNumber(arg)]));
   return numbers.length ? pick(...numbers) : NaN;
 };
 
@@ -75,7 +86,7 @@ const within = (min, max, sum) =>
   (toNumber(min) === -1 || sum >= toNumber(min)) && (toNumber(max) === -1 || sum <= toNumber(max));
 
 /** @param {Value} value @returns {Value[]} */
-const spread = (value) => (Array.isArray(value) ? nodes(value).map(textOf) : [value]);
+const spread = (value) => (Array.isArray(value) ? value.map(textOf) : [value]);
 
 /** @param {Value} value */
 const tokens = (value) => toText(value).trim().split(/\s+/);
@@ -99,6 +110,7 @@ const dateFunction = (show) => (_, [value]) => {
 
 /** @type {Plain} */
 function formatted({ env }, [value, format]) {
+  if (formatDate(0, toText(format), '') === null) fail(`unknown token in ${toText(format)}`);
   let instant = null;
   try {
     instant = instantOf(value);
@@ -106,7 +118,7 @@ function formatted({ env }, [value, format]) {
     return '';
   }
   if (instant === null || Number.isNaN(instant)) return '';
-  return formatDate(instant, toText(format), env.lang ?? '') ?? fail(`unknown token in ${toText(format)}`);
+  return formatDate(instant, toText(format), env.lang ?? '') ?? '';
 }
 
 /** A function of one number. */
@@ -149,7 +161,7 @@ register({
 
   count: [1, 1, (_, [set]) => nodes(set).length],
   'count-non-empty': [1, 1, (_, [set]) => nodes(set).filter((node) => textOf(node) !== '').length],
-  sum: [1, 1, (_, [set]) => filled([nodes(set)]).reduce((a, b) => a + b, 0)],
+  sum: [1, 1, (_, [set]) => total(filled(nodes(set)))],
   min: [1, MANY, extreme(Math.min)],
   max: [1, MANY, extreme(Math.max)],
   checklist: [2, MANY, (_, [min, max, ...rest]) => within(min, max, rest.flatMap(spread).filter(toBoolean).length)],
@@ -166,6 +178,11 @@ register({
   concat: [0, MANY, (_, args) => allTexts(args).join('')],
   join: [1, MANY, (_, [separator, ...args]) => allTexts(args).join(toText(separator))],
   substr: [2, 3, (_, [text, start, end]) => toText(text).slice(whole(start), end === undefined ? undefined : whole(end))],
+  substring: [2, 3, (_, [text, start, length = Infinity]) => {
+    const first = Math.round(toNumber(start));
+    const last = first + Math.round(toNumber(length));
+    return toText(text).split('').filter((_, i) => first <= i + 1 && i + 1 < last).join('');
+  }],
   'substring-before': texts2((a, b) => a.slice(0, Math.max(a.indexOf(b), 0))),
   'substring-after': texts2((a, b) => (a.includes(b) ? a.slice(a.indexOf(b) + b.length) : '')),
   contains: texts2((a, b) => a.includes(b)),
@@ -179,6 +196,7 @@ register({
   'normalize-space': [0, 1, (scope, args) => ownOr(scope, args).replace(/[ \t\r\n]+/g, ' ').replace(/^ | $/g, '')],
   regex: [2, 2, (_, [text, pattern]) => {
     let expression;
+    if (toText(text).length > LONGEST_MATCHED) fail('too long a text for regex()');
     try {
       expression = new RegExp(`^(?:${toText(pattern)})$`, toText(pattern).includes('\\p{') ? 'u' : '');
     } catch {
@@ -191,8 +209,9 @@ register({
   'count-selected': [1, 1, (_, [list]) => tokens(list).filter(Boolean).length],
   uuid: [0, 1, ({ env }, [n]) => {
     if (n === undefined) return env.ids();
+    if (!(toNumber(n) >= 0 && toNumber(n) <= 10_000)) fail('uuid() is asked for too much');
     const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
-    return Array.from({ length: whole(n) || 0 }, () => letters[Math.floor(env.random() * letters.length)]).join('');
+    return Array.from({ length: whole(n) }, () => letters[Math.floor(env.random() * letters.length)]).join('');
   }],
 
   today: [0, 0, ({ env }) => dateText(env.now())],
@@ -214,6 +233,8 @@ register({
     if (slot) scope.env.reads?.add(slot);
     return slot?.list ? slot.list.indexOf(node) + 1 : 1;
   }],
+  name: [0, 1, nameOf],
+  'local-name': [0, 1, nameOf],
   last: [0, 0, (scope) => scope.size],
   current: [0, 0, (scope) => [scope.current]],
   instance: [1, 1, ({ env }, [id]) => [env.instance(toText(id)).document]],
@@ -237,22 +258,30 @@ register({
 /** @param {Value} set */
 const nodeOf = (set) => (Array.isArray(set) ? set[0] : fail('a node is needed here'));
 
-/** Absolute path of a reference or of a path without predicates from the root. @param {any} tree @returns {string} */
-function absolutePath(tree) {
+/** @type {Plain} */
+function nameOf({ node }, [set]) {
+  return set === undefined ? node.name : nodeOf(set)?.name ?? '';
+}
+
+/** The path a reference names, without instances; relative ones from the owner. @param {any} tree @param {Scope} scope @returns {string} */
+function absolutePath(tree, { current }) {
   if (tree[0] === 'ref') return tree[1];
-  if (tree[0] === 'path' && tree[1] === '/') return tree.slice(2).map((/** @type {string[]} */ step) => '/' + step[1]).join('');
-  return fail('indexed-repeat() needs a path');
+  if (tree[0] !== 'path') return fail('indexed-repeat() needs a path');
+  let place = tree[1] === '/' ? '' : current.d?.path ?? '';
+  for (const [axis, name] of tree.slice(2)) place = axis === 'parent' ? place.slice(0, place.lastIndexOf('/')) : `${place}/${name}`;
+  return place;
 }
 
 /** @type {Lazy} */
 function indexedRepeat(scope, [node, ...pairs]) {
-  const path = absolutePath(node);
+  const path = absolutePath(node, scope);
   const chosen = new Map();
   if (pairs.length % 2) fail('indexed-repeat() needs pairs');
   for (let i = 0; i < pairs.length; i += 2) {
-    const repeat = absolutePath(pairs[i]);
+    const repeat = absolutePath(pairs[i], scope);
     if (!path.startsWith(repeat + '/')) fail(`${path} is not in ${repeat}`);
-    chosen.set(repeat, whole(walk(pairs[i + 1], scope)) || 0);
+    const index = toNumber(walk(pairs[i + 1], scope));
+    chosen.set(repeat, Number.isInteger(index) ? index : 0);
   }
   const found = walkPath(scope.env, path, scope.current, scope.item, chosen);
   for (const each of found) scope.env.reads?.add(each);

@@ -30,7 +30,7 @@ export function distance(points) {
       Math.cos(radians(a)) * Math.cos(radians(c)) * Math.cos(radians(d) - radians(b));
     sum += Math.acos(Math.min(1, Math.max(-1, cosine))) * RADIUS;
   }
-  return Math.round(sum * 100) / 100;
+  return sum;
 }
 
 /** Square metres within the points. @param {LatLon[]} points */
@@ -41,7 +41,7 @@ export function area(points) {
     const [lat2, lon2] = points[(i + 1) % points.length];
     sum += radians(lon2 - lon) * (2 + Math.sin(radians(lat)) + Math.sin(radians(lat2)));
   });
-  return Math.round(Math.abs(((sum * RADIUS) / 2) * RADIUS) * 100) / 100;
+  return (Math.abs(sum) * RADIUS * RADIUS) / 2;
 }
 
 /** Ray casting; the shape is closed if it was not. @param {LatLon} point @param {LatLon[]} shape */
