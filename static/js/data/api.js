@@ -18,7 +18,7 @@
 export const TIMEOUT_MS = 60_000;
 const GZIP_FROM = 1024;
 
-/** @param {{fetch?: typeof fetch, origin?: string, timeoutMs?: number}} [parts] */
+/** @param {{fetch?: typeof globalThis.fetch, origin?: string, timeoutMs?: number}} [parts] */
 export function createApi({ fetch = globalThis.fetch.bind(globalThis), origin = '', timeoutMs = TIMEOUT_MS } = {}) {
   /**
    * @param {string} method

@@ -9,8 +9,9 @@
  */
 
 /**
+ * write takes the state to write before its first await.
  * @param {{
- *   write: () => Promise<void>,   takes the state to write before its first await
+ *   write: () => Promise<void>,
  *   now: () => Date,
  *   onState?: (state: SaveState) => void,
  *   delay_ms?: number,

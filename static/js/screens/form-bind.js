@@ -15,13 +15,14 @@ import { unreadable } from './widgets/values.js';
 /** @typedef {import('./form-types.d.ts').Draft} Draft */
 /** @typedef {import('./widgets/index.js').Widget} Widget */
 /**
- * What the parts of the form screen share.
+ * What the parts of the form screen share. told: paths whose errors a person is to see; opened: carried
+ * questions whose controls a person has opened.
  * @typedef {{
  *   model: import('./form-model.js').Model, instance: Instance, draft: Draft, readonly: boolean,
  *   t: (zh: string, vars?: {[name: string]: string | number}) => string,
  *   lang: () => string,
- *   told: Set<string>,   paths whose errors a person is to see
- *   opened: Set<string>, carried questions whose controls a person has opened
+ *   told: Set<string>,
+ *   opened: Set<string>,
  *   answer: (path: string, value: string, typing?: boolean) => void,
  *   carry: (path: string, entry: Carried) => void,
  *   openMember: (at: string) => void,

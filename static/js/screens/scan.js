@@ -24,7 +24,7 @@ export async function show(root, ctx, params) {
   field.addEventListener('input', () => {
     const typed = field.value;
     if (parse(typed)) return found(typed);
-    list.replaceChildren(...suggest(typed, rows).map((row) => householdRow(ctx, row)));
+    list.replaceChildren(...suggest(typed, rows).map((row) => householdRow(ctx, /** @type {any} */ (row))));
   });
 
   if (params.text) found(params.text);

@@ -16,21 +16,23 @@ import { signatureWidget } from './signature.js';
 /** @typedef {import('../form-types.d.ts').Choice} Choice */
 /** @typedef {import('../form-types.d.ts').StoredBlob} StoredBlob */
 /**
+ * set: an answer given, on disk now. typing: on disk shortly. keep: stores a file and answers its name.
+ * beforeCamera: everything on disk before the page may be killed. flush: what is still in the hand becomes an answer.
  * @typedef {{
  *   node: DefinitionNode,
  *   t: (zh: string, vars?: {[name: string]: string | number}) => string,
- *   set: (value: string) => void,      an answer given: on disk now
- *   typing: (value: string) => void,   an answer being typed: on disk shortly
- *   keep: (bytes: Blob, extension: string) => Promise<string>,   stores a file, answers its name
- *   open: (name: string) => Promise<Blob | null>,                 a stored file
- *   beforeCamera: () => Promise<unknown>,                        everything on disk before the page may be killed
+ *   set: (value: string) => void,
+ *   typing: (value: string) => void,
+ *   keep: (bytes: Blob, extension: string) => Promise<string>,
+ *   open: (name: string) => Promise<Blob | null>,
+ *   beforeCamera: () => Promise<unknown>,
  *   choices: () => Choice[],
  * }} Host
  * @typedef {{
  *   show: (value: string) => void,
  *   lock?: (readonly: boolean) => void,
  *   offer?: (choices: Choice[]) => void,
- *   flush?: () => Promise<unknown>,    what is still in the hand becomes an answer
+ *   flush?: () => Promise<unknown>,
  *   destroy?: () => void,
  * }} Widget
  */
