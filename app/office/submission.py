@@ -47,7 +47,7 @@ def submission(id: str) -> str:
         title=form_titles(lang).get(row["form_id"], row["form_id"]),
         layout=layout,
         problems=[_text(problem, lang) for problem in found],
-        differences=[_text(one, lang) for one in differences],
+        differences=[_difference(one, full) for one in differences],
         effects=[_effect(step, full, people) for step in effects],
         household=households.household(page.tables(), page.scope(), row["household_id"]),
     )
@@ -105,6 +105,16 @@ def _effect(step: Step, full: bool, people: dict[str, str]) -> dict[str, Any]:
 def _name_of(step: Step) -> str:
     record = node().store.get(step.entity, step.id) if step.entity == "member" else None
     return str(record.fields.get("full_name", "")) if record else ""
+
+
+def _difference(one: dict[str, Any], full: bool) -> dict[str, str]:
+    """Where what came differs from what the answers lead to, in the register's words."""
+    entity, name, lang = str(one.get("entity", "")), str(one.get("field", "")), language()
+    sides = {
+        side: words.value_in_words(entity, name, masked_fields({name: str(one.get(side) or "")}, full)[name], lang)
+        for side in ("wanted", "came")
+    }
+    return {"entity": entity, "field": words.field_label(entity, name, lang), **sides}
 
 
 def _by_path(problems: list[dict[str, Any]], lang: str) -> dict[str, list[str]]:

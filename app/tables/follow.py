@@ -243,6 +243,7 @@ def settle(db: sqlite_utils.Database) -> None:
         "WHERE id IN (SELECT id FROM unsettled WHERE kind = 'submission')"
     )
     _index(db)
+    db.execute("UPDATE submissions SET reviewed = 0 WHERE reviewed = -1")  # its form may have come
     db.execute("DELETE FROM unsettled")
 
 

@@ -104,7 +104,7 @@ INDEXES = (
     "CREATE INDEX issues_household ON issues(household_id)",
     "CREATE INDEX submissions_household ON submissions(household_id)",
     "CREATE INDEX submissions_form ON submissions(form_id, seq)",
-    "CREATE INDEX submissions_reviewed ON submissions(reviewed) WHERE reviewed = 0",
+    "CREATE INDEX submissions_reviewed ON submissions(reviewed, seq) WHERE reviewed < 1",
     "CREATE INDEX conflicts_entity ON conflicts(entity, entity_id)",
 )
 
