@@ -53,6 +53,10 @@ export interface Cell {
   rank: number;
   reads: Set<XNode>;
   value?: any;
+  /** of a calculation: what it gave last */
+  last?: string;
+  /** of a calculation: its node holds a loaded answer that a person may have typed */
+  kept?: boolean;
 }
 
 /** A list that `instance('x')` reads. */

@@ -41,6 +41,21 @@ test('1 calculations follow in any order of the sheet, each once', () => {
   assert.equal(f.set('/data/c', '1'), 'not allowed');
 });
 
+test('1 an edit over a calculation stays until the calculation gives another result', () => {
+  const f = open([q('/a', { default: '7' }), q('/b', { calculation: fn('if', ['>', ref('/a'), 5], 'x', 'y') })]);
+  f.set('/data/b', 'mine');
+  f.set('/data/a', '8');
+  assert.equal(f.value('/data/b'), 'mine');
+  f.set('/data/a', '1');
+  assert.equal(f.value('/data/b'), 'y');
+});
+
+test('1 a long sum keeps its cents', () => {
+  const f = open([repeat('/m'), q('/m/x', { default: '0.1' }), q('/sum', { calculation: fn('sum', ref('/m/x')) })]);
+  for (let i = 0; i < 9; i++) f.addRepeat('/data/m');
+  assert.equal(f.value('/data/sum'), '1');
+});
+
 test('1 a failing calculation is blank and named, the form goes on', () => {
   const f = open([q('/a'), q('/b', { calculation: fn('date', ref('/a')) }), q('/c', { calculation: ref('/a') })]);
   f.set('/data/a', 'x');

@@ -104,7 +104,7 @@ export function createInstance(definition, options) {
       return node;
     }
     addCells(node);
-    if (d.kind === 'group') fill(node, /** @type {Answers|undefined} */ (given?.[d.name]), fresh);
+    if (d.kind === 'group') fill(node, /** @type {Answers|undefined} */ (given && (given[d.name] ?? {})), fresh);
     else start(node, given?.[d.name]);
     return node;
   }
@@ -224,8 +224,11 @@ export function createInstance(definition, options) {
     const tree = /** @type {any} */ (d)[part];
     const value = tree === true ? true : compute(cell, tree);
     if (part === 'calculation') {
-      if (!loading) cell.value = undefined;
-      if (cell.value !== 'kept') write(node, value === undefined ? '' : stored(value));
+      // A typed-over result stays until the calculation gives another one.
+      const text = value === undefined ? '' : stored(value);
+      const news = cell.last !== text;
+      cell.last = text;
+      if (news && !(loading && cell.kept)) write(node, text);
     } else if (part === 'relevant') {
       node.own = value === undefined || toBoolean(value);
       spreadRelevance(node);
@@ -335,7 +338,7 @@ export function createInstance(definition, options) {
   function resize(slot, wanted) {
     const list = /** @type {XNode[]} */ (slot.list);
     const spare = /** @type {XNode[]} */ (slot.spare);
-    const size = Math.min(Math.max(Math.trunc(wanted) || 0, 0), MOST_INSTANCES);
+    const size = Math.min(Math.max(Math.abs(wanted) < 1e9 ? Math.trunc(wanted) : 0, 0), MOST_INSTANCES);
     if (size === list.length) return;
     while (list.length > size) {
       const node = /** @type {XNode} */ (list.pop());
@@ -590,7 +593,7 @@ export function createInstance(definition, options) {
       if (Array.isArray(value)) kid.list?.forEach((each, i) => keepEdited(each, value[i]));
       else if (kid.kids) keepEdited(kid, /** @type {Answers} */ (value ?? {}));
       else if (typeof value === 'string' && kid.cells?.calculation && isTyped(/** @type {Schema} */ (kid.d))) {
-        kid.cells.calculation.value = 'kept';
+        kid.cells.calculation.kept = true;
       }
     }
   }
@@ -608,7 +611,7 @@ export function createInstance(definition, options) {
     },
     addRepeat(path) {
       const slot = slotAt(path);
-      if (!slot?.list || slot.rel === false || slot.d?.count !== undefined || isReadonly(slot)) return 0;
+      if (!slot?.list || slot.rel === false || slot.d?.count !== undefined || isReadonly(slot) || slot.list.length >= MOST_INSTANCES) return 0;
       slot.list.push(instanceOf(slot, undefined, true));
       touch(slot);
       flush();
@@ -645,7 +648,7 @@ export function createInstance(definition, options) {
       for (const id of Object.keys(definition.lists ?? {})) externals.delete(id);
       const visit = (/** @type {XNode} */ node) => {
         for (const cell of Object.values(node.cells ?? {})) if (cell.rank < 0) mark(cell);
-          else if (cell.part === 'calculation' && /jr:choice-name|format-date/.test(JSON.stringify(node.d?.calculation))) mark(cell);
+          else if (cell.part === 'calculation' && JSON.stringify(node.d?.calculation).includes('jr:choice-name')) mark(cell);
         changed.add(node);
       };
       eachBelow(root, visit);
