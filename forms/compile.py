@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pyxform.errors import PyXFormError
 from pyxform.xls2json import workbook_to_json
+from pyxform.xls2json_backends import DefinitionData
 from pyxform.xls2xform import create_survey_element_from_dict
 
+from forms.checks.expressions import calls
 from forms.definition import Form
+from forms.dependencies import Graph, register_readers
 from forms.expression.parse import ExpressionError, Tree, parse
-from forms.functions_known import KNOWN_FUNCTIONS
-from forms.order import Cycle, evaluation_order, reads_of
 from forms.problems import FormProblems, Problem, from_pyxform
-from forms.workbook import Row, add_shared_lists, read_workbook, row_numbers
+from forms.workbook import Row, add_shared_lists, read_workbook, row_numbers, workbook_of_rows
 
 TYPES = {
     "select one": "select_one", "select all that apply": "select_multiple", "photo": "image", "string": "text",
@@ -32,7 +33,16 @@ _FORM_ID = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 def compile_form(data: bytes | str, filename: str, shared_lists: list[Row] | None = None) -> Form:
     """The form in a file. Raises FormProblems with everything found wrong."""
-    workbook = read_workbook(data, filename)
+    return compile_workbook(read_workbook(data, filename), filename, shared_lists)
+
+
+def compile_rows(sheets: Mapping[str, Sequence[Row]], shared_lists: list[Row] | None = None) -> Form:
+    """A form given as rows per sheet, as the vectors do. Raises FormProblems."""
+    return compile_workbook(workbook_of_rows(sheets), "form", shared_lists)
+
+
+def compile_workbook(workbook: DefinitionData, filename: str, shared_lists: list[Row] | None = None) -> Form:
+    """Raises FormProblems with everything found wrong."""
     add_shared_lists(workbook, shared_lists or [])
     rows = row_numbers(workbook)
     entities = [dict(row) for row in workbook.entities or ()]
@@ -67,12 +77,10 @@ class _Compiler:
             self._problem("bad_form_id", "settings", 2, "form_id", form_id)
         instance_name = settings.get("instance_name")
         name_tree = self._tree(instance_name, "settings", 2, "instance_name") if instance_name else None
-        self._mark_register_readers()
-        order: list[list[str]] = []
-        try:
-            order = evaluation_order(self.nodes)
-        except Cycle as cycle:
-            self._problem("cycle", "survey", self._row(cycle.paths[0]), "", " → ".join(p.rsplit("/", 1)[1] for p in cycle.paths))
+        graph = Graph(self.nodes, _ROOT)
+        self._check_graph(graph)
+        for path in register_readers(self.nodes, graph, RECORDS)[1]:
+            next(node for node in self.nodes if node["path"] == path)["reads_register"] = True
         if self.problems:
             raise FormProblems(self.problems)
         default = self._language(settings.get("default_language") or "default")
@@ -85,7 +93,8 @@ class _Compiler:
                 "format": 1, "form_id": form_id, "version": version, "title": dict.fromkeys([default], title),
                 "languages": keys, "default_language": default,
                 "style": str(settings.get("style") or "").split(), "root": _ROOT, "instance_name": name_tree,
-                "nodes": self.nodes, "lists": lists, "instances": self.instances, "entities": entities, "order": order,
+                "nodes": self.nodes, "lists": lists, "instances": self.instances, "entities": entities,
+                "order": [list(cell) for cell in graph.order],
             }
         )  # fmt: skip
 
@@ -110,9 +119,9 @@ class _Compiler:
         except ExpressionError as error:
             self._problem(error.code, sheet, row, column, error.detail, error.position + 1)
             return None
-        for name in sorted(set(_functions_of(tree)) - KNOWN_FUNCTIONS):
-            self._problem("unknown_function", sheet, row, column, name)
-        return _exact(tree)
+        for code, detail in calls(tree):
+            self._problem(code, sheet, row, column, detail)
+        return tree
 
     def _condition(self, text: Any, row: int | None, column: str) -> Any:
         """true for a plain yes, None for a plain no, else a tree."""
@@ -200,7 +209,10 @@ class _Compiler:
         self._default(node, child, row)
         self._choices(node, child, row)
         if child.get("trigger"):
-            node["trigger"] = [self.paths[name] for name in _REFERENCE.findall(str(child["trigger"])) if name in self.paths]
+            given = child["trigger"]
+            names = [given] if isinstance(given, str) else given
+            bare = [str(name).removeprefix("${").removesuffix("}").strip() for name in names]
+            node["trigger"] = [self.paths[name] for name in bare if name in self.paths]
         if bind.get("entities:saveto"):
             node["save_to"] = bind["entities:saveto"]
         return {name: value for name, value in node.items() if value is not None}
@@ -274,22 +286,22 @@ class _Compiler:
                     max(above, key=lambda one: len(one["scope"]))["save_to"][node["save_to"]] = node["path"]
         return made
 
-    def _mark_register_readers(self) -> None:
-        """Mark nodes whose calculation depends, directly or through others, on register records."""
-        by_path = {node["path"]: node for node in self.nodes}
-        reading = {path for path, node in by_path.items() if _reads_records(node)}
-        grew = True
-        while grew:
-            grew = False
-            for path, node in by_path.items():
-                if path in reading:
-                    continue
-                parts = [node[part] for part in ("calculation", "count") if part in node]
-                if any(read in reading and "calculation" in by_path.get(read, {}) for part in parts for read in reads_of(part, path)):
-                    reading.add(path)
-                    grew = True
-        for path in reading:
-            by_path[path]["reads_register"] = True
+    def _check_graph(self, graph: Graph) -> None:
+        """Circles, paths that lead nowhere, lists that are not there."""
+        own = graph.self_readers()
+        for path, kind in own:
+            self._problem("cycle", "survey", self._row(path), kind, path.rsplit("/", 1)[1])
+        if graph.cycle and not own:
+            names = [path.rsplit("/", 1)[1] for path in graph.cycle]
+            self._problem("cycle", "survey", self._row(graph.cycle[0]), "", " → ".join([*names, names[0]]))
+        for (path, kind), reads in graph.reads.items():
+            for unknown in sorted(reads.unknown):
+                self._problem("unknown_path", "survey", self._row(path), kind, unknown)
+            for name in sorted(reads.lists - {"__last-saved", *self.instances, *self.sheets.get("choices", {})}):
+                if name in RECORDS:
+                    self._instance(name, "")
+                else:
+                    self._problem("unknown_instance", "survey", self._row(path), kind, name)
 
 
 def carried_from(tree: Any) -> dict[str, str] | None:
@@ -298,34 +310,6 @@ def carried_from(tree: Any) -> dict[str, str] | None:
         case ["path", ["fn", "instance", str(name)], ["child", "root"], ["child", "item", *_], ["child", str(prop)]]:
             return {"list": name, "property": prop} if name in RECORDS else None
     return None
-
-
-def _reads_records(node: dict[str, Any]) -> bool:
-    parts = [node[part] for part in ("calculation", "dynamic_default", "count", "choice_filter") if part in node]
-    return any(name in RECORDS for part in parts for name in _instances_of(part))
-
-
-def _instances_of(tree: Any) -> Iterator[str]:
-    if isinstance(tree, list):
-        if tree[:2] == ["fn", "instance"] and len(tree) == 3 and isinstance(tree[2], str):
-            yield tree[2]
-        for part in tree[1:]:
-            yield from _instances_of(part)
-
-
-def _functions_of(tree: Any) -> Iterator[str]:
-    if isinstance(tree, list) and tree:
-        if tree[0] == "fn":
-            yield tree[1]
-        for part in tree[1:]:
-            yield from _functions_of(part)
-
-
-def _exact(tree: Any) -> Any:
-    """Decimal numbers as ``number('0.3')``: a definition is hashed, and floats have no one spelling."""
-    if isinstance(tree, float):
-        return int(tree) if tree.is_integer() and abs(tree) < 2**53 else ["fn", "number", repr(tree)]
-    return [_exact(part) for part in tree] if isinstance(tree, list) else tree
 
 
 def _parameters(given: Any) -> dict[str, str] | None:

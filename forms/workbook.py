@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -25,6 +26,17 @@ def read_workbook(data: bytes | str, filename: str) -> DefinitionData:
         return get_xlsform(data, suffix)
     except Exception as error:  # readers of damaged files raise whatever comes
         raise FormProblems([Problem("unreadable", filename, detail=" ".join(str(error).split())[:200])]) from error
+
+
+def workbook_of_rows(sheets: Mapping[str, Sequence[Row]]) -> DefinitionData:
+    """Rows per sheet as a workbook. pyxform takes the first row's columns for all unless it is given a header."""
+    workbook = DefinitionData(sheet_names=list(sheets))
+    for name in ("survey", "choices", "settings", "entities"):
+        rows = [{key: str(value) for key, value in row.items()} for row in sheets.get(name) or ()]
+        if rows:
+            setattr(workbook, name, rows)
+            setattr(workbook, f"{name}_header", [dict.fromkeys(key for row in rows for key in row)])
+    return workbook
 
 
 def add_shared_lists(workbook: DefinitionData, shared: list[Row]) -> None:

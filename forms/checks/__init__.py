@@ -1,0 +1,1 @@
+"""What pyxform lets through and a form must not have, one file per family."""
