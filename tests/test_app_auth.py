@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from app.access import declared
-from app.auth import password_fits
+from app.auth import hash_password, password_fits
 from app.throttle import FREE_TRIES, WINDOW, Throttle, wait_seconds
 
 
@@ -53,6 +53,7 @@ def test_the_same_answer_for_every_wrong_sign_in(client: Any, cast: Any, here: A
 
 
 def test_an_unknown_name_costs_a_hash_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.auth.NOBODY", hash_password("anything"))
     assert not password_fits("", "anything")
     assert not password_fits("not a hash", "anything")
 
@@ -128,6 +129,18 @@ def test_office_sign_in_and_out(office: Any, cast: Any) -> None:
     assert token, "the office pages carry a sign-out form"
     assert browser.post("/office/sign-out", data={"csrf_token": token[1]}).status_code == 303
     assert browser.get("/office/").status_code == 303
+
+
+def test_a_copied_cookie_dies_with_the_session(app: Any, office: Any, cast: Any) -> None:
+    browser = office(cast.township)
+    name = app.config["SESSION_COOKIE_NAME"]
+    thief = app.test_client()
+    thief.set_cookie(name, browser.get_cookie(name).value)
+    assert thief.get("/office/").status_code == 200
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', browser.get("/office/").text)
+    assert token
+    browser.post("/office/sign-out", data={"csrf_token": token[1]})
+    assert thief.get("/office/").status_code == 303
 
 
 def test_office_cookie_is_kept_from_scripts_and_other_sites(client: Any, office: Any, cast: Any, app: Any) -> None:

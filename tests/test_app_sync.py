@@ -204,6 +204,12 @@ def test_a_photo_in_parts(phone: Any, cast: Any) -> None:
     assert put(phone(cast.stranger), name, 0, len(photo), photo[:10]).status_code == 404
 
 
+def test_a_part_has_its_limit(phone: Any, cast: Any) -> None:
+    device = phone(cast.cadre)
+    photo = bytes(300_000)
+    assert put(device, photographed(device, photo), 0, len(photo), photo).status_code == 413
+
+
 def test_an_altered_photo_is_dropped(phone: Any, cast: Any) -> None:
     device = phone(cast.cadre)
     name = photographed(device, b"true")
