@@ -4,6 +4,7 @@
  */
 
 import { createInstance } from '../core/instance.js';
+import { needsRare } from '../core/rare.js';
 import { localTime } from '../data/ids.js';
 import { carriedAtOpening, pruned } from './form-carried.js';
 import { createModel } from './form-model.js';
@@ -45,6 +46,7 @@ export async function openForm(ctx, params) {
   const definition = JSON.parse(form.querySelector('#definition')?.textContent ?? '');
   form.querySelector('#definition')?.remove();
 
+  if (needsRare(/** @type {any} */ (definition))) await import('../core/functions-rare.js');
   const model = createModel(definition);
   const own = draft ?? newDraft(ctx, params, definition, form, base);
   const instance = /** @type {Instance} */ (/** @type {unknown} */ (createInstance(/** @type {any} */ (definition), {

@@ -59,6 +59,8 @@ function fill(root, ctx, params, opened) {
   let cards = [];
   /** pages a person was already told of, and may leave as they are */
   const warned = new Set();
+  /** Files made in this sitting, to show without reading them back. @type {Map<string, Blob>} */
+  const shots = new Map();
   /** @type {number | null} */
   let answeredAt = null;
   let closed = false;
@@ -122,9 +124,6 @@ function fill(root, ctx, params, opened) {
     },
     flush: settle,
   };
-  /** Files made in this sitting, to show without reading them back. @type {Map<string, Blob>} */
-  const shots = new Map();
-
   const others = definition.languages.filter((one) => one !== 'default');
   const frame = createFrame(root, t, {
     title: plain(definition.title, lang, definition.default_language),
@@ -225,9 +224,13 @@ function fill(root, ctx, params, opened) {
   }
 
   /** @param {HTMLElement} found @param {string} path */
-  const bindOneRepeat = (found, path) => bindRepeat(found, path, screen);
+  function bindOneRepeat(found, path) {
+    return bindRepeat(found, path, screen);
+  }
 
-  const shownPages = () => pages.filter((one) => pageShown(model, instance, one));
+  function shownPages() {
+    return pages.filter((one) => pageShown(model, instance, one));
+  }
 
   /** @param {Iterable<string>} changed */
   function repaint(changed) {
