@@ -46,11 +46,10 @@ async function start() {
   const router = createRouter(/** @type {HTMLElement} */ (document.getElementById('app')), ctx);
   await finishedDraftsGone(outbox, drafts);
   await router.show();
-  if (session.user) {
-    sync.listen();
-    sync.soon();
-    void navigator.storage?.persist?.();
-  }
+  sync.listen();
+  // Also for someone who signed out with work still on this phone.
+  if (session.installs.length) sync.soon();
+  if (session.user) void navigator.storage?.persist?.();
   void outbox.prune(now());
   registerWorker(router);
 }

@@ -37,7 +37,7 @@ export function createFormstore({ db, store, api }) {
     if (wanted && await fetchPage(formId, wanted, url)) return cached(formId, wanted);
     if (version) return null;
     const older = await db.data.run((idb) => idb.getAll('form', IDBKeyRange.bound([formId], [formId, []])));
-    return older.at(-1) ?? null;
+    return older[older.length - 1] ?? null;
   }
 
   /**

@@ -287,21 +287,17 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
     return mine.length ? Math.min(...mine) : null;
   });
 
-  /**
-   * How many ops the centre has not confirmed, and how many pieces of work (visits, forms) they are:
-   * the badge shows the second, the server is told the first.
-   * @param {string} [installId]
-   */
-  async function unconfirmed(installId) {
-    return db.outbox.run(async (idb) => {
-      const rows = /** @type {Row[]} */ (await idb.getAllFromIndex('op', 'unconfirmed'));
-      const mine = installId ? rows.filter((row) => row.install_id === installId) : rows;
-      const works = new Set(mine.map(workKey));
-      // A form whose ops are safe but whose photo is still here is not safe.
-      if (!installId) for (const blob of await idb.getAllFromIndex('blob', 'unsent')) works.add(blob.work);
-      return { ops: mine.length, works: works.size };
-    });
-  }
+  /** How many pieces of work (forms, lone visits) the centre has not confirmed: the number on the badge. */
+  const unconfirmed = () => db.outbox.run(async (idb) => {
+    const works = new Set(/** @type {Row[]} */ (await idb.getAllFromIndex('op', 'unconfirmed')).map(workKey));
+    // A form whose ops are safe but whose photo is still here is not safe.
+    for (const blob of await idb.getAllFromIndex('blob', 'unsent')) works.add(blob.work);
+    return works.size;
+  });
+
+  /** How many ops of an install are unconfirmed: the office wants to know. @param {string} installId */
+  const unconfirmedOps = (installId) => db.outbox.run(async (idb) =>
+    (await idb.getAllKeysFromIndex('op', 'unconfirmed')).filter((/** @type {any} */ key) => key[0] === installId).length);
 
   /** Everything this phone made, newest first, one line per form or lone visit; stubs stay for ever. */
   async function works() {
@@ -352,7 +348,7 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
 
   return {
     finish, append, undo, noteOffered, toOffer, noteResults, noteReceipts, offerAgain, overlaid, settle,
-    openInstalls, firstUnconfirmed, unconfirmed, works, blobsToSend, blob, markBlob, prune, submissions, lastDseq,
+    openInstalls, firstUnconfirmed, unconfirmed, unconfirmedOps, works, blobsToSend, blob, markBlob, prune, submissions, lastDseq,
     /** @param {() => void} listener */
     subscribe(listener) {
       listeners.add(listener);

@@ -114,7 +114,7 @@ export function createSync(parts) {
   async function roundOf({ install_id: id, token }) {
     show({ step: 'hello' });
     const before = session.server;
-    const { ops } = await outbox.unconfirmed(id);
+    const ops = await outbox.unconfirmedOps(id);
     const hello = await api.post('/sync/v1/hello', { install_id: id, dseq: await outbox.lastDseq(id), unconfirmed: ops }, token);
     if (hello.kind !== 'ok') return hello;
     if (!isOurServer(session, hello.data)) return { kind: 'offline', cause: 'wrong_server' };

@@ -36,7 +36,6 @@ export async function show(root, ctx) {
     await ctx.session.signIn(answer.data, ctx.now());
     await ctx.store.setMeta('owner', answer.data.user.id);
     root.replaceChildren(element('p', { class: 'card', role: 'status' }, t('正在下载登记册和表单,请保持网络…')));
-    ctx.sync.listen();
     await ctx.sync.run();
     void navigator.storage?.persist?.();
     ctx.go('#/today');

@@ -11,7 +11,7 @@ export async function show(root, ctx) {
   return () => stop.forEach((one) => one());
 
   async function paint() {
-    const [works, entries, waiting, kept] = await Promise.all([
+    const [works, entries, { works: waiting }, kept] = await Promise.all([
       ctx.outbox.works(), ctx.log.entries(), ctx.outbox.unconfirmed(), navigator.storage?.persisted?.() ?? false]);
     const { state } = ctx.sync;
     const names = await Promise.all(works.slice(0, 40).map(async (/** @type {any} */ work) =>
