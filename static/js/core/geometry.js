@@ -19,7 +19,7 @@ export function pointsOf(text) {
 }
 
 /** @param {number} degrees */
-const radians = (degrees) => (degrees * Math.PI) / 180;
+const radians = (degrees) => degrees * (Math.PI / 180);
 
 /** Metres along the points. @param {LatLon[]} points */
 export function distance(points) {
@@ -27,7 +27,7 @@ export function distance(points) {
   for (let i = 1; i < points.length; i++) {
     const [[a, b], [c, d]] = [points[i - 1], points[i]];
     const cosine = Math.sin(radians(a)) * Math.sin(radians(c)) +
-      Math.cos(radians(a)) * Math.cos(radians(c)) * Math.cos(radians(d) - radians(b));
+      Math.cos(radians(a)) * Math.cos(radians(c)) * Math.cos(radians(d - b));
     sum += Math.acos(Math.min(1, Math.max(-1, cosine))) * RADIUS;
   }
   return sum;
