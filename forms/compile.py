@@ -54,6 +54,12 @@ def compile_workbook(workbook: DefinitionData, filename: str, shared_lists: list
     return _Compiler(filename, sheets, rows, entities).form()
 
 
+def language_key(name: str) -> str:
+    """``中文 (zh)`` is zh; a language without a code is its own key."""
+    found = _LANGUAGE.search(name)
+    return found[1] if found else name
+
+
 class _Compiler:
     """The steps of one compilation; problems gather so that an author sees them all at once."""
 
@@ -83,7 +89,7 @@ class _Compiler:
             next(node for node in self.nodes if node["path"] == path)["reads_register"] = True
         if self.problems:
             raise FormProblems(self.problems)
-        default = self._language(settings.get("default_language") or "default")
+        default = language_key(settings.get("default_language") or "default")
         keys = list(self.languages) or ["default"]
         if default not in keys:
             default = keys[0]
@@ -132,10 +138,6 @@ class _Compiler:
 
     # --- texts --------------------------------------------------------------------------------------------
 
-    def _language(self, name: str) -> str:
-        found = _LANGUAGE.search(name)
-        return found[1] if found else name
-
     def _text(self, text: Any, row: int | None = None, column: str = "label") -> dict[str, Any] | None:
         if text is None or text == "":
             return None
@@ -144,7 +146,7 @@ class _Compiler:
         for name, words in by_language.items():
             if words in (None, ""):
                 continue
-            key = self._language(name)
+            key = language_key(name)
             if isinstance(text, dict) or not self.languages:
                 self.languages.setdefault(key, name)
             made[key] = self._parts(str(words), row, column)

@@ -1,0 +1,169 @@
+"""The server's second look at a submission: what a phone may not send is found again.
+
+Nothing is changed or refused here. The answers are loaded as they were sent;
+what follows from them is compared with what came. Register records may have
+moved on since the visit, so nothing that reads them is compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from forms.definition import Form
+from forms.dependencies import Graph, reads_of, trees_of
+from forms.entities import EntityChange, changes
+from forms.expression.values import EvaluationError
+from forms.instance import Instance, engine_of, several
+from forms.register import FIELDS
+
+VOLATILE = {"now", "today", "random", "uuid", "randomize", "once", "instance", "pulldata"}
+
+MESSAGES: dict[str, tuple[str, str]] = {
+    "unknown_path": ("表单里没有这道题", "the form has no such question"),
+    "irrelevant": ("这道题不该问,却有答案", "answered although it is not asked"),
+    "required": ("必答题没有答", "a required answer is missing"),
+    "constraint": ("答案不符合要求", "the answer breaks its rule"),
+    "not_a_choice": ("答案不在选项里", "the answer is not one of the choices"),
+    "calculation": ("计算结果和重新计算的不同", "the value differs from the one worked out again"),
+    "entity_missing": ("该登记的变化没有收到", "a change of the register that follows from the answers did not come"),
+    "entity_differs": ("收到的登记变化和答卷不一致", "a change of the register differs from the answers"),
+    "entity_unexpected": ("收到了答卷里没有的登记变化", "a change of the register does not follow from the answers"),
+}
+
+
+@dataclass(frozen=True)
+class ReviewProblem:
+    """path with indexes; for entities ``household.water_source``. Holds no answer."""
+
+    code: str
+    path: str
+    label: str = ""
+
+    def message(self, lang: str = "zh") -> str:
+        return MESSAGES[self.code][1 if lang == "en" else 0]
+
+
+def evaluate(
+    form: Form,
+    submission: Mapping[str, Any],
+    *,
+    external: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    ops: Sequence[Mapping[str, Any]] | None = None,
+    lang: str = "zh",
+) -> list[ReviewProblem]:
+    """Problems of a submission's fields ({"answers", "ended", …}), in form order.
+
+    ops: the household, member and issue ops that came with it ({"entity",
+    "id", "kind", "fields"}); without them entity changes are not compared.
+    """
+    answers = submission.get("answers") or {}
+    found = [ReviewProblem("unknown_path", path) for path in _unknown(answers, form)]
+    instance = Instance(
+        form, now=_moment(submission.get("ended")), external=external, answers=answers, ids=lambda: "0", as_sent=True
+    )
+    found += _answers(instance, form, lang)
+    if ops is not None:
+        found += _entities(changes(form, instance, {}), ops)
+    return found
+
+
+def _moment(text: Any) -> datetime:
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return datetime(1970, 1, 1, tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _unknown(answers: Mapping[str, Any], form: Form) -> Iterator[str]:
+    engine = engine_of(form)
+
+    def visit(value: Any, path: str, shown: str) -> Iterator[str]:
+        node = engine.by_path.get(path)
+        kind = node["kind"] if node else "group" if path == engine.root else ""
+        if kind == "repeat" and isinstance(value, list):
+            for place, each in enumerate(value, 1):
+                if isinstance(each, Mapping):
+                    for name, inner in each.items():
+                        yield from visit(inner, f"{path}/{name}", f"{shown}[{place}]/{name}")
+                else:
+                    yield f"{shown}[{place}]"
+        elif kind == "group" and isinstance(value, Mapping):
+            for name, inner in value.items():
+                yield from visit(inner, f"{path}/{name}", f"{shown}/{name}")
+        elif not (kind == "question" and isinstance(value, str)):
+            yield shown
+
+    yield from visit(answers, engine.root, engine.root)
+
+
+def _answers(instance: Instance, form: Form, lang: str) -> Iterator[ReviewProblem]:
+    skipped = uncompared(form)
+    differing = {id(node) for node, _ in instance.differing if node.path not in skipped}
+    for node in instance.questions():
+        path, label = instance.path_of(node), form.label(node.path, lang)
+        if not node.relevant:
+            if node.text != "":
+                yield ReviewProblem("irrelevant", path, label)
+            continue
+        broken = instance.broken(node)
+        if broken:
+            yield ReviewProblem(broken, path, label)
+        if id(node) in differing:
+            yield ReviewProblem("calculation", path, label)
+        if node.text and ("list" in node.definition) and not _is_choice(instance, node):
+            yield ReviewProblem("not_a_choice", path, label)
+
+
+def _is_choice(instance: Instance, node: Any) -> bool:
+    try:
+        offered = {choice.name for choice in instance.offered(node)}
+    except EvaluationError:
+        return True
+    given = node.text.split() if several(node.definition) else [node.text]
+    return all(name in offered for name in given)
+
+
+def uncompared(form: Form) -> set[str]:
+    """Paths whose calculation cannot be worked out again: it reads the register, the clock or chance,
+    waits for a trigger, or may have been typed over."""
+    known = form.__dict__.get("_uncompared")
+    if isinstance(known, set):
+        return known
+    graph: Graph = engine_of(form).graph
+    found = set()
+    for node in form.definition["nodes"]:
+        tree = node.get("calculation")
+        if tree is None:
+            continue
+        calls = {part[1] for part in trees_of(tree) if len(part) > 1 and part[0] == "fn"}
+        reads = reads_of(tree, node["path"], graph.paths)
+        if calls & VOLATILE or reads.lists & set(FIELDS) or node.get("trigger") or Instance.typed(node):
+            found.add(node["path"])
+    form.__dict__["_uncompared"] = found
+    return found
+
+
+def _entities(derived: Sequence[EntityChange], ops: Sequence[Mapping[str, Any]]) -> Iterator[ReviewProblem]:
+    """Only new values are compared: the old ones depend on what the phone had seen."""
+    came = {(op["entity"], op["id"]): op for op in ops}
+    expected = {(change.entity, change.id): change for change in derived}
+    lists = {change.entity for change in derived} | {op["entity"] for op in ops}
+    for key, change in expected.items():
+        op = came.get(key)
+        if op is None:
+            if change.fields:
+                yield ReviewProblem("entity_missing", change.entity)
+            continue
+        for name, field in change.fields.items():
+            sent = op["fields"].get(name)
+            if sent is None and field["new"] == "":
+                continue
+            if sent is None or (sent.get("new") or "") != field["new"]:
+                yield ReviewProblem("entity_differs", f"{change.entity}.{name}")
+    for kind, identity in came:
+        if kind in lists and kind in FIELDS and kind != "visit" and (kind, identity) not in expected:
+            yield ReviewProblem("entity_unexpected", kind)
