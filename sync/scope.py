@@ -20,7 +20,7 @@ DEVICE_KINDS = ("area", "user", "form", "household", "member", "visit", "issue",
 # What a place above publishes for every place below it.
 DOWNWARD_KINDS = ("area", "form", "campaign")
 
-_FIELD_KINDS = frozenset({"household", "member", "visit", "submission", "issue"})
+_FIELD_KINDS = frozenset({"household", "member", "visit", "submission", "issue", "sheet"})
 _VILLAGE_KINDS = _FIELD_KINDS | {"conflict"}
 _OFFICE_KINDS = _VILLAGE_KINDS | {"area", "user", "device", "form", "assignment", "campaign"}
 _WRITES: dict[str, frozenset[str]] = {

@@ -1,0 +1,239 @@
+"""Printing from the office: choose whom, watch the job, fetch the PDF."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, Response, current_app, jsonify, make_response, redirect, request, send_file, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.access import office
+from app.auth import current_user
+from app.errors import Problem
+from app.node import node
+from app.office import page, words
+from app.print import fonts, numbers, pages
+from app.print.jobs import KEEP_DAYS, UNFINISHED, Job, Jobs, new_job
+from app.print.sheet import Subject
+from app.tables import households
+from app.tables.households import HouseholdWish
+from forms.definition import Form
+from sync.scope import within
+
+blueprint = Blueprint("printing", __name__, url_prefix="/office/print", template_folder="../templates")
+
+MAY_PRINT = ("cadre", "township", "county")
+MOST = 2000
+"""Households in one job. A larger place is printed village by village."""
+DEFAULT_FORM = "visit"
+_starting = threading.Lock()
+
+Row = dict[str, Any]
+
+
+@blueprint.get("/")
+@office(*MAY_PRINT)
+def index() -> str:
+    node().tables.catch_up()
+    area = page.area_wish()
+    groups = households.groups(page.tables(), page.scope(), area) if area else []
+    return page.show(
+        "printing.html",
+        villages=page.villages(),
+        area=area,
+        groups=[(name, name) for name in groups],
+        group=request.args.get("group", ""),
+        status=request.args.get("status", ""),
+        forms=_forms(),
+        jobs=[job for job in _jobs().all() if _may_see(job)][:20],
+        missing=_missing(),
+    )
+
+
+@blueprint.post("/")
+@office(*MAY_PRINT)
+def start() -> AnyResponse:
+    """Start a job for a chosen list (household, repeated) or for a village, a group, a status."""
+    node().tables.catch_up()
+    chosen = request.form.getlist("household")
+    wish = HouseholdWish(
+        area=request.form.get("village", ""),
+        group=request.form.get("group", ""),
+        status=request.form.get("status", ""),
+    )
+    if not chosen and not wish.area:
+        raise Problem("nothing_chosen", 422, _("还没有选要打印的户。"), _("选一个村,再点打印。"))
+    ids = chosen or households.household_ids(page.tables(), page.scope(), wish)
+    if not ids:
+        raise Problem("nothing_chosen", 422, _("这里没有户。"), _("换一个村或去掉筛选再试。"))
+    if len(ids) > MOST:
+        raise Problem("too_many", 422, _("一次最多打印 %(n)s 户。", n=MOST), _("请分村、分组打印。"))
+    job = _start(request.form.get("what", "sheet"), [_household(id) for id in ids])
+    return redirect(url_for("printing.job", id=job.id), 303)
+
+
+@blueprint.get("/household/<id>/<any('sheet', 'door-card'):what>")
+@office(*MAY_PRINT)
+def household(id: str, what: str) -> str:
+    """One household: what will be printed, and the button."""
+    return page.show("printing_one.html", row=_household(id), what=what, forms=_forms(), missing=_missing())
+
+
+@blueprint.post("/household/<id>/sheet.html")
+@office(*MAY_PRINT)
+def browser_sheet(id: str) -> str:
+    """The same sheet for the browser's own printing, where this machine cannot make PDFs."""
+    row, form = _household(id), _form()
+    return next(iter(_sheet_pages([row], form, style="/static/css/print.css")()))
+
+
+@blueprint.get("/jobs/<id>")
+@office(*MAY_PRINT)
+def job(id: str) -> Response:
+    found = _job(id)
+    response = make_response(page.show("printing_job.html", job=found))
+    if found.state in UNFINISHED:
+        response.headers["Refresh"] = "1"
+    return response
+
+
+@blueprint.get("/jobs/<id>/status.json")
+@office(*MAY_PRINT)
+def status(id: str) -> Response:
+    found = _job(id)
+    return jsonify(state=found.state, done=found.done, total=found.total, error=found.error)
+
+
+@blueprint.post("/jobs/<id>/cancel")
+@office(*MAY_PRINT)
+def cancel(id: str) -> AnyResponse:
+    _jobs().cancel(_job(id).id)
+    return redirect(url_for("printing.job", id=id), 303)
+
+
+@blueprint.get("/jobs/<id>/result.pdf")
+@office(*MAY_PRINT)
+def result(id: str) -> Response:
+    found = _job(id)
+    path = _jobs().result(found.id)
+    if found.state != "done" or not path.exists():
+        raise Problem("not_found")
+    response = send_file(path, mimetype="application/pdf", download_name=f"{found.kind}-{found.created[:10]}.pdf")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _jobs() -> Jobs:
+    """The jobs of this node, opened at the first use."""
+    with _starting:
+        found: Jobs | None = current_app.extensions.get("ruhu_print")
+        if found is None:
+            folder = node().config.data_dir
+            found = Jobs(folder / "jobs", current_app.config.get("FONT_FOLDER") or folder / "tools")
+            current_app.extensions["ruhu_print"] = found
+        return found
+
+
+def _job(id: str) -> Job:
+    """A job all of whose villages the reader may see; 404 otherwise."""
+    found = _jobs().get(id)
+    if found is None or not _may_see(found):
+        raise Problem("not_found")
+    return found
+
+
+def _may_see(job: Job) -> bool:
+    prefixes = [prefix for prefix in current_user().area_prefixes if prefix]
+    return bool(job.areas) and all(within(area, prefixes) for area in job.areas)
+
+
+def _household(id: str) -> Row:
+    found = households.household(page.tables(), page.scope(), id)
+    if found is None:
+        raise Problem("not_found")
+    return found
+
+
+def _form() -> Form:
+    form = node().forms.newest(request.form.get("form_id", DEFAULT_FORM))
+    if form is None:
+        raise Problem("unknown_form")
+    return form
+
+
+def _forms() -> list[tuple[str, str]]:
+    """Forms to choose from, the visit first."""
+    found = [(form.form_id, form.title(words.pick(("zh", "en"), "zh"))) for form in node().forms.current().values()]
+    return sorted(found, key=lambda one: one[0] != DEFAULT_FORM)
+
+
+def _missing() -> str:
+    try:
+        fonts.check()
+    except fonts.PrintingMissing as missing:
+        return str(missing)
+    return ""
+
+
+def _start(what: str, rows: Sequence[Row]) -> Job:
+    now, user = datetime.now().astimezone(), current_user()
+    _jobs().sweep((now - timedelta(days=KEEP_DAYS)).isoformat(timespec="seconds"))
+    place = page.places().name(rows[0]["area"])
+    whom = f"{place} {rows[0]['group']}{rows[0]['house_no']}" if len(rows) == 1 else f"{place} {len(rows)} 户"
+    areas, created = {row["area"] for row in rows}, now.isoformat(timespec="seconds")
+    if what == "sheet":
+        form = _form()
+        job = new_job("sheet", f"{form.title('zh')} · {whom}", user.id, areas, len(rows), created,
+                      form_id=form.form_id, form_version=form.version)  # fmt: skip
+        return _jobs().start(job, _sheet_pages(rows, form))
+    sheets = -(-len(rows) // pages.CARDS_A_PAGE)
+    job = new_job("door-card", f"门牌卡 · {whom}", user.id, areas, sheets, created)
+    return _jobs().start(job, _card_pages(rows))
+
+
+def _sheet_pages(rows: Sequence[Row], form: Form, style: str = "") -> Callable[[], Iterable[str]]:
+    """What makes the sheets. Everything is read now, in the reader's scope; the work happens elsewhere."""
+    here, now = node(), datetime.now().astimezone()
+    everybody: dict[str, list[Row]] = {row["id"]: [] for row in rows}
+    for member in households.members(page.tables(), page.scope(), list(everybody)):
+        if member["state"] in ("", "active"):
+            everybody[member["household_id"]].append(member)
+    drawn = numbers.issue(here.store, form, [(row["id"], row["area"]) for row in rows], current_user().id, now)
+    place = {row["area"]: page.places().path(row["area"]).replace(" ", "") for row in rows}
+    address, printed = here.config.address, now.date().isoformat()
+
+    def made() -> Iterable[str]:
+        for row, number in zip(rows, drawn, strict=True):
+            members = sorted(everybody[row["id"]], key=lambda member: int(member["line"] or 0))
+            subject = Subject(row, members, json.loads(row["since"] or "{}"), place[row["area"]])
+            coded = {name: words.value_in_words("household", name, row[name], "zh") for name in ("status", "support")}
+            if row["support"] in ("", "none"):
+                coded["support"] = ""
+            yield pages.sheet_html(
+                form, subject, number=number, address=address, printed=printed, words=coded, style=style
+            )
+
+    return made
+
+
+def _card_pages(rows: Sequence[Row]) -> Callable[[], Iterable[str]]:
+    if not any(row["code"] for row in rows):
+        raise Problem("no_codes", 422, _("这些户还没有入户码。"), _("先在户册里给它们发码。"))
+    cards = [
+        {
+            "place": page.places().level(row["area"], 12),
+            "group": row["group"],
+            "house_no": row["house_no"],
+            "code": row["code"],
+            "helper": row["helper_name"],
+            "phone": row["helper_phone"],
+        }
+        for row in rows
+    ]
+    address = node().config.address
+    return lambda: pages.card_pages(cards, address)
