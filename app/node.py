@@ -125,9 +125,8 @@ def open_node(config: Config) -> Node:
         raise NodeProblem(f"{problem.message(config.lang)}{problem.next(config.lang)}({config.data_dir})") from problem
     try:
         library = load_library(config.forms_dir)
-        complaints = [library_line(problem, config.lang) for problem in library.problems]
         if not config.upstream:
-            complaints += publish_library(store, library, Node.now)
+            library.problems += publish_library(store, library, Node.now)
         shelf = FormShelf(store)
         tables = Tables(config.data_dir / "read.db", store)
         return Node(
@@ -138,7 +137,7 @@ def open_node(config: Config) -> Node:
             tables=tables,
             people=People(store),
             relay=_relay_of(config, store),
-            complaints=complaints,
+            complaints=[library_line(problem, config.lang) for problem in library.problems],
         )
     except BaseException:
         store.close()

@@ -33,11 +33,32 @@ OWN_NAME = "library"
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """A form that cannot be published as it is; told in the same way as a fault in its file."""
+
+    file: str
+    version: str
+    sheet: str = "settings"
+    row: int | None = None
+    column: str = "version"
+
+    def message(self, lang: str = "zh") -> str:
+        if lang == "en":
+            return f"Version {self.version} is published with other content and was not replaced."
+        return f"版本 {self.version} 已经发布,内容却改了,没有替换。"
+
+    def next(self, lang: str = "zh") -> str:
+        if lang == "en":
+            return "Give it a new version on the settings sheet, then start again."
+        return "请在 settings 表把 version 改成新的版本号,再重新启动。"
+
+
+@dataclass(frozen=True)
 class Publication:
-    """What to do with one form of the library: the fields to set, or one line why not."""
+    """What to do with one form of the library: the fields to set, or why not."""
 
     fields: dict[str, Any] | None = None
-    refused: str = ""
+    refused: Refusal | None = None
 
 
 def publication_of(form: Form, published: Record | None) -> Publication | None:
@@ -52,11 +73,7 @@ def publication_of(form: Form, published: Record | None) -> Publication | None:
     if known == form.hash:
         return None
     if known is not None:
-        return Publication(
-            refused=f"表单 {form.form_id} 的版本 {form.version} 已经发布,内容却改了,没有替换。"
-            "请在 settings 表把 version 改成新的版本号,再重新启动 · "
-            "this version is published with other content; give it a new version"
-        )
+        return Publication(refused=Refusal(form.form_id, form.version))
     fields = {
         "form_id": form.form_id,
         "version": form.version,
@@ -69,8 +86,8 @@ def publication_of(form: Form, published: Record | None) -> Publication | None:
     return Publication(fields)
 
 
-def publish_library(store: Store, library: Library, clock: Callable[[], datetime]) -> list[str]:
-    """Publish every form of the library that is new or changed; answers one line per form refused.
+def publish_library(store: Store, library: Library, clock: Callable[[], datetime]) -> list[Refusal]:
+    """Publish every form of the library that is new or changed; answers those refused.
 
     The definition is stored before the op that names it, so that nobody is
     told of a form that cannot be fetched.
@@ -82,8 +99,9 @@ def publish_library(store: Store, library: Library, clock: Callable[[], datetime
         wanted = publication_of(form, published)
         if wanted is None:
             continue
-        if wanted.fields is None:
+        if wanted.refused:
             refused.append(wanted.refused)
+        if wanted.fields is None:
             continue
         author = author or _own_author(store, clock)
         blob = _store_definition(store, form)

@@ -48,6 +48,7 @@ def test_a_published_version_never_changes(here: Any, forms_dir: Path) -> None:
     (line,) = again.complaints
     assert "mini" in line
     assert "version" in line
+    assert [problem.file for problem in again.library.problems] == ["mini"]  # the office's forms page shows it
     assert "\n" not in line
     again.close()
 
