@@ -4,7 +4,7 @@
  * @import {Definition, EntityChange, EntityDefinition, Instance, Tree, XNode} from '../types.js'
  */
 
-import { textOf, toBoolean, toText } from './values.js';
+import { ExpressionError, textOf, toBoolean, toText } from './values.js';
 
 /**
  * The changes in the order of the entities sheet, instances in order.
@@ -31,13 +31,22 @@ export function changes(definition, instance, base) {
 function changeOf(entity, scope, instance, records) {
   /** @param {Tree|null|undefined} tree */
   const given = (tree) => tree !== null && tree !== undefined;
+  /** An expression that fails must not keep a form from being finished. @param {Tree|null|undefined} tree */
+  const valueOf = (tree) => {
+    try {
+      return given(tree) ? instance.evaluate(/** @type {Tree} */ (tree), scope) : '';
+    } catch (error) {
+      if (error instanceof ExpressionError) return '';
+      throw error;
+    }
+  };
   /** @param {Tree|null|undefined} tree */
-  const holds = (tree) => given(tree) && toBoolean(instance.evaluate(/** @type {Tree} */ (tree), scope));
+  const holds = (tree) => toBoolean(valueOf(tree));
 
   const updates = given(entity.update_if) ? holds(entity.update_if) : given(entity.entity_id) && !given(entity.create_if);
   const creates = !updates && (given(entity.create_if) ? holds(entity.create_if) : !given(entity.entity_id));
   if (!updates && !creates) return null;
-  const id = toText(instance.evaluate(given(entity.entity_id) ? /** @type {Tree} */ (entity.entity_id) : ['fn', 'uuid'], scope)).trim();
+  const id = toText(valueOf(given(entity.entity_id) ? entity.entity_id : ['fn', 'uuid'])).trim();
   if (!id) return null;
 
   const before = updates ? records.find((record) => record.id === id)?.fields ?? {} : {};
