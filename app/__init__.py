@@ -58,7 +58,7 @@ def create_app(config: Any, here: Any = None) -> Flask:
 
 def _pages() -> list[Any]:
     """The office pages and printing."""
-    from app import print as printing
     from app.office import blueprint as office
+    from app.office.printing import blueprint as printing
 
-    return [office, *filter(None, [getattr(printing, "blueprint", None)])]
+    return [office, printing]

@@ -19,6 +19,7 @@ from app.config import Config
 from app.people import People
 from app.publish import FormShelf, publish_library
 from app.tables.follow import Tables
+from app.tables.review import FormReviewer, review_some
 from app.throttle import Throttle
 from forms.library import Library, load_library
 from sync.problems import Problem as SyncProblem
@@ -31,6 +32,7 @@ log = logging.getLogger("ruhu.node")
 
 UPSTREAM_FILE = "upstream.json"
 FOLLOW_SECONDS = 1.0
+REVIEWS_AT_ONCE = 100
 
 
 class NodeProblem(Exception):
@@ -99,6 +101,7 @@ class Node:
         while not self._stopping.wait(FOLLOW_SECONDS):
             try:
                 self.tables.catch_up()
+                review_some(self.tables, FormReviewer(self.tables, self.store, self.forms), REVIEWS_AT_ONCE)
             except Exception as error:  # the next look may succeed; pages catch up on their own
                 log.error("read tables are behind: %s", type(error).__name__)
                 self._stopping.wait(30)
