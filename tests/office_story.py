@@ -17,7 +17,7 @@ from sync.records import BlobRef
 JPEG = b"\xff\xd8\xff\xe0 a small picture"
 PAGE = b"<!doctype html><script>alert(1)</script>"
 EVIL = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>"
-FORM = {**DEFINITION, "format": 1, "version": "1", "title": {"zh": "入户走访", "en": "Visit"}}
+FORM = {**DEFINITION, "format": 1, "version": "1", "title": {"zh": "入户走访", "en": "Visit"}, "entities": [], "instances": {}}
 
 
 def keep(store: Any, body: bytes) -> str:

@@ -104,9 +104,17 @@ def test_the_record_says_who_said_it_and_from_which_visit(office, cast, story):
 
 def test_a_submission_is_told_in_the_forms_words(office, cast, story):
     page = text_of(office(cast.cadre).get("/office/submissions/s-1"))
-    for words in ("饮水安全吗", "低保、雨露计划", "已改,上次:否", "7K2M9QXA", "家庭成员", "还没有重新检查"):
+    for words in ("饮水安全吗", "低保、雨露计划", "已改,上次:否", "7K2M9QXA", "家庭成员"):
         assert words in page
     assert f"/office/submissions/s-1/files/{story['photo']}" in page
+
+
+def test_what_does_not_follow_from_the_answers_is_told(office, cast, story):
+    browser = office(cast.cadre)
+    page = text_of(browser.get("/office/submissions/s-1"))
+    assert "按答卷应为“不变”,送来的是“是”" in page
+    assert "有疑点的答卷" in text_of(browser.get("/office/"))
+    assert "s-1" in text_of(browser.get("/office/submissions?flagged=1"))
 
 
 def test_a_submission_of_an_unknown_version_is_shown_as_sent(office, cast, story, here, monkeypatch):

@@ -8,7 +8,8 @@ import pytest
 from fake_store import VILLAGE, FakeStore
 
 from app.tables import Tables
-from app.tables.review import Findings, differences, fields_before, register_seen, review_some
+from app.tables.review import Findings, differences, review_some
+from app.tables.seen import fields_before, register_seen
 from app.tables.submissions import SubmissionWish, find_submissions, flagged
 from sync.records import Scope
 

@@ -9,16 +9,20 @@ from __future__ import annotations
 from flask import Blueprint
 
 from app.node import node
+from app.tables.review import FormReviewer, review_some
 
 blueprint = Blueprint("office", __name__, url_prefix="/office", template_folder="../templates")
 
 # A first look at a big county must not hang until all of it is read; the page says what is missing.
 CATCH_UP_AT_MOST = 20_000
+REVIEWS_AT_MOST = 5  # some ten milliseconds each; the node's own thread does the rest
 
 
 @blueprint.before_request
 def _catch_up() -> None:
-    node().tables.catch_up(limit=CATCH_UP_AT_MOST)
+    here = node()
+    here.tables.catch_up(limit=CATCH_UP_AT_MOST)
+    review_some(here.tables, FormReviewer(here.tables, here.store, here.forms), REVIEWS_AT_MOST)
 
 
 from app.office import forms, home, household, lists, people, register, submission, submissions  # noqa: E402, F401

@@ -42,6 +42,8 @@ def title(kept: str, lang: str) -> str:
 
 def _problem(problem: object, lang: str) -> dict[str, str]:
     """A problem of the library in words, whether its texts are by language or one."""
+    if isinstance(problem, str):
+        return {"file": "", "sheet": "", "row": "", "column": "", "message": problem, "next": ""}
 
     def text(name: str) -> str:
         value = getattr(problem, name, "")

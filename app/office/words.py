@@ -28,6 +28,7 @@ ROLES = {
     "node": ("节点", "Node"),
 }
 LEVEL_ENDS = (6, 9, 12)
+MOST_COUNTIES = 4
 
 
 @lru_cache(maxsize=1)
@@ -93,7 +94,13 @@ class Places:
     def path(self, code: str) -> str:
         """From the county down: 武隆区 土坎镇 清水村."""
         parts = [self._names.get(code[:end].ljust(12, "0"), "") for end in LEVEL_ENDS if len(code.rstrip("0")) > end - 3]
-        return " ".join(dict.fromkeys(part for part in parts if part)) or code
+        return " ".join(dict.fromkeys(part for part in parts if part)) or self._counties_in(code) or code
+
+    def _counties_in(self, code: str) -> str:
+        """A centre above several counties has no name of its own in the register: the counties' names."""
+        start = code.rstrip("0")
+        counties = [name for known, name in sorted(self._names.items()) if known.startswith(start) and known[6:] == "000000"]
+        return "、".join(counties[:MOST_COUNTIES]) + ("…" if len(counties) > MOST_COUNTIES else "")
 
     def level(self, code: str, end: int) -> str:
         """The name of the county (6), township (9) or village (12) a code lies in."""

@@ -8,19 +8,28 @@ tables are built.
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from app.tables.follow import Tables
-from app.tables.names import natural_key
-from forms.register import FIELDS
-from sync.conflict import plain
-from sync.records import Change, Op, Record
+from app.tables.rows import text_of as _text
+from app.tables.seen import History, register_seen
+from forms import entities
+from forms.definition import Form
+from forms.instance import Instance
+from forms.review import ReviewProblem, evaluate
+from sync.records import Op
 
-IN_EFFECT = ("applied", "conflict", "duplicate")
-_LABEL = {"household": "head_name", "member": "full_name", "issue": "description"}
+log = logging.getLogger("ruhu.tables")
+
+UNREADABLE = {
+    "path": "",
+    "code": "unreadable",
+    "message": {"zh": "重新检查没有做成,请人看原样", "en": "could not be checked again; please look at it as sent"},
+}
 REGISTER = ("household", "member", "visit", "issue")
 # The phone adds these to what the form says.
 ADDED = frozenset({"last_visit", "household_id", "submission_id", "state"})
@@ -34,17 +43,64 @@ class Findings:
     differences: list[dict[str, Any]] = field(default_factory=list)
 
 
-class RecordSource(Protocol):
-    """What taking a record back needs of a Store."""
-
-    def get(self, kind: str, id: str) -> Record | None: ...
-    def history(self, kind: str, id: str) -> Sequence[Change]: ...
-
-
 class Reviewer(Protocol):
     """Judges one submission; None when it cannot be judged yet (its form version is not here)."""
 
     def __call__(self, row: Mapping[str, Any]) -> Findings | None: ...
+
+
+class Shelf(Protocol):
+    """Published forms by version."""
+
+    def get(self, form_id: str, version: str) -> Form | None: ...
+
+
+class FormReviewer:
+    """Fills the form again with the answers as they were sent, over the register as its author saw it."""
+
+    def __init__(self, tables: Tables, store: History, forms: Shelf) -> None:
+        self.tables, self.store, self.forms = tables, store, forms
+
+    def __call__(self, row: Mapping[str, Any]) -> Findings | None:
+        form = self.forms.get(row["form_id"], row["form_version"])
+        if form is None:
+            return None
+        try:
+            return self._findings(form, row)
+        except Exception as error:  # whatever was sent: one bad submission must not stop the others
+            log.warning("a submission could not be checked again: %s", type(error).__name__)
+            return Findings([UNREADABLE])
+
+    def _findings(self, form: Form, row: Mapping[str, Any]) -> Findings:
+        changes = self.store.ops_of_submission(row["id"])
+        seen = register_seen(self.tables, self.store, row["household_id"], changes)
+        fields = {"answers": json.loads(row["answers"] or "{}"), "ended": row["ended"]}
+        found = [_told(problem, form) for problem in evaluate(form, fields, external=seen)]
+        if not changes:  # the ops went another way up; their own node compares them
+            return Findings(found)
+        base = {kind: [{"id": one["name"], "fields": one} for one in of_kind] for kind, of_kind in seen.items()}
+        filled = Instance(
+            form, now=moment(row["ended"]), external=seen, answers=fields["answers"], ids=lambda: "0", as_sent=True
+        )
+        derived = entities.changes(form, filled, base)
+        return Findings(found, differences(derived, [change.op for change in changes]))
+
+
+def moment(text: str) -> datetime:
+    """When a form was finished, with its offset; the beginning of time when it does not say."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return datetime(1970, 1, 1, tzinfo=UTC)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _told(problem: ReviewProblem, form: Form) -> dict[str, Any]:
+    texts = {}
+    for lang in ("zh", "en"):
+        label = form.label(problem.path, lang)
+        texts[lang] = f"{label}: {problem.message(lang)}" if label else problem.message(lang)
+    return {"path": problem.path, "code": problem.code, "message": texts}
 
 
 def review_some(tables: Tables, reviewer: Reviewer, limit: int) -> int:
@@ -70,62 +126,6 @@ def review_some(tables: Tables, reviewer: Reviewer, limit: int) -> int:
                 ],
             )
     return done
-
-
-def fields_before(current: Mapping[str, Any], history: Sequence[Change], seq: int) -> dict[str, str] | None:
-    """A record's fields as they stood before that place in the log; None when it did not exist yet.
-
-    Takes back, from the latest on, every value that was set since. So it also
-    works where a record came from above and only its latest steps are here.
-    """
-    fields = {name: _text(value) for name, value in current.items()}
-    for change in reversed(history):
-        if change.seq < seq:
-            break
-        if change.op.kind == "create" and change.status in IN_EFFECT:
-            return None
-        for name, step in change.op.fields.items():
-            if fields.get(name, "") == _text(step.new):
-                fields[name] = _text(step.old)
-    return fields
-
-
-def as_seen(fields: Mapping[str, str], ops: Iterable[Op]) -> dict[str, str]:
-    """The fields as the form was opened with: where the submission's own ops say what they were, as they say."""
-    seen = {name: _text(step.old) for op in ops if op.kind == "update" for name, step in op.fields.items()}
-    return {**fields, **seen}
-
-
-def register_seen(
-    tables: Tables, store: RecordSource, household_id: str, changes: Sequence[Change]
-) -> dict[str, list[dict[str, str]]]:
-    """The household, its active members, visits and issues as rows for the form, as the submission's author saw them.
-
-    changes: the submission's ops as the store keeps them; none on a node that
-    got the submission from above, which then takes the register as it stands.
-    """
-    seq = changes[0].seq if changes else sys.maxsize
-    ids = {"household": [household_id] if household_id else []}
-    for kind, table in (("member", "members"), ("visit", "visits"), ("issue", "issues")):
-        sql = f"SELECT id FROM [{table}] WHERE household_id = ? AND household_id <> '' ORDER BY id"  # noqa: S608
-        ids[kind] = [row[0] for row in tables.reading().execute(sql, [household_id]).fetchall()]
-    found: dict[str, list[dict[str, str]]] = {}
-    for kind, of_kind in ids.items():
-        rows = []
-        for id in of_kind:
-            record = store.get(kind, id)
-            before = fields_before(record.fields, store.history(kind, id), seq) if record else None
-            if before is None:
-                continue
-            own = [change.op for change in changes if change.op.entity == kind and change.op.id == id]
-            fields = as_seen(before, own)
-            label = fields.get(_LABEL.get(kind, ""), "")
-            rows.append({name.name: "" for name in FIELDS[kind]} | fields | {"name": id, "label": label})
-        found[kind] = rows
-    found["member"] = sorted(
-        (row for row in found["member"] if row["state"] in ("", "active")), key=lambda row: natural_key(row["line"])
-    )
-    return found
 
 
 def differences(derived: Iterable[Any], ops: Iterable[Op]) -> list[dict[str, Any]]:
@@ -157,11 +157,6 @@ def _changed(fields: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         old, new = (step["old"], step["new"]) if isinstance(step, Mapping) else (step.old, step.new)
         if _text(old) != _text(new):
             yield name, _text(new)
-
-
-def _text(value: Any) -> str:
-    value = plain(value)
-    return value if isinstance(value, str) else _json(value)
 
 
 def _json(value: Any) -> str:

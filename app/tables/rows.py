@@ -63,7 +63,7 @@ def area_level(code: str) -> int:
     return next((end for end in _LEVEL_ENDS if end >= significant), 12)
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
     """A field as the tables keep it. Documents become JSON, so nothing a client sent can break a page."""
     if isinstance(value, str):
         return value
@@ -79,23 +79,23 @@ def _common(record: Record) -> Row:
         record.rev,
         record.seq,
         record.pending or 0,
-        _text(record.since) if record.since else "{}",
+        text_of(record.since) if record.since else "{}",
     )
 
 
 def _register_row(record: Record) -> Row:
     value = record.fields.get
-    return (*_common(record), *[_text(value(name)) for name in _FIELD_NAMES[record.kind]])
+    return (*_common(record), *[text_of(value(name)) for name in _FIELD_NAMES[record.kind]])
 
 
 def _household(record: Record) -> Row:
-    group, house_no = _text(record.fields.get("group")), _text(record.fields.get("house_no"))
+    group, house_no = text_of(record.fields.get("group")), text_of(record.fields.get("house_no"))
     place_key = f"{natural_key(group)} {natural_key(house_no)}"
-    return (*_register_row(record), place_key, sort_key(_text(record.fields.get("head_name"))))
+    return (*_register_row(record), place_key, sort_key(text_of(record.fields.get("head_name"))))
 
 
 def _submission(record: Record) -> Row:
-    fields = {name: _text(value) for name, value in record.fields.items()}
+    fields = {name: text_of(value) for name, value in record.fields.items()}
     value = fields.get
     ended = value("ended", "") or value("started", "")
     return (
@@ -114,25 +114,25 @@ def area_key(record: Record) -> str:
 
 def _area(record: Record) -> Row:
     code = area_key(record)
-    return (code, _text(record.fields.get("name")), area_level(code), record.seq)
+    return (code, text_of(record.fields.get("name")), area_level(code), record.seq)
 
 
 def _plain(record: Record) -> Row:
     """A row whose columns beside id, area and seq are fields of the same name."""
     own = {"id": record.id, "area": record.area, "seq": record.seq}
     value = record.fields.get
-    return tuple(own[name] if name in own else _text(value(name)) for name in COLUMNS[record.kind])
+    return tuple(own[name] if name in own else text_of(value(name)) for name in COLUMNS[record.kind])
 
 
 def _user(record: Record) -> Row:
     row = dict(zip(COLUMNS["user"], _plain(record), strict=True))
-    return tuple((row | {"area": row["area"] or _text(record.fields.get("area"))}).values())
+    return tuple((row | {"area": row["area"] or text_of(record.fields.get("area"))}).values())
 
 
 def _conflict(record: Record) -> Row:
     row = dict(zip(COLUMNS["conflict"], _plain(record), strict=True))
-    about = _text(record.fields.get("id"))  # the record in dispute; the conflict has an id of its own
-    return tuple((row | {"entity_id": about, "fields": _text(dict(record.fields))}).values())
+    about = text_of(record.fields.get("id"))  # the record in dispute; the conflict has an id of its own
+    return tuple((row | {"entity_id": about, "fields": text_of(dict(record.fields))}).values())
 
 
 _MAKERS: dict[str, Callable[[Record], Row]] = {
