@@ -72,7 +72,9 @@ def check_file(file: Path, shared: Any = None, lang: str = "zh") -> dict[str, An
     else:
         report["ok"] = True
         report["questions"] = [
-            {"path": node["path"], "type": node["type"]} for node in form.nodes.values() if node["kind"] == "question"
+            {"path": node["path"], "type": node["type"]}
+            for node in form.nodes.values()
+            if node["kind"] == "question"
         ]
     return report
 
@@ -93,7 +95,9 @@ def _print_report(report: dict[str, Any]) -> None:
 
 
 def _run(command: str, engine: str) -> int:
-    prepare, run = {"eval": (prepare_expression, run_expression), "play": (prepare_scenario, run_scenario)}[command]
+    prepare, run = {"eval": (prepare_expression, run_expression), "play": (prepare_scenario, run_scenario)}[
+        command
+    ]
     now = datetime.now(UTC).isoformat()
     cases = [json.loads(line) for line in sys.stdin if line.strip()]
     prepared = [prepare(case, now) for case in cases]
@@ -112,7 +116,12 @@ def run_js(command: str, prepared: Sequence[dict[str, Any]]) -> list[dict[str, A
         raise SystemExit("node 没有安装 · node is not installed")
     lines = "".join(json.dumps(case, ensure_ascii=False) + "\n" for case in prepared if "error" not in case)
     done = subprocess.run(
-        [node, str(CORE_CLI), command], input=lines, capture_output=True, text=True, encoding="utf-8", check=False
+        [node, str(CORE_CLI), command],
+        input=lines,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
     )
     if done.returncode:
         raise SystemExit(done.stderr.strip())

@@ -113,7 +113,9 @@ class _Compiler:
             if child["type"] in ("group", "repeat"):
                 yield from self._names(child, here)
 
-    def _problem(self, code: str, sheet: str, row: int | None, column: str, detail: str, position: int = 0) -> None:
+    def _problem(
+        self, code: str, sheet: str, row: int | None, column: str, detail: str, position: int = 0
+    ) -> None:
         self.problems.append(Problem(code, self.file, sheet, row, column, detail, position))
 
     def _row(self, path: str) -> int | None:
@@ -204,7 +206,11 @@ class _Compiler:
         node["media"] = child.get("media") or None
         for name in ("required", "readonly"):
             node[name] = self._condition(bind.get(name, ""), row, name)
-        for name, column in (("relevant", "relevant"), ("constraint", "constraint"), ("calculation", "calculate")):
+        for name, column in (
+            ("relevant", "relevant"),
+            ("constraint", "constraint"),
+            ("calculation", "calculate"),
+        ):
             node[name] = self._tree(bind[column], "survey", row, name) if bind.get(column) else None
         if kind == "repeat" and control.get("jr:count"):
             node["count"] = self._tree(control["jr:count"], "survey", row, "repeat_count")
@@ -242,7 +248,11 @@ class _Compiler:
             stem = str(name).rsplit(".", 1)[0]
             self._instance(stem, str(name))
             given = node.get("parameters") or {}
-            node["items"] = {"instance": stem, "value": given.get("value", "name"), "label": given.get("label", "label")}
+            node["items"] = {
+                "instance": stem,
+                "value": given.get("value", "name"),
+                "label": given.get("label", "label"),
+            }
         elif str(name) in (self.sheets.get("choices") or {}):
             node["list"] = str(name)
             self.lists_used[str(name)] = None
@@ -262,7 +272,11 @@ class _Compiler:
     def _choice(self, choice: dict[str, Any]) -> dict[str, Any]:
         made: dict[str, Any] = {"name": str(choice["name"]), "label": self._text(choice.get("label")) or {}}
         known = {"name", "label", "media", "list_name", "__row", "sms_option"}
-        extra = {key: str(value) for key, value in choice.items() if key not in known and isinstance(value, str | int)}
+        extra = {
+            key: str(value)
+            for key, value in choice.items()
+            if key not in known and isinstance(value, str | int)
+        }
         return made | ({"extra": extra} if extra else {})
 
     # --- entities -----------------------------------------------------------------------------------------
@@ -299,7 +313,9 @@ class _Compiler:
         for (path, kind), reads in graph.reads.items():
             for unknown in sorted(reads.unknown):
                 self._problem("unknown_path", "survey", self._row(path), kind, unknown)
-            for name in sorted(reads.lists - {"__last-saved", *self.instances, *self.sheets.get("choices", {})}):
+            for name in sorted(
+                reads.lists - {"__last-saved", *self.instances, *self.sheets.get("choices", {})}
+            ):
                 if name in RECORDS:
                     self._instance(name, "")
                 else:
@@ -309,7 +325,13 @@ class _Compiler:
 def carried_from(tree: Any) -> dict[str, str] | None:
     """The register property a default reads directly: ``instance('household')/root/item[…]/water_source``."""
     match tree:
-        case ["path", ["fn", "instance", str(name)], ["child", "root"], ["child", "item", *_], ["child", str(prop)]]:
+        case [
+            "path",
+            ["fn", "instance", str(name)],
+            ["child", "root"],
+            ["child", "item", *_],
+            ["child", str(prop)],
+        ]:
             return {"list": name, "property": prop} if name in RECORDS else None
     return None
 

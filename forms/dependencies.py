@@ -70,7 +70,9 @@ def _visit(tree: Tree, owner: str, context: str | None, paths: Collection[str], 
     return found if head == "|" else set()
 
 
-def _visit_call(tree: Tree, owner: str, context: str | None, paths: Collection[str], reads: Reads) -> set[str]:
+def _visit_call(
+    tree: Tree, owner: str, context: str | None, paths: Collection[str], reads: Reads
+) -> set[str]:
     name, arguments = tree[1], tree[2:]
     if name == "instance":
         if arguments and isinstance(arguments[0], str):
@@ -93,7 +95,9 @@ def _visit_call(tree: Tree, owner: str, context: str | None, paths: Collection[s
     return found if name in ("randomize", "indexed-repeat", "if", "coalesce") else set()
 
 
-def _visit_path(tree: Tree, owner: str, context: str | None, paths: Collection[str], reads: Reads) -> set[str]:
+def _visit_path(
+    tree: Tree, owner: str, context: str | None, paths: Collection[str], reads: Reads
+) -> set[str]:
     start, steps = tree[1], tree[2:]
     if start == "/":
         places: set[str] = {""}
@@ -143,9 +147,7 @@ def _step(place: str, axis: str, name: str, paths: Collection[str]) -> Iterator[
         if name in ("*", place.rpartition("/")[2]):
             yield place
     else:
-        yield from (
-            p for p in paths if p.startswith(place + "/") and name in ("*", p.rpartition("/")[2])
-        )
+        yield from (p for p in paths if p.startswith(place + "/") and name in ("*", p.rpartition("/")[2]))
 
 
 class Graph:
@@ -227,7 +229,7 @@ class Graph:
         return order
 
     def _before(self, cell: Cell, below: Mapping[str, Sequence[str]]) -> Iterator[Cell]:
-        path, kind = cell
+        path = cell[0]
         for read in self.reads[cell].paths:
             if read == path:
                 # A node's own relevance does not depend on being read; a self-reference is told apart by ``own``.
@@ -261,7 +263,9 @@ def register_readers(
             direct.add(path)
     for node in nodes:
         for kind in ("dynamic_default", "calculation"):
-            if node.get(kind) is not None and reads_of(node[kind], node["path"], graph.paths).lists & set(registers):
+            if node.get(kind) is not None and reads_of(node[kind], node["path"], graph.paths).lists & set(
+                registers
+            ):
                 direct.add(node["path"])
     reached = set(direct)
     pending = list(direct)

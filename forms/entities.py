@@ -56,7 +56,9 @@ def _change(
     creates = not updates and (holds(create_if) if create_if is not None else given is None)
     if not updates and not creates:
         return None
-    identity = (_value(instance, given, scope, to_string) if given is not None else instance.runtime.uuid()) or ""
+    identity = (
+        _value(instance, given, scope, to_string) if given is not None else instance.runtime.uuid()
+    ) or ""
     if not identity.strip():
         return None
     before: Mapping[str, Any] = {}

@@ -341,7 +341,9 @@ class Instance:
 
     def nodes_of(self, path: str, near: Node) -> list[Node]:
         """Nodes of a path, bound to the repeat instances that near stands in."""
-        found = compile_tree(["ref", path], self.engine.shape(near.path)).run(Context(self.runtime, near, near))
+        found = compile_tree(["ref", path], self.engine.shape(near.path)).run(
+            Context(self.runtime, near, near)
+        )
         return list(found)
 
     def elements(self, path: str) -> list[Node]:
@@ -636,7 +638,9 @@ class Instance:
 
     def violation_of(self, node: Node) -> Violation | None:
         code = self.broken(node)
-        return Violation(self.path_of(node), code, self.filled_text(node, f"{code}_message")) if code else None
+        return (
+            Violation(self.path_of(node), code, self.filled_text(node, f"{code}_message")) if code else None
+        )
 
     def instances_of(self, path: str) -> list[Node]:
         """Nodes of a path, in all instances."""
@@ -670,7 +674,11 @@ class Instance:
         slot = self.slot(path)
         if slot is None or slot.instances is None or not slot.relevant:
             return 0
-        if slot.definition.get("count") is not None or self.locked(slot) or len(slot.instances) >= MOST_INSTANCES:
+        if (
+            slot.definition.get("count") is not None
+            or self.locked(slot)
+            or len(slot.instances) >= MOST_INSTANCES
+        ):
             return 0
         self.put_in(slot)
         self.flush()

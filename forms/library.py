@@ -26,7 +26,11 @@ def load_library(folder: Path) -> Library:
     library = Library()
     shared = lists_of(folder)
     for path in sorted(folder.iterdir()):
-        if path.name == LISTS or path.suffix.lower() not in (".md", ".xlsx", ".xls") or path.name.startswith(("~", ".")):
+        if (
+            path.name == LISTS
+            or path.suffix.lower() not in (".md", ".xlsx", ".xls")
+            or path.name.startswith(("~", "."))
+        ):
             continue
         try:
             form = compile_form(path.read_bytes(), path.name, shared)
@@ -34,7 +38,9 @@ def load_library(folder: Path) -> Library:
             library.problems += found.problems
             continue
         if form.form_id in library.forms:
-            library.problems.append(Problem("same_form_id", path.name, "settings", 2, "form_id", form.form_id))
+            library.problems.append(
+                Problem("same_form_id", path.name, "settings", 2, "form_id", form.form_id)
+            )
             continue
         library.forms[form.form_id] = form
     return library

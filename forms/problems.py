@@ -12,7 +12,8 @@ CATALOGUE: dict[str, tuple[str, str, str, str]] = {
     "xlsform": ("{detail}", "{detail}", "请按提示改表,再检查一次。", "Change the sheet as told and check again."),
     "syntax": ("表达式写错了,在第 {position} 个字符附近:{detail}", "syntax error near character {position}: {detail}",
                "请检查括号、引号和运算符。", "Check brackets, quotes and operators."),
-    "unclosed": ("括号或引号没有配对,从第 {position} 个字符起:{detail}", "unclosed bracket or quote from character {position}: {detail}",
+    "unclosed": ("括号或引号没有配对,从第 {position} 个字符起:{detail}",
+                 "unclosed bracket or quote from character {position}: {detail}",
                  "请补上配对的括号或引号。", "Add its partner."),
     "unknown_name": ("引用的题目不存在:${{{detail}}}", "there is no question ${{{detail}}}",
                      "请改成表里有的 name,或补上这道题。", "Use a name of the survey sheet, or add the question."),
@@ -21,7 +22,8 @@ CATALOGUE: dict[str, tuple[str, str, str, str]] = {
     "axis": ("不支持的路径写法:{detail}", "this path axis is not supported: {detail}",
              "请用 . 、.. 或 ${{名字}}。", "Use ., .. or ${{name}}."),
     "too_long": ("表达式太长", "the expression is too long", "请拆成几个 calculate。", "Split it into several calculates."),
-    "too_deep": ("表达式嵌套太深", "the expression is nested too deep", "请拆成几个 calculate。", "Split it into several calculates."),
+    "too_deep": ("表达式嵌套太深", "the expression is nested too deep",
+                 "请拆成几个 calculate。", "Split it into several calculates."),
     "empty": ("表达式是空的", "the expression is empty", "请填写或删去这一格。", "Fill the cell or clear it."),
     "reference": ("引用写错了,从第 {position} 个字符起:{detail}", "malformed reference at character {position}: {detail}",
                   "引用题目写作 ${{名字}}。", "Write ${{name}}."),
@@ -36,7 +38,8 @@ CATALOGUE: dict[str, tuple[str, str, str, str]] = {
     "unknown_path": ("路径不存在:{detail}", "there is no node {detail}",
                      "请改用 ${{名字}},或更正路径。", "Use ${{name}}, or correct the path."),
     "unknown_instance": ("没有这个外部列表:{detail}", "there is no list {detail}",
-                         "请加 csv-external 行,或在 choices 表定义它。", "Add a csv-external row, or define it on the choices sheet."),
+                         "请加 csv-external 行,或在 choices 表定义它。",
+                         "Add a csv-external row, or define it on the choices sheet."),
     "unknown_list": ("选项表里没有这个 list_name:{detail}", "there is no choice list {detail}",
                      "请在 choices 表加上它,或改正名字。", "Add it to the choices sheet, or correct the name."),
     "cycle": ("几道题互相引用,成了死循环:{detail}", "these questions depend on each other in a circle: {detail}",
@@ -82,7 +85,10 @@ class FormProblems(Exception):
 def from_pyxform(text: str, file: str) -> Problem:
     """A pyxform message as a problem, with the row, sheet and column it names."""
     row = re.search(r"\[row\s*:\s*(\d+)\]|[Rr]ow\s+(\d+)", text)
-    sheet = re.search(r"(?:On the )?'(survey|choices|settings|entities|external_choices)' sheet|(survey|choices|settings|entities) sheet", text)
+    sheet = re.search(
+        r"(?:On the )?'(survey|choices|settings|entities|external_choices)' sheet|(survey|choices|settings|entities) sheet",
+        text,
+    )
     column = re.search(r"the '([\w: ()]+)' (?:value|column)", text)
     return Problem(
         "xlsform",

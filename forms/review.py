@@ -28,9 +28,15 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "constraint": ("答案不符合要求", "the answer breaks its rule"),
     "not_a_choice": ("答案不在选项里", "the answer is not one of the choices"),
     "calculation": ("计算结果和重新计算的不同", "the value differs from the one worked out again"),
-    "entity_missing": ("该登记的变化没有收到", "a change of the register that follows from the answers did not come"),
+    "entity_missing": (
+        "该登记的变化没有收到",
+        "a change of the register that follows from the answers did not come",
+    ),
     "entity_differs": ("收到的登记变化和答卷不一致", "a change of the register differs from the answers"),
-    "entity_unexpected": ("收到了答卷里没有的登记变化", "a change of the register does not follow from the answers"),
+    "entity_unexpected": (
+        "收到了答卷里没有的登记变化",
+        "a change of the register does not follow from the answers",
+    ),
 }
 
 
@@ -62,7 +68,12 @@ def evaluate(
     answers = submission.get("answers") or {}
     found = [ReviewProblem("unknown_path", path) for path in _unknown(answers, form)]
     instance = Instance(
-        form, now=_moment(submission.get("ended")), external=external, answers=answers, ids=lambda: "0", as_sent=True
+        form,
+        now=_moment(submission.get("ended")),
+        external=external,
+        answers=answers,
+        ids=lambda: "0",
+        as_sent=True,
     )
     found += _answers(instance, form, lang)
     if ops is not None:

@@ -45,14 +45,17 @@ def prepare_expression(case: Case, now: str) -> Prepared:
         "at": at,
         "now": case.get("now") or now,
         "tz": case.get("tz") or "UTC",
-        "external": {name.rpartition(".")[0]: rows_of(name, text) for name, text in case.get("files", {}).items()},
+        "external": {
+            name.rpartition(".")[0]: rows_of(name, text) for name, text in case.get("files", {}).items()
+        },
     }
     try:
         context = _with_owner(case["context"], at, case.get("self", ""))
         choices = {name: list(rows) for name, rows in case.get("choices", {}).items()}
         survey = list(_rows(context, case.get("types", {}), choices))
         survey += [
-            {"type": f"{name.rpartition('.')[2]}-external", "name": name.rpartition(".")[0]} for name in case.get("files", {})
+            {"type": f"{name.rpartition('.')[2]}-external", "name": name.rpartition(".")[0]}
+            for name in case.get("files", {})
         ]
         # Lists only an expression reads.
         survey += [
@@ -108,7 +111,9 @@ def _copied(value: Any) -> Any:
     return [_copied(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _rows(context: Mapping[str, Any], types: Mapping[str, str], choices: dict[str, list[Any]]) -> Iterator[dict[str, str]]:
+def _rows(
+    context: Mapping[str, Any], types: Mapping[str, str], choices: dict[str, list[Any]]
+) -> Iterator[dict[str, str]]:
     for name, value in context.items():
         if isinstance(value, dict):
             yield {"type": "begin group", "name": name, "label": name}
@@ -232,9 +237,12 @@ def prepare_scenario(case: Case, now: str) -> Prepared:
         "id": case["id"],
         "now": case.get("now") or now,
         "tz": case.get("tz") or "UTC",
-        "external": {name.rpartition(".")[0]: rows_of(name, text) for name, text in case.get("files", {}).items()},
+        "external": {
+            name.rpartition(".")[0]: rows_of(name, text) for name, text in case.get("files", {}).items()
+        },
         "steps": [
-            {**step, "lang": language_key(step["lang"])} if "lang" in step else dict(step) for step in case["steps"]
+            {**step, "lang": language_key(step["lang"])} if "lang" in step else dict(step)
+            for step in case["steps"]
         ],
     }
     try:

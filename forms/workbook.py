@@ -25,7 +25,9 @@ def read_workbook(data: bytes | str, filename: str) -> DefinitionData:
             return get_xlsform(data if isinstance(data, str) else data.decode("utf-8-sig"), suffix)
         return get_xlsform(data, suffix)
     except Exception as error:  # readers of damaged files raise whatever comes
-        raise FormProblems([Problem("unreadable", filename, detail=" ".join(str(error).split())[:200])]) from error
+        raise FormProblems(
+            [Problem("unreadable", filename, detail=" ".join(str(error).split())[:200])]
+        ) from error
 
 
 def workbook_of_rows(sheets: Mapping[str, Sequence[Row]]) -> DefinitionData:
@@ -42,7 +44,9 @@ def workbook_of_rows(sheets: Mapping[str, Sequence[Row]]) -> DefinitionData:
 def add_shared_lists(workbook: DefinitionData, shared: list[Row]) -> None:
     """Append the rows of every shared list that the survey names and the form does not define."""
     own = {row.get("list_name") or row.get("list name") for row in workbook.choices or ()}
-    wanted = {parts[1] for row in workbook.survey or () if len(parts := str(row.get("type") or "").split()) > 1}
+    wanted = {
+        parts[1] for row in workbook.survey or () if len(parts := str(row.get("type") or "").split()) > 1
+    }
     rows = [row for row in shared if row["list_name"] in wanted - own]
     if not rows:
         return
@@ -61,4 +65,6 @@ def shared_lists(text: str) -> list[Row]:
 
 def row_numbers(workbook: DefinitionData) -> dict[str, int]:
     """Question name → row of the survey sheet, header counted as 1."""
-    return {row["name"]: number for number, row in enumerate(workbook.survey or (), start=2) if row.get("name")}
+    return {
+        row["name"]: number for number, row in enumerate(workbook.survey or (), start=2) if row.get("name")
+    }

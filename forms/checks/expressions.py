@@ -10,6 +10,8 @@ from forms.expression.functions import arity, pattern_of
 from forms.expression.parse import Tree
 
 NEED_NODES = {"count", "count-non-empty", "sum", "randomize"}
+PAIRED = {"weighted-checklist": 0, "indexed-repeat": 1}
+"""What the argument count leaves when halved."""
 
 
 def calls(tree: Tree) -> Iterator[tuple[str, str]]:
@@ -21,11 +23,9 @@ def calls(tree: Tree) -> Iterator[tuple[str, str]]:
         expected = arity(name)
         if expected is None:
             yield "unknown_function", name
-            continue
-        odd = name in ("weighted-checklist", "indexed-repeat") and len(arguments) % 2 == (name != "indexed-repeat")
-        if not expected[0] <= len(arguments) <= expected[1] or (odd and name == "weighted-checklist"):
-            yield "argument_count", name
-        elif name == "indexed-repeat" and len(arguments) % 2 == 0:
+        elif not expected[0] <= len(arguments) <= expected[1] or len(arguments) % 2 != PAIRED.get(
+            name, len(arguments) % 2
+        ):
             yield "argument_count", name
         elif name in NEED_NODES and isinstance(arguments[0], str | int):
             yield "argument_type", name

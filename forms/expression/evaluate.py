@@ -407,10 +407,7 @@ def shared_repeat(path: str, shape: Shape) -> str:
 
 def _descend(nodes: list[Element], names: list[str], runtime: Runtime) -> NodeSet:
     for name in names:
-        if len(nodes) == 1:
-            nodes = list(nodes[0].named(name))
-        else:
-            nodes = [child for node in nodes for child in node.named(name)]
+        nodes = [child for node in nodes for child in node.named(name)]
         runtime.spend(len(nodes))
     return nodes
 

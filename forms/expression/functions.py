@@ -66,7 +66,9 @@ def call(tree: Tree, shape: Shape) -> Compiled:
     if name in _SPECIAL:
         return _SPECIAL[name][2](trees, shape)
     kinds, _, _, result, function = _PLAIN[name]
-    arguments = [_converted(compile_tree(t, shape), kinds[min(i, len(kinds) - 1)]) for i, t in enumerate(trees)]
+    arguments = [
+        _converted(compile_tree(t, shape), kinds[min(i, len(kinds) - 1)]) for i, t in enumerate(trees)
+    ]
     return Compiled(result, _applied(function, arguments, name in _CLOCKED))
 
 
@@ -287,7 +289,9 @@ def _over_nodes(name: str, result: str, function: Callable[[list[Element]], Any]
 
 _over_nodes("count", "number", lambda nodes: float(len(nodes)))
 _over_nodes("count-non-empty", "number", lambda nodes: float(sum(1 for node in nodes if node.value != "")))
-_over_nodes("sum", "number", lambda nodes: math.fsum(_filled(nodes)) if len(nodes) > 8 else float(sum(_filled(nodes))))
+_over_nodes(
+    "sum", "number", lambda nodes: math.fsum(_filled(nodes)) if len(nodes) > 8 else float(sum(_filled(nodes)))
+)
 
 
 def _filled(nodes: Sequence[Element]) -> list[float]:
@@ -634,7 +638,11 @@ def shuffled(items: Sequence[Any], seed: int | None, random: Callable[[], float]
     """XFORMS §5. Without a seed any order."""
     state = 0
     if seed is not None:
-        state = int(math.fmod(seed, _MODULUS)) if abs(seed) < 2**53 else (abs(seed) % _MODULUS) * (1 if seed > 0 else -1)
+        state = (
+            int(math.fmod(seed, _MODULUS))
+            if abs(seed) < 2**53
+            else (abs(seed) % _MODULUS) * (1 if seed > 0 else -1)
+        )
         if state <= 0:
             state += _MODULUS - 1
     out: list[Any] = []

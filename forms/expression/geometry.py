@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from forms.expression.values import EvaluationError
 
@@ -32,7 +33,7 @@ def points(text: str) -> list[Point]:
 def length(line: Sequence[Point]) -> float:
     """Of the line through the points; 0 for fewer than two."""
     total = 0.0
-    for (lat1, lon1), (lat2, lon2) in zip(line, line[1:], strict=False):
+    for (lat1, lon1), (lat2, lon2) in pairwise(line):
         a, b = math.radians(lat1), math.radians(lat2)
         cosine = math.sin(a) * math.sin(b) + math.cos(a) * math.cos(b) * math.cos(math.radians(lon2 - lon1))
         total += math.acos(max(-1.0, min(1.0, cosine))) * RADIUS
@@ -45,7 +46,7 @@ def area(shape: Sequence[Point]) -> float:
         return 0.0
     ring = [*shape, shape[0]]
     total = 0.0
-    for (lat1, lon1), (lat2, lon2) in zip(ring, ring[1:], strict=False):
+    for (lat1, lon1), (lat2, lon2) in pairwise(ring):
         turn = math.radians(lon2 - lon1)
         total += turn * (2 + math.sin(math.radians(lat1)) + math.sin(math.radians(lat2)))
     return abs(total) * RADIUS * RADIUS / 2
@@ -63,7 +64,7 @@ def inside(point: Point, shape: Sequence[Point]) -> bool:
 
 def crosses_itself(line: Sequence[Point]) -> bool:
     """Whether two legs that do not follow each other meet."""
-    legs = list(zip(line, line[1:], strict=False))
+    legs = list(pairwise(line))
     closed = len(line) > 2 and line[0] == line[-1]
     for i, (a, b) in enumerate(legs):
         for j in range(i + 2, len(legs)):
@@ -79,6 +80,10 @@ def _side(a: Point, b: Point, c: Point) -> float:
 
 
 def _meet(a: Point, b: Point, c: Point, d: Point) -> bool:
-    return _side(a, b, c) * _side(a, b, d) <= 0 and _side(c, d, a) * _side(c, d, b) <= 0 and not (
-        _side(a, b, c) == 0 and _side(a, b, d) == 0 and (max(a, b) < min(c, d) or max(c, d) < min(a, b))
+    return (
+        _side(a, b, c) * _side(a, b, d) <= 0
+        and _side(c, d, a) * _side(c, d, b) <= 0
+        and not (
+            _side(a, b, c) == 0 and _side(a, b, d) == 0 and (max(a, b) < min(c, d) or max(c, d) < min(a, b))
+        )
     )
