@@ -25,6 +25,10 @@ html {{ font-family: "{FAMILY}", "{FALLBACK}" }}
 """
 
 
+class Blocked(Exception):
+    """A page asked for something outside itself; it is not one of ours."""
+
+
 @cache
 def fetcher_class() -> type:
     """WeasyPrint's fetcher with everything refused but data: and the one font in memory.
@@ -42,7 +46,7 @@ def fetcher_class() -> type:
             if url == FONT_URL:
                 return URLFetcherResponse(url, self.font, {"Content-Type": "font/otf"})
             if not url.startswith("data:"):
-                # Fatal: a page that asks for more than itself is not one of ours.
+                # Fatal, because WeasyPrint passes over an ordinary failure.
                 raise FatalURLFetchingError(f"refused: {url.partition(':')[0]}")
             return super().fetch(url, headers)
 
@@ -80,16 +84,21 @@ class Renderer:
         ]
 
     def pdf(self, pages: Sequence[str]) -> bytes:
-        """One PDF of several documents, each with its own page numbers, sharing fonts."""
-        from weasyprint import HTML
+        """One PDF of several documents, each with its own page numbers, sharing fonts. Raises Blocked."""
+        from weasyprint.urls import FatalURLFetchingError
 
-        laid = [
-            HTML(string=page, url_fetcher=self._fetcher).render(
-                stylesheets=self._styles, font_config=self._fonts
-            )
-            for page in pages
-        ]
+        try:
+            laid = [self._laid(page) for page in pages]
+        except FatalURLFetchingError as refused:  # not an Exception: it would end a worker without a word
+            raise Blocked(str(refused)) from None
         sheets = [page for document in laid for page in document.pages]
         written = laid[0].copy(sheets).write_pdf()
         assert written is not None
         return bytes(written)
+
+    def _laid(self, page: str) -> Any:
+        from weasyprint import HTML
+
+        return HTML(string=page, url_fetcher=self._fetcher).render(
+            stylesheets=self._styles, font_config=self._fonts
+        )
