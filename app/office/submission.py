@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from flask import Response
@@ -46,7 +47,7 @@ def submission(id: str) -> str:
         form=form,
         title=form_titles(lang).get(row["form_id"], row["form_id"]),
         layout=layout,
-        problems=[_text(problem, lang) for problem in found],
+        problems=[_with_label(problem, lang) for problem in found],
         differences=[_difference(one, full) for one in differences],
         effects=[_effect(step, full, people) for step in effects],
         household=households.household(page.tables(), page.scope(), row["household_id"]),
@@ -123,6 +124,14 @@ def _by_path(problems: list[dict[str, Any]], lang: str) -> dict[str, list[str]]:
         if problem.get("path"):
             found.setdefault(str(problem["path"]), []).append(_text(problem, lang))
     return found
+
+
+def _with_label(problem: dict[str, Any], lang: str) -> str:
+    """A problem where its question does not stand beside it: which question, in which instance of a repeat."""
+    label = (problem.get("label") or {}).get(lang, "")
+    numbers = re.findall(r"\[(\d+)\]", str(problem.get("path", "")))
+    place = f"{label} ({'.'.join(numbers)})" if numbers else label
+    return f"{place}:{_text(problem, lang)}" if place else _text(problem, lang)
 
 
 def _text(problem: dict[str, Any], lang: str) -> str:

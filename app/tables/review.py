@@ -37,7 +37,7 @@ ADDED = frozenset({"last_visit", "household_id", "submission_id", "state"})
 
 @dataclass(frozen=True)
 class Findings:
-    """What a person should look at: lists of {path, code, message: {zh, en}}, JSON-able."""
+    """What a person should look at: {path, code, label and message by language}, {entity, id, field, …}; JSON-able."""
 
     problems: list[dict[str, Any]] = field(default_factory=list)
     differences: list[dict[str, Any]] = field(default_factory=list)
@@ -96,11 +96,11 @@ def moment(text: str) -> datetime:
 
 
 def _told(problem: ReviewProblem, form: Form) -> dict[str, Any]:
-    texts = {}
-    for lang in ("zh", "en"):
-        label = form.label(problem.path, lang)
-        texts[lang] = f"{label}: {problem.message(lang)}" if label else problem.message(lang)
-    return {"path": problem.path, "code": problem.code, "message": texts}
+    """The problem with its question's name; a calculation without a label goes by its own."""
+    name = problem.path.rsplit("/", 1)[-1]
+    label = {lang: form.label(problem.path, lang) or name for lang in ("zh", "en")}
+    message = {lang: problem.message(lang) for lang in ("zh", "en")}
+    return {"path": problem.path, "code": problem.code, "label": label, "message": message}
 
 
 def review_some(tables: Tables, reviewer: Reviewer, limit: int) -> int:
