@@ -73,6 +73,7 @@ class Jobs:
         self.workers = workers or os.cpu_count() or 1
         self.chunk_seconds = chunk_seconds
         self._lock = threading.Lock()
+        self._manifests = threading.Lock()
         self._queue: queue.Queue[tuple[str, Callable[[], Iterable[str]]]] = queue.Queue()
         self._cancelled: set[str] = set()
         self._thread: threading.Thread | None = None
@@ -109,11 +110,8 @@ class Jobs:
 
     def cancel(self, id: str) -> None:
         """Stop a job that is not finished; what was laid out so far is dropped."""
-        job = self.get(id)
-        if job and job.state in UNFINISHED:
-            self._cancelled.add(id)
-            if job.state == QUEUED:
-                self._write(replace(job, state=CANCELLED))
+        self._cancelled.add(id)
+        self._move(id, QUEUED, CANCELLED)  # a running one is stopped by the thread that runs it
 
     def wait(self, id: str, seconds: float = 60) -> Job:
         """The job once it is finished, or as it is after that time."""
@@ -129,7 +127,21 @@ class Jobs:
             if job.created < before and job.state not in UNFINISHED:
                 shutil.rmtree(self.folder / job.id, ignore_errors=True)
 
+    def _move(self, id: str, before: str, after: str) -> Job | None:
+        """The job in its new state, or None when it was not in the old one: two threads cannot both move it."""
+        with self._manifests:
+            job = self.get(id)
+            if job is None or job.state != before:
+                return None
+            moved = replace(job, state=after)
+            self._put(moved)
+            return moved
+
     def _write(self, job: Job) -> None:
+        with self._manifests:
+            self._put(job)
+
+    def _put(self, job: Job) -> None:
         path = self.folder / job.id / "job.json"
         part = path.with_suffix(".part")
         part.write_text(json.dumps(asdict(job), ensure_ascii=False), "utf-8")
@@ -143,11 +155,11 @@ class Jobs:
     def _work(self) -> None:
         while True:
             id, documents = self._queue.get()
-            job = self.get(id)
-            if job is None or job.state != QUEUED:
+            job = self._move(id, QUEUED, RUNNING)
+            if job is None:
                 continue
             try:
-                self._run(replace(job, state=RUNNING), documents)
+                self._run(job, documents)
             except fonts.PrintingMissing as missing:
                 self._fail(id, str(missing))
             except TimeoutError:
@@ -165,7 +177,6 @@ class Jobs:
             self._write(replace(job, state=FAILED, error=words))
 
     def _run(self, job: Job, documents: Callable[[], Iterable[str]]) -> None:
-        self._write(job)
         fonts.check()
         fonts.prepare(self.font_folder)
         pages = list(documents())
