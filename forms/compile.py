@@ -282,7 +282,7 @@ class _Compiler:
     # --- entities -----------------------------------------------------------------------------------------
 
     def _entities(self) -> list[dict[str, Any]]:
-        made = []
+        made: list[dict[str, Any]] = []
         for number, row in enumerate(self.entity_rows, start=2):
             scope = self.entity_scopes.get(number, _ROOT)
             made.append(

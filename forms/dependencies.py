@@ -61,7 +61,7 @@ def _visit(tree: Tree, owner: str, context: str | None, paths: Collection[str], 
     if head == "filter":
         found = _visit(tree[1], owner, context, paths, reads)
         for predicate in tree[2:]:
-            for place in found or {None}:
+            for place in sorted(found) or (None,):
                 _visit(predicate, owner, place, paths, reads)
         return found
     found = set()

@@ -59,7 +59,7 @@ class Node:
         self.text = ""
         self.readable = ""
         self.own_relevant = True
-        self.relevant = parent.relevant if parent is not None else True
+        self.relevant: bool = parent.relevant if parent is not None else True
         self.own_readonly = definition.get("readonly") is True
         self.required = definition.get("required") is True
         self.position = 1

@@ -41,20 +41,6 @@ class Labels(Protocol):
     def choice_label(self, path: str, value: str, lang: str | None) -> str: ...
 
 
-class Document(Protocol):
-    """An external list as ``instance(name)`` sees it."""
-
-    name: str
-    value: str
-    relevant: bool
-    position: int
-
-    @property
-    def parent(self) -> Element | None: ...
-    def named(self, name: str) -> Sequence[Element]: ...
-    def all(self) -> Sequence[Element]: ...
-
-
 @dataclass
 class Runtime:
     """What every evaluation of one form instance shares.
@@ -65,7 +51,7 @@ class Runtime:
 
     root: Element
     single: Mapping[str, Element]
-    external: Callable[[str], Document | None]
+    external: Callable[[str], Element | None]
     now: datetime
     random: Callable[[], float]
     uuid: Callable[[], str]

@@ -42,6 +42,7 @@ from forms.expression.values import (
 
 MANY = 1000
 Builder = Callable[[list[Tree], Shape], Compiled]
+Register = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 _PLAIN: dict[str, tuple[str, int, int, str, Callable[..., Any]]] = {}
 _SPECIAL: dict[str, tuple[int, int, Builder]] = {}
@@ -92,7 +93,7 @@ def _applied(function: Callable[..., Any], arguments: list[Run], clocked: bool) 
     return lambda c: function(*[argument(c) for argument in arguments])
 
 
-def plain(name: str, kinds: str, result: str, *, fewest: int | None = None, most: int | None = None) -> Any:
+def plain(name: str, kinds: str, result: str, *, fewest: int | None = None, most: int | None = None) -> Register:
     """Registers a function. kinds: one letter an argument, the last repeats where most allows more."""
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -103,7 +104,7 @@ def plain(name: str, kinds: str, result: str, *, fewest: int | None = None, most
     return register
 
 
-def clocked(name: str, kinds: str, result: str, *, fewest: int | None = None) -> Any:
+def clocked(name: str, kinds: str, result: str, *, fewest: int | None = None) -> Register:
     """As plain, for a function that also gets the context."""
     _CLOCKED.add(name)
     return plain(name, kinds, result, fewest=fewest)

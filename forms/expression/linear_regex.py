@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from re import _constants as constants
-from re import _parser as parser  # type: ignore[attr-defined]
+from importlib import import_module
 from typing import Any
 
 from forms.expression.values import EvaluationError
+
+# The built-in engine's own parser has no typed face.
+constants: Any = import_module("re._constants")
+parser: Any = import_module("re._parser")
 
 MOST_STEPS = 200_000
 
@@ -97,4 +100,4 @@ def _in_class(operator: Any, argument: Any, character: str) -> bool:
         return bool(argument[0] <= ord(character) <= argument[1])
     if operator is constants.CATEGORY:
         return re.fullmatch(_CLASSES[argument], character, re.ASCII) is not None
-    return operator is constants.LITERAL and ord(character) == argument
+    return bool(operator is constants.LITERAL and ord(character) == argument)

@@ -34,15 +34,20 @@ class EvaluationError(ValueError):
 
 
 class Element(Protocol):
-    """What an expression sees of a node: of the answers or of an external list."""
+    """What an expression sees of a node: of the answers or of an external list.
 
-    name: str
-    value: str
-    """Text as expressions read it: '' while not relevant."""
-    relevant: bool
-    position: int
-    """1-based among the siblings of the same name."""
+    value: text as expressions read it, '' while not relevant. position:
+    1-based among the siblings of the same name.
+    """
 
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> str: ...
+    @property
+    def relevant(self) -> bool: ...
+    @property
+    def position(self) -> int: ...
     @property
     def parent(self) -> Element | None: ...
     def named(self, name: str) -> Sequence[Element]: ...
