@@ -42,7 +42,8 @@ class _Matcher:
 
     def part(self, operator: Any, argument: Any, places: set[int]) -> set[int]:
         if operator in (constants.MAX_REPEAT, constants.MIN_REPEAT):
-            return self.repeat(*argument, places)
+            fewest, most, body = argument
+            return self.repeat(fewest, most, body, places)
         if operator is constants.SUBPATTERN:
             return self.sequence(argument[3], places)
         if operator is constants.BRANCH:
@@ -78,11 +79,12 @@ def _one(operator: Any, argument: Any, character: str) -> bool:
     if operator is constants.ANY:
         return character != "\n"
     if operator is constants.LITERAL:
-        return ord(character) == argument
+        return bool(ord(character) == argument)
     if operator is constants.NOT_LITERAL:
-        return ord(character) != argument
-    negated = argument[0][0] is constants.NEGATE
-    return any(_in_class(*item, character) for item in argument[negated:]) is not negated
+        return bool(ord(character) != argument)
+    negated = bool(argument[0][0] is constants.NEGATE)
+    held = any(_in_class(kind, content, character) for kind, content in argument[int(negated) :])
+    return held is not negated
 
 
 _CLASSES = {
