@@ -88,7 +88,6 @@ function bindQuestion(question, path, node, screen) {
   const label = question.querySelector('.label') ?? (node.type === 'note' ? question : null);
   const hint = question.querySelector('.hint');
   const error = /** @type {HTMLElement | null} */ (question.querySelector('.error'));
-  const body = answerParts(question);
   const carriedBox = /** @type {HTMLElement | null} */ (question.querySelector('.carried'));
   const required = element('b', { class: 'required-mark', hidden: true, 'aria-hidden': 'true' }, '*');
   if (label && label !== question) label.append(' ', required);
@@ -124,7 +123,7 @@ function bindQuestion(question, path, node, screen) {
     const entry = screen.draft.carried[path];
     const locked = screen.readonly || instance.isReadonly(path);
     const folded = Boolean(entry && carriedBox && !locked && entry.state !== 'changed' && !screen.opened.has(path));
-    for (const part of body) part.hidden = folded;
+    question.classList.toggle('folded', folded);
     if (!folded && model.takesAnswer(node)) {
       const made = widgetMade();
       if (made) {
@@ -162,8 +161,8 @@ function bindQuestion(question, path, node, screen) {
     if (box.dataset.painted === signature) return;
     box.dataset.painted = signature;
     box.dataset.state = entry.state;
-    const last = element('span', { class: 'carried-last' }, t('上次:'), element('b', {}, value),
-      ...(entry.date ? [' · ', element('time', { datetime: entry.date }, entry.date)] : []));
+    const last = element('span', { class: 'carried-last' }, element('span', { class: 'carried-word' }, t('上次:')), element('b', {}, value),
+      ...(entry.date ? [' ', element('time', { datetime: entry.date }, `· ${entry.date}`)] : []));
     const mark = element('span', { class: 'carried-mark' }, MARKS[entry.state](t));
     const acts = element('span', { class: 'carried-acts' });
     const edit = () => {
@@ -179,7 +178,7 @@ function bindQuestion(question, path, node, screen) {
         screen.answer(path, entry.value);
       }, { class: 'carried-restore' }));
     }
-    box.replaceChildren(last, mark, acts);
+    box.replaceChildren(element('p', { class: 'carried-text' }, last, ' ', mark), acts);
   }
 
   return {
@@ -199,16 +198,6 @@ const MARKS = {
   same: (t) => `✓ ${t('不变')}`,
   changed: (t) => `✎ ${t('已改')}`,
 };
-
-/** The parts of a question that hold its controls: all but its texts. @param {HTMLElement} question */
-function answerParts(question) {
-  const texts = ['label', 'hint', 'carried', 'error'];
-  const top = question.querySelector(':scope > fieldset') ?? question;
-  return /** @type {HTMLElement[]} */ ([...top.children]).filter(
-    (child) => !texts.some((name) => child.classList.contains(name)) && !child.querySelector('.carried, .error')
-      && child.tagName !== 'LEGEND' && !(child.tagName === 'LABEL' && child.querySelector('.label')),
-  );
-}
 
 /** Where a label's words are: their own element, so that marks beside them stay. @param {Element | null} label */
 function textHolder(label) {

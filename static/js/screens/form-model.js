@@ -172,11 +172,14 @@ export function summary(model, instance, at, lang) {
 export function countQuestion(model, repeat) {
   /** @type {Set<string>} */
   const refs = new Set();
-  /** @param {unknown} tree */
+  /** A count is often a sum made in a calculate, so those are read through. @param {unknown} tree */
   const walk = (tree) => {
     if (!Array.isArray(tree)) return;
-    if (tree[0] === 'ref') refs.add(String(tree[1]));
-    tree.forEach(walk);
+    if (tree[0] !== 'ref') return tree.forEach(walk);
+    const path = String(tree[1]);
+    if (refs.has(path)) return;
+    refs.add(path);
+    walk(model.node(path)?.calculation);
   };
   walk(repeat.count);
   const asked = [...refs].map((path) => model.node(path)).filter((node) => node?.type === 'integer' && model.takesAnswer(node));

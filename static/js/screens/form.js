@@ -339,7 +339,7 @@ function fill(root, ctx, params, opened) {
     const repeat = [...holder.querySelectorAll('.repeat')].find((one) => /** @type {HTMLElement} */ (one).dataset.path === nodePath(at));
     const template = /** @type {HTMLTemplateElement | null} */ (repeat?.querySelector('template') ?? null);
     if (!template) return;
-    const copy = element('section', { class: 'page card' });
+    const copy = element('section', { class: 'page member-card' });
     copy.append(document.importNode(template.content, true));
     for (const old of copy.querySelectorAll('.remove')) old.remove();
     const outer = /** @type {HTMLElement | null} */ (copy.querySelector('.instance'));

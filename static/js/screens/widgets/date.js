@@ -24,14 +24,14 @@ export function dateWidget(question, host) {
     typed.setAttribute('aria-labelledby', label.id);
   }
   // A calendar is a poor way to 1952: typing comes first, the calendar is a button beside it.
-  const calendar = button('📅', () => {
+  const calendar = button(host.t('日历'), () => {
     try {
       native.showPicker();
     } catch {
       native.classList.remove('date-native');
       native.focus();
     }
-  }, { class: 'date-calendar', 'aria-label': host.t('用日历选') });
+  }, { class: 'date-calendar' });
   native.classList.add('date-native');
   native.tabIndex = -1;
   native.setAttribute('aria-hidden', 'true');

@@ -14,7 +14,7 @@ export function geopointWidget(question, host) {
   const place = element('output', { class: 'geo-place', 'aria-live': 'polite' });
   const get = button(host.t('取当前位置'), locate, { class: 'geo-get' });
   const clear = button(host.t('清除位置'), () => host.set(''), { class: 'geo-clear' });
-  const box = element('div', { class: 'geo' }, place, element('div', { class: 'row' }, get, clear));
+  const box = element('div', { class: 'geo' }, place, element('div', { class: 'buttons' }, get, clear));
   (question.querySelector('.carried') ?? question.querySelector('.error') ?? question.lastElementChild)?.before(box);
 
   function locate() {

@@ -20,7 +20,7 @@ export function photoWidget(question, host) {
   const shoot = button(host.t('拍照'), () => ask(true), { class: 'photo-shoot' });
   const pick = button(host.t('从相册选'), () => ask(false), { class: 'photo-pick' });
   const remove = button(host.t('删除照片'), () => host.set(''), { class: 'photo-remove' });
-  const box = element('div', { class: 'photo' }, picture, said, element('div', { class: 'row' }, shoot, pick, remove));
+  const box = element('div', { class: 'photo' }, picture, said, element('div', { class: 'buttons' }, shoot, pick, remove));
   if (input.isConnected || question.contains(input)) input.before(box);
   else question.append(box);
   box.append(input);

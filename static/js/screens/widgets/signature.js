@@ -27,7 +27,7 @@ export function signatureWidget(question, host) {
   const box = element('div', { class: 'signature' });
   if (question.contains(canvas)) canvas.before(box);
   else (question.querySelector('.error') ?? question.lastElementChild)?.before(box);
-  box.append(said, picture, canvas, element('div', { class: 'row' }, clear, again));
+  box.append(said, picture, canvas, element('div', { class: 'buttons' }, clear, again));
 
   /** @type {SignaturePad | null} */
   let pad = null;
