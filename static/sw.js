@@ -1,19 +1,33 @@
 /**
- * Keeps the app's files so that it opens with no network. GET only; records, forms and answers
+ * Keeps the app's files so that it opens with no network. GET only: a worker that
+ * re-issues a POST can send it empty (enketo PR #1584). Records, forms and answers
  * are in IndexedDB and never pass through here.
+ *
+ * The build fills in the lists. CORE is taken whole or not at all; EXTRAS (the QR
+ * decoder, English) come when the page asks, so that they do not hold up the first screen.
  */
 /// <reference lib="webworker" />
 const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
 const VERSION = '{version}';
+const SHELL = '{shell}';
 /** @type {string[]} */
-const ASSETS = ['{assets}'];
+const CORE = ['{core}'];
+/** @type {string[]} */
+const EXTRAS = ['{extras}'];
 const CACHE = `ruhu-${VERSION}`;
-const SHELL = '/';
 const SCREENS = /^\/($|H\/|S\/|F\/)/;
 
 worker.addEventListener('install', (event) => {
-  // addAll is all or nothing: a half-filled cache would open to a broken page in the field.
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll([SHELL, ...ASSETS])));
+  event.waitUntil((async () => {
+    try {
+      await fill([SHELL, ...CORE]);
+    } catch (error) {
+      // A half-filled cache would open to a broken page in the field.
+      await caches.delete(CACHE);
+      throw error;
+    }
+    await fill(EXTRAS, { onlyKept: true });
+  })());
 });
 
 worker.addEventListener('activate', (event) => {
@@ -26,6 +40,9 @@ worker.addEventListener('activate', (event) => {
 worker.addEventListener('message', (event) => {
   // The page asks for this only when no form is open.
   if (event.data === 'take-over') void worker.skipWaiting();
+  if (event.data === 'extras') {
+    event.waitUntil(fill(EXTRAS).then(() => true, () => false).then((ready) => event.ports[0]?.postMessage(ready)));
+  }
 });
 
 worker.addEventListener('fetch', (event) => {
@@ -34,20 +51,44 @@ worker.addEventListener('fetch', (event) => {
   const url = new URL(request.url);
   if (url.origin !== worker.location.origin) return;
   if (request.mode === 'navigate') {
-    if (SCREENS.test(url.pathname)) event.respondWith(shell(request));
+    if (SCREENS.test(url.pathname)) event.respondWith(kept(SHELL, request));
   } else if (url.pathname.startsWith('/static/dist/')) {
-    event.respondWith(kept(request));
+    event.respondWith(kept(url.pathname, request));
   }
 });
 
-/** @param {Request} request */
-async function shell(request) {
+/**
+ * Put files into this version's cache. Names carry their content's hash, so what an
+ * older version kept under the same name is the same file and costs no traffic.
+ * @param {string[]} paths
+ * @param {{onlyKept?: boolean}} [options]
+ */
+async function fill(paths, { onlyKept = false } = {}) {
   const cache = await caches.open(CACHE);
-  return (await cache.match(SHELL)) ?? fetch(request);
+  await Promise.all(paths.map(async (path) => {
+    if (await cache.match(path, { ignoreVary: true })) return;
+    const before = await caches.match(path, { ignoreVary: true });
+    if (before) return cache.put(path, before);
+    if (onlyKept) return;
+    const response = await fetch(path, { redirect: 'error' });
+    // A captive portal's page must not be kept as a script.
+    if (!response.ok || !isOurs(path, response)) throw new Error(`${path}: ${response.status}`);
+    await cache.put(path, response);
+  }));
 }
 
-/** @param {Request} request */
-async function kept(request) {
+/** @param {string} path @param {Response} response */
+function isOurs(path, response) {
+  const html = (response.headers.get('Content-Type') ?? '').includes('html');
+  return html === path.endsWith('.html');
+}
+
+/** @param {string} path @param {Request} request */
+async function kept(path, request) {
   const cache = await caches.open(CACHE);
-  return (await cache.match(request, { ignoreVary: true })) ?? fetch(request);
+  const found = await cache.match(path, { ignoreVary: true });
+  if (found) return found;
+  const response = await fetch(request);
+  if (EXTRAS.includes(path) && response.ok && isOurs(path, response)) await cache.put(path, response.clone());
+  return response;
 }

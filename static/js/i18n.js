@@ -6,7 +6,7 @@ let lang = 'zh';
 
 /** @param {string} wish */
 export async function useLanguage(wish) {
-  catalogue = wish === 'en' ? (await import('./texts-en.js')).default : {};
+  catalogue = wish === 'en' ? (await import('../../app/translations/en/LC_MESSAGES/phone.po')).default : {};
   lang = wish === 'en' ? 'en' : 'zh';
   document.documentElement.lang = lang === 'en' ? 'en' : 'zh-CN';
 }

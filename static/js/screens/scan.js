@@ -11,10 +11,11 @@ export async function show(root, ctx, params) {
   ctx.header({ title: t('扫码'), back: true });
   const video = /** @type {HTMLVideoElement} */ (element('video', { playsinline: true, muted: true, class: 'camera', 'aria-label': t('摄像头画面') }));
   const said = element('div', { class: 'said', role: 'status' });
+  const about = element('div', { class: 'about' });
   const torch = button(t('手电筒'), () => void light(), { hidden: true });
   const field = /** @type {HTMLInputElement} */ (element('input', { class: 'search', placeholder: t('或输入入户码前几位'), autocapitalize: 'characters', 'aria-label': t('入户码') }));
   const list = element('div', { class: 'rows', 'data-name': 'suggested' });
-  root.replaceChildren(video, torch, said, field, list);
+  root.replaceChildren(video, torch, about, said, field, list);
   const rows = await ctx.store.rows();
   /** @type {MediaStream | null} */
   let stream = null;
@@ -60,13 +61,13 @@ export async function show(root, ctx, params) {
 
   async function film() {
     if (!navigator.mediaDevices?.getUserMedia) {
-      said.replaceChildren(element('p', { class: 'error' }, t('这个网址不能用摄像头(需要 https)。请在下面输入入户码前几位。')));
+      about.replaceChildren(element('p', { class: 'error' }, t('这个网址不能用摄像头(需要 https)。请在下面输入入户码前几位。')));
       return;
     }
     try {
       stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment', width: { ideal: 1280 } } });
     } catch {
-      said.replaceChildren(element('p', { class: 'error' }, t('没有打开摄像头。请允许使用摄像头,或在下面输入入户码前几位。')));
+      about.replaceChildren(element('p', { class: 'error' }, t('没有打开摄像头。请允许使用摄像头,或在下面输入入户码前几位。')));
       return;
     }
     if (stopped) return stream.getTracks().forEach((track) => track.stop());
