@@ -58,8 +58,8 @@ def open_once(context: BrowserContext, url: str, *, cache: bool) -> dict[str, An
     )
     page.add_init_script(WATCH)
     page.goto(url, wait_until="commit", timeout=120_000)
-    page.wait_for_function("window.firstAnswerable", timeout=120_000)
-    seconds = page.evaluate("window.firstAnswerable") / 1000
+    page.wait_for_function("() => window.firstAnswerable", timeout=120_000)
+    seconds = page.evaluate("() => window.firstAnswerable") / 1000
     wanted = [(u, size) for u, size in finished if size > 0]
     page.close()
     return {
@@ -80,7 +80,7 @@ def measure(url: str, runs: int) -> dict[str, Any]:
             # The worker fills its cache behind the first screen; a user's second visit comes after that.
             page = context.new_page()
             page.goto(url)
-            page.wait_for_function("navigator.serviceWorker.controller !== null", timeout=60_000)
+            page.wait_for_function("() => navigator.serviceWorker.controller !== null", timeout=60_000)
             page.wait_for_timeout(1500)
             page.close()
             warm.append(open_once(context, url, cache=True))

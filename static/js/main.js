@@ -71,6 +71,8 @@ function registerWorker(router) {
       if (registration.waiting && !router.busy()) registration.waiting.postMessage('take-over');
     };
     takeOver();
+    // The QR decoder and the like come after the first screen, so that they do not hold it up.
+    void navigator.serviceWorker.ready.then(({ active }) => setTimeout(() => active?.postMessage('extras'), 1500));
     addEventListener('hashchange', () => setTimeout(takeOver, 500));
   }).catch(() => {});
 }

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser.servers import CHROMIUM, CHROMIUM_ARGS, NodeProcess, make_demo
 from playwright.sync_api import Browser, Playwright, sync_playwright
+
+from browser.servers import CHROMIUM, CHROMIUM_ARGS, NodeProcess, make_demo
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

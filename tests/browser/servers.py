@@ -49,8 +49,8 @@ class NodeProcess:
     def start(self) -> NodeProcess:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "app.commands", "serve", "--data", str(self.data), "--port", str(self.port)]
-                + list(self.arguments),
+                [sys.executable, "-m", "app.commands", "serve", "--data", str(self.data), "--port", str(self.port),
+                 *self.arguments],  # fmt: skip
                 cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
                 stdout=log,
