@@ -37,6 +37,38 @@ export const STRICT = /** @type {const} */ ({ durability: 'strict' });
 
 const DATA_VERSION = 1;
 
+/**
+ * A write whose own answer nobody waits for: its failure ends the transaction, and that is waited for.
+ * @param {Promise<unknown> | void} write
+ */
+export const sent = (write) => void write?.catch(() => {});
+
+/**
+ * One strict transaction: all of work(tx), or nothing. A transaction commits what it
+ * was given before work threw, so it must be told to forget it.
+ * @template T
+ * @param {Database} db
+ * @param {string[]} stores
+ * @param {(tx: import('idb').IDBPTransaction<any, string[], 'readwrite'>) => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export async function whole(db, stores, work) {
+  const tx = db.transaction(stores, 'readwrite', STRICT);
+  try {
+    const result = await work(tx);
+    await tx.done;
+    return result;
+  } catch (error) {
+    tx.done.catch(() => {});
+    try {
+      tx.abort();
+    } catch {
+      // It has ended by itself.
+    }
+    throw error;
+  }
+}
+
 /** @param {Database} db */
 function upgradeData(db) {
   db.createObjectStore('meta', { keyPath: 'key' });

@@ -10,7 +10,7 @@
  * The marks are deleted, not set to 0, so their indexes hold only open work.
  */
 import { opHash } from '../core/canonical.js';
-import { STRICT } from './db.js';
+import { STRICT, sent, whole } from './db.js';
 import { localTime } from './ids.js';
 
 /**
@@ -59,8 +59,7 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
     for (let race = 0; race < RACE_LIMIT; race++) {
       const last = await lastDseq(install.install_id);
       const rows = await build(last + 1, install);
-      const stored = await db.outbox.run(async (idb) => {
-        const tx = idb.transaction(['op', 'blob', 'counter'], 'readwrite', STRICT);
+      const stored = await db.outbox.run((idb) => whole(idb, ['op', 'blob', 'counter'], async (tx) => {
         const ops = tx.objectStore('op');
         if (submission) {
           const before = await ops.index('submission').getAll(submission);
@@ -69,12 +68,12 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
         // A repeat after a lost connection must find its own first try, not store it twice.
         if (await ops.index('op_id').get(rows[0].op_id)) return rows;
         if (((await tx.objectStore('counter').get(key))?.value ?? 0) !== last) return null;
-        for (const row of rows) ops.add(row);
-        for (const blob of blobs) tx.objectStore('blob').put({ ...blob, unsent: 1, work: submission });
-        tx.objectStore('counter').put({ key, value: last + rows.length });
-        await tx.done;
+        for (const row of rows) sent(ops.add(row));
+        for (const blob of blobs) sent(tx.objectStore('blob').put({ ...blob, unsent: 1, work: submission }));
+        const counter = await tx.objectStore('counter').get(key);
+        sent(tx.objectStore('counter').put({ ...counter, key, value: last + rows.length }));
         return rows;
-      });
+      }));
       if (stored) {
         changed();
         return stored;

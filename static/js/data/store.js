@@ -7,7 +7,7 @@
  */
 import { isPending, overlay } from '../core/overlay.js';
 import { rowOf } from '../core/search.js';
-import { STRICT } from './db.js';
+import { STRICT, sent, whole } from './db.js';
 import { keyOf } from './outbox.js';
 
 /** @typedef {import('../types.js').RuhuRecord} RuhuRecord */
@@ -141,17 +141,16 @@ export function createStore({ db, outbox }) {
    * @param {import('../types.js').Page} page
    */
   async function applyPage(page) {
-    await db.data.run(async (idb) => {
-      const tx = idb.transaction(['record', 'row', 'meta'], 'readwrite', STRICT);
+    await db.data.run((idb) => whole(idb, ['record', 'row', 'meta'], async (tx) => {
       const records = tx.objectStore('record');
       const households = new Set();
       for (const record of page.records) {
         if (record.deleted) {
           const before = await records.get([record.kind, record.id]);
           if (before?.fields.household_id && record.kind === 'member') households.add(before.fields.household_id);
-          records.delete([record.kind, record.id]);
+          sent(records.delete([record.kind, record.id]));
         } else {
-          records.put(record);
+          sent(records.put(record));
         }
         if (record.kind === 'household') households.add(record.id);
         if (record.kind === 'member' && record.fields.household_id) households.add(record.fields.household_id);
@@ -159,13 +158,12 @@ export function createStore({ db, outbox }) {
       for (const id of households) {
         const household = await records.get(['household', id]);
         const people = await records.index('by_household').getAll(['member', id]);
-        if (household) tx.objectStore('row').put(rowOf(household, people));
-        else tx.objectStore('row').delete(id);
+        if (household) sent(tx.objectStore('row').put(rowOf(household, people)));
+        else sent(tx.objectStore('row').delete(id));
       }
-      tx.objectStore('meta').put({ key: 'cursor', value: page.cursor });
-      if (!page.more) tx.objectStore('meta').put({ key: 'complete', value: true });
-      await tx.done;
-    });
+      sent(tx.objectStore('meta').put({ key: 'cursor', value: page.cursor }));
+      if (!page.more) sent(tx.objectStore('meta').put({ key: 'complete', value: true }));
+    }));
     await settleCaughtUp();
     pendingCache = null;
     rowCache = null;

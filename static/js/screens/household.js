@@ -8,6 +8,7 @@ const KNOWN = [
   ['water_source', '饮水来源'], ['housing_level', '住房等级'], ['income_per_head', '人均纯收入(元)'], ['policies', '已享受政策'],
   ['industry', '主要产业'], ['helper_name', '帮扶责任人'], ['phone', '联系电话'],
 ];
+const UNDO_MS = 10_000;
 const OUTCOMES = ['nobody', 'away', 'moved', 'refused', 'deceased', 'wrong_address'];
 
 /** @param {HTMLElement} root @param {any} ctx @param {{id: string, form_id?: string, sheet?: string}} params */
@@ -57,12 +58,13 @@ export async function show(root, ctx, params) {
       household_id: household.id, submission_id: '', form_id: '', date: today, outcome,
       cadre: ctx.session.user.id, cadre_name: ctx.session.user.name, note: '' }) }]);
     const key = ops[0]?.op_id ?? ops.ops?.[0]?.op_id;
-    notMet.replaceChildren(element('p', { role: 'status' }, t('已记下:{what}', { what: word(ctx, 'outcome', outcome) })),
+    notMet.replaceChildren(element('summary', {}, t('没见到人')), element('p', { role: 'status' }, t('已记下:{what}', { what: word(ctx, 'outcome', outcome) })),
       button(t('撤销'), async () => {
-        await ctx.outbox.undo(key);
-        await ctx.reload();
+        if (await ctx.outbox.undo(key)) await ctx.reload();
+        else notMet.append(element('p', { class: 'error', role: 'alert' }, t('已经送出,不能撤销')));
       }));
-    ctx.sync.soon();
+    // Time to take it back: an op that was offered to a server can't be undone.
+    setTimeout(() => ctx.sync.soon(), UNDO_MS);
   }
 }
 
