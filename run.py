@@ -161,7 +161,7 @@ def run_checks() -> int:
     bin_ = VENV / "bin"
     checks = [
         [str(bin_ / "ruff"), "check", "."],
-        [str(bin_ / "mypy")],
+        [str(PYTHON), "-m", "mypy"],
         [str(bin_ / "lint-imports")],
         [find_node() or "node", "node_modules/typescript/bin/tsc", "-p", "tsconfig.json"],
     ]

@@ -35,7 +35,7 @@ def main() -> None:
 
 def phone_pictures(browser: Browser, url: str) -> str:
     """The phone through one visit; answers which household was visited."""
-    context = browser.new_context(**PHONE, locale="zh-CN")
+    context = browser.new_context(**PHONE)
     page = context.new_page()
     page.goto(url + "/")
     page.fill("input[name=username]", "qingshui")
@@ -75,7 +75,7 @@ def phone_pictures(browser: Browser, url: str) -> str:
 
 
 def office_pictures(browser: Browser, url: str, household: str) -> None:
-    context = browser.new_context(**DESK, locale="zh-CN")
+    context = browser.new_context(**DESK)
     page = context.new_page()
     page.goto(url + "/office/")
     page.fill("input[name=username]", "centre")

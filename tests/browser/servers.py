@@ -24,8 +24,9 @@ CHROMIUM_ARGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PHONE = {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
-DESK = {"viewport": {"width": 1280, "height": 800}}
+PHONE = {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True,
+         "locale": "zh-CN"}  # fmt: skip
+DESK = {"viewport": {"width": 1280, "height": 800}, "locale": "zh-CN"}
 
 
 def free_port() -> int:

@@ -162,7 +162,7 @@ function bindQuestion(question, path, node, screen) {
     box.dataset.painted = signature;
     box.dataset.state = entry.state;
     const last = element('span', { class: 'carried-last' }, element('span', { class: 'carried-word' }, t('上次:')), element('b', {}, value),
-      ...(entry.date ? [' ', element('time', { datetime: entry.date }, `· ${entry.date}`)] : []));
+      ...(entry.date ? [' ', element('time', { datetime: entry.date }, entry.date)] : []));
     const mark = element('span', { class: 'carried-mark' }, MARKS[entry.state](t));
     const acts = element('span', { class: 'carried-acts' });
     const edit = () => {

@@ -3,7 +3,7 @@
  * them since: unconfirmed, same (不变) or changed (已改). Pure; the map is part of the draft.
  */
 
-import { lastIndex, nodePath, pathWithin } from './form-model.js';
+import { last, lastIndex, nodePath, pathWithin } from './form-model.js';
 
 /** @typedef {import('./form-types.d.ts').Carried} Carried */
 /** @typedef {import('./form-types.d.ts').Base} Base */
@@ -21,7 +21,7 @@ import { lastIndex, nodePath, pathWithin } from './form-model.js';
 function recordBehind(model, instance, base, path, from) {
   if (from.list === 'household') return base.household;
   const records = /** @type {RegisterRecord[]} */ (base[/** @type {'member'} */ (from.list)] ?? []);
-  const scope = model.repeatsAbove(path).at(-1);
+  const scope = last(model.repeatsAbove(path));
   const declared = model.definition.entities?.find((one) => one.list === from.list && one.scope === scope);
   const id = declared?.entity_id;
   if (Array.isArray(id) && id[0] === 'ref') {

@@ -1,7 +1,7 @@
 /** What stands between a form and its end: missing and wrong answers, and what nobody confirmed. */
 
 import { unconfirmed } from './form-carried.js';
-import { inWords } from './form-model.js';
+import { inWords, last } from './form-model.js';
 import { problemOf } from './form-bind.js';
 import { button, element } from './widgets/dom.js';
 
@@ -22,12 +22,12 @@ export function problems(screen, among = () => true) {
 /** @param {Screen} screen @param {string} path what the question is about, with whose it is */
 function called(screen, path) {
   const { model, instance } = screen;
-  const repeat = model.repeatsAbove(path).at(-1);
+  const repeat = last(model.repeatsAbove(path));
   const within = /^(.*\[\d+\])\//.exec(path)?.[1];
   const label = instance.label(path) || path;
   if (!repeat || !within) return label;
   const entity = model.definition.entities?.find((one) => one.scope === repeat)?.label;
-  const name = Array.isArray(entity) && entity[0] === 'ref' ? instance.value(`${within}/${String(entity[1]).split('/').at(-1)}`) : '';
+  const name = Array.isArray(entity) && entity[0] === 'ref' ? instance.value(`${within}/${last(String(entity[1]).split('/'))}`) : '';
   return name ? `${name}:${label}` : label;
 }
 

@@ -34,6 +34,9 @@ export function pathWithin(node, within) {
     .join('/');
 }
 
+/** The last of a list (Array.at is newer than the oldest phone's browser). @template T @param {T[]} list @returns {T | undefined} */
+export const last = (list) => list[list.length - 1];
+
 /** @param {string} path index of the last step, 1 when it has none */
 export const lastIndex = (path) => Number(/\[(\d+)\]$/.exec(path)?.[1] ?? 1);
 
@@ -151,7 +154,7 @@ export function inWords(model, path, value, lang) {
 export function summary(model, instance, at, lang) {
   const repeat = nodePath(at);
   const asked = model.definition.nodes.filter(
-    (node) => node.path.startsWith(`${repeat}/`) && model.takesAnswer(node) && model.repeatsAbove(node.path).at(-1) === repeat,
+    (node) => node.path.startsWith(`${repeat}/`) && model.takesAnswer(node) && last(model.repeatsAbove(node.path)) === repeat,
   );
   const labelTree = model.definition.entities?.find((entity) => entity.scope === repeat)?.label;
   const labelled = Array.isArray(labelTree) && labelTree[0] === 'ref' ? String(labelTree[1]) : asked[0]?.path;

@@ -11,7 +11,7 @@ import { afterRemoval, carriedAtOpening, confirmed, pruned, unconfirmed } from '
 import { checkPage, openPoints, problems } from './form-check.js';
 import { donePage, finishForm } from './form-finish.js';
 import { createFrame } from './form-frame.js';
-import { asText, countQuestion, lastIndex, nodePath, pageOf, pageShown, pathWithin, plain, summary } from './form-model.js';
+import { asText, countQuestion, last, lastIndex, nodePath, pageOf, pageShown, pathWithin, plain, summary } from './form-model.js';
 import { languageOf, openForm } from './form-open.js';
 import { bindRepeat } from './form-repeat.js';
 import { button, element } from './widgets/dom.js';
@@ -220,7 +220,7 @@ function fill(root, ctx, params, opened) {
   }
 
   function bindings() {
-    return cards.at(-1)?.bindings ?? page.bindings;
+    return last(cards)?.bindings ?? page.bindings;
   }
 
   /** @param {HTMLElement} found @param {string} path */
@@ -247,34 +247,37 @@ function fill(root, ctx, params, opened) {
   }
 
   function repaintAll() {
+    const card = last(cards);
+    const legend = card?.root.querySelector('.instance > legend');
+    if (card && legend) legend.textContent = instance.label(card.at.replace(/\[\d+\]$/, '')) || legend.textContent;
     for (const binding of bindings()?.values() ?? []) binding.refresh();
     paintFrame();
   }
 
   /** @param {string} path whether it is in view: on this page, or in this card */
   function here(path) {
-    const card = cards.at(-1);
+    const card = last(cards);
     return card ? path.startsWith(`${card.at}/`) : pageOf(pages, path) === page;
   }
 
   function paintFrame() {
     const shown = shownPages();
     const n = Math.max(1, shown.indexOf(page) + 1);
-    const card = cards.at(-1);
+    const card = last(cards);
     const title = page.section.querySelector('h2')?.textContent ?? '';
     frame.showProgress({ n, of: shown.length, name: card ? `${title} · ${summary(model, instance, card.at, lang).name || lastIndex(card.at)}` : title });
     const open = screen.readonly ? 0 : unconfirmed(draft.carried, instance, here).length;
     const skip = warned.has(card?.at ?? page.path) && problems(screen, here).length > 0;
     if (card) {
-      const last = lastIndex(card.at) >= instance.count(card.at.replace(/\[\d+\]$/, ''));
-      frame.showFoot({ previous: t('回名单'), next: skip ? t('先跳过') : open ? t('都没变,{next}', { next: last ? t('回名单') : t('下一个') }) : last ? t('回名单') : t('下一个') });
+      const end = lastIndex(card.at) >= instance.count(card.at.replace(/\[\d+\]$/, ''));
+      frame.showFoot({ previous: t('回名单'), next: skip ? t('先跳过') : open ? t('都没变,{next}', { next: end ? t('回名单') : t('下一个') }) : end ? t('回名单') : t('下一个') });
       return;
     }
-    const last = n === shown.length;
+    const end = n === shown.length;
     frame.showFoot({
       previous: t('上一页'),
       first: n === 1,
-      next: last ? (screen.readonly ? '' : params.trial ? t('检查') : t('完成')) : skip ? t('先跳过,下一页') : open ? t('本页都没变,下一页') : t('下一页'),
+      next: end ? (screen.readonly ? '' : params.trial ? t('检查') : t('完成')) : skip ? t('先跳过,下一页') : open ? t('本页都没变,下一页') : t('下一页'),
     });
   }
 
@@ -325,7 +328,7 @@ function fill(root, ctx, params, opened) {
   function showCards(path) {
     dropCards();
     for (const repeat of model.repeatsAbove(path)) pushCard(pathWithin(repeat, path));
-    const card = cards.at(-1);
+    const card = last(cards);
     if (!card) return;
     form.replaceChildren(card.root);
     frame.fold();
@@ -335,7 +338,7 @@ function fill(root, ctx, params, opened) {
 
   /** @param {string} at the instance, with its index */
   function pushCard(at) {
-    const holder = cards.at(-1)?.root ?? page.section;
+    const holder = last(cards)?.root ?? page.section;
     const repeat = [...holder.querySelectorAll('.repeat')].find((one) => /** @type {HTMLElement} */ (one).dataset.path === nodePath(at));
     const template = /** @type {HTMLTemplateElement | null} */ (repeat?.querySelector('template') ?? null);
     if (!template) return;
@@ -365,9 +368,9 @@ function fill(root, ctx, params, opened) {
 
   async function closeCard() {
     if (!(await settle())) return;
-    const closing = cards.at(-1);
+    const closing = last(cards);
     if (!closing) return;
-    const outer = cards.at(-2)?.at;
+    const outer = last(cards.slice(0, -1))?.at;
     if (outer) showCards(`${outer}/`);
     else turnTo(page);
     /** @type {HTMLElement | null} */ (form.querySelector(`[data-at="${closing.at}"]`))?.focus();
@@ -392,7 +395,7 @@ function fill(root, ctx, params, opened) {
   async function removeMember(at) {
     const repeat = at.replace(/\[\d+\]$/, '');
     const before = definition.nodes
-      .filter((node) => model.takesAnswer(node) && model.repeatsAbove(node.path).at(-1) === nodePath(repeat))
+      .filter((node) => model.takesAnswer(node) && last(model.repeatsAbove(node.path)) === nodePath(repeat))
       .map((node) => /** @type {const} */ ([node.path, instance.value(pathWithin(node.path, at))]));
     instance.removeRepeat(repeat, lastIndex(at));
     draft.carried = afterRemoval(draft.carried, repeat, lastIndex(at));
@@ -412,7 +415,7 @@ function fill(root, ctx, params, opened) {
 
   async function next() {
     if (!(await settle())) return;
-    const scope = cards.at(-1)?.at ?? page.path;
+    const scope = last(cards)?.at ?? page.path;
     if (!screen.readonly) {
       const open = unconfirmed(draft.carried, instance, here);
       if (open.length) {
@@ -449,7 +452,7 @@ function fill(root, ctx, params, opened) {
   }
 
   async function nextCard() {
-    const { at: path } = /** @type {Card} */ (cards.at(-1));
+    const { at: path } = /** @type {Card} */ (last(cards));
     const repeat = path.replace(/\[\d+\]$/, '');
     const index = lastIndex(path) + 1;
     if (index > instance.count(repeat)) return closeCard();

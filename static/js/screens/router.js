@@ -47,7 +47,7 @@ export function createRouter(root, ctx) {
   async function showCount() {
     const badge = bar.querySelector('.badge');
     if (!badge) return;
-    const count = (await ctx.outbox.unconfirmed()).works;
+    const count = await ctx.outbox.unconfirmed();
     badge.textContent = count ? ctx.t('未到中心 {n}', { n: count }) : ctx.t('全部到中心 ✓✓✓');
     badge.classList.toggle('waiting', count > 0);
   }

@@ -6,7 +6,7 @@ import { button, element } from './widgets/dom.js';
 export async function show(root, ctx) {
   const { t } = ctx;
   ctx.header({ title: t('我的'), back: !ctx.session.user });
-  const waiting = (await ctx.outbox.unconfirmed()).works;
+  const waiting = await ctx.outbox.unconfirmed();
   const large = localStorage.getItem('ruhu-large') === '1';
   root.replaceChildren(
     element('section', { class: 'card' }, element('h2', {}, ctx.session.user?.name ?? t('没有登录')),

@@ -11,7 +11,7 @@ export async function show(root, ctx) {
   return () => stop.forEach((one) => one());
 
   async function paint() {
-    const [works, entries, { works: waiting }, kept] = await Promise.all([
+    const [works, entries, waiting, kept] = await Promise.all([
       ctx.outbox.works(), ctx.log.entries(), ctx.outbox.unconfirmed(), navigator.storage?.persisted?.() ?? false]);
     const [lastSync, forms, scanner] = await Promise.all([
       ctx.store.meta('last_sync'), ctx.store.meta('forms_ready'), caches?.match(document.body.dataset.wasm ?? '')]);
