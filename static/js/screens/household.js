@@ -11,7 +11,7 @@ const KNOWN = [
 const UNDO_MS = 10_000;
 const OUTCOMES = ['nobody', 'away', 'moved', 'refused', 'deceased', 'wrong_address'];
 
-/** @param {HTMLElement} root @param {any} ctx @param {{id: string, form_id?: string, sheet?: string}} params */
+/** @param {HTMLElement} root @param {import('./context.js').Ctx} ctx @param {{id: string, form_id?: string, sheet?: string}} params */
 export async function show(root, ctx, params) {
   const { t } = ctx;
   const household = await ctx.store.get('household', params.id);
@@ -20,7 +20,8 @@ export async function show(root, ctx, params) {
     root.replaceChildren(element('p', { class: 'empty', role: 'alert' }, t('手机上没有这一户:不在您负责的区域,或还没有同步。请联网同步后再看。')));
     return;
   }
-  const { fields, since } = household;
+  const { area, fields, since } = household;
+  const { user } = ctx.session;
   ctx.header({ title: fields.head_name, back: true });
   const [members, visits, issues, place, words] = await Promise.all([
     ctx.store.members(household.id), ctx.store.visits(household.id), ctx.store.issues(household.id),
@@ -54,10 +55,10 @@ export async function show(root, ctx, params) {
     const today = localDate(ctx.now());
     /** @param {Record<string, any>} values */
     const made = (values) => Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { old: null, new: value }]));
-    const ops = await ctx.outbox.append([{ entity: 'visit', id: ctx.ids(), kind: 'create', area: household.area, base_rev: 0, fields: made({
-      household_id: household.id, submission_id: '', form_id: '', date: today, outcome,
-      cadre: ctx.session.user.id, cadre_name: ctx.session.user.name, note: '' }) }]);
-    const key = ops[0]?.op_id ?? ops.ops?.[0]?.op_id;
+    const ops = await ctx.outbox.append([{ entity: 'visit', id: ctx.ids(), kind: 'create', area, base_rev: 0, fields: made({
+      household_id: params.id, submission_id: '', form_id: '', date: today, outcome,
+      cadre: user?.id ?? '', cadre_name: user?.name ?? '', note: '' }) }]);
+    const key = ops.ops[0]?.op_id ?? '';
     notMet.replaceChildren(element('summary', {}, t('没见到人')), element('p', { role: 'status' }, t('已记下:{what}', { what: word(ctx, 'outcome', outcome) })),
       button(t('撤销'), async () => {
         if (await ctx.outbox.undo(key)) await ctx.reload();
@@ -68,7 +69,7 @@ export async function show(root, ctx, params) {
   }
 }
 
-/** Labels of codes, from the newest form that is here. @param {any} ctx */
+/** Labels of codes, from the newest form that is here. @param {import('./context.js').Ctx} ctx */
 async function labels(ctx) {
   /** @type {any} */
   let definition = { lists: {} };

@@ -5,7 +5,7 @@ import { element } from './widgets/dom.js';
 
 const SHOWN = 20;
 
-/** @param {HTMLElement} root @param {any} ctx @param {{q?: string}} params */
+/** @param {HTMLElement} root @param {import('./context.js').Ctx} ctx @param {{q?: string}} params */
 export async function show(root, ctx, params) {
   const { t } = ctx;
   ctx.header({ title: t('登记册') });

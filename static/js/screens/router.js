@@ -30,11 +30,11 @@ export function createRouter(root, ctx) {
     else location.hash = hash;
   };
   ctx.back = () => (history.length > 1 ? history.back() : ctx.go('#/today'));
-  ctx.header = (/** @type {{title?: string, back?: boolean, hide?: boolean}} */ { title = '', back = false, hide = false }) => {
+  ctx.header = (/** @type {{title?: string, back?: boolean | string, hide?: boolean}} */ { title = '', back = false, hide = false }) => {
     bar.hidden = tabs.hidden = hide;
     if (hide) return;
     const badge = button('…', () => ctx.go('#/sync'), { class: 'badge', 'data-name': 'unconfirmed' });
-    bar.replaceChildren(...(back ? [button('‹', () => ctx.back(), { class: 'back', 'aria-label': ctx.t('返回') })] : []),
+    bar.replaceChildren(...(back ? [button('‹', () => (typeof back === 'string' ? ctx.go(back) : ctx.back()), { class: 'back', 'aria-label': ctx.t('返回') })] : []),
       element('h1', {}, title), badge);
     void showCount();
     const tab = (/** @type {string} */ hash, /** @type {string} */ text) =>

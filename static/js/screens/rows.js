@@ -1,7 +1,7 @@
 /** A household as one row of a list. */
 import { element } from './widgets/dom.js';
 
-/** @param {any} ctx @param {string} list @param {string} value */
+/** @param {import('./context.js').Ctx} ctx @param {string} list @param {string} value */
 export const word = (ctx, list, value) => {
   /** @type {Record<string, Record<string, string>>} */
   const words = {
@@ -11,14 +11,14 @@ export const word = (ctx, list, value) => {
   return ctx.t(words[list]?.[value] ?? value);
 };
 
-/** @param {any} ctx @param {import('../core/search.js').Row} row @param {string} [note] */
+/** @param {import('./context.js').Ctx} ctx @param {import('../core/search.js').Row} row @param {string} [note] */
 export function householdRow(ctx, row, note = '') {
   return element('a', { class: 'row', href: `#/household/${row.id}`, 'data-id': row.id },
     element('b', {}, row.head || ctx.t('(无户主)')), element('span', { class: `tag ${row.status}` }, word(ctx, 'status', row.status)),
     element('small', {}, `${row.group} ${row.house_no}${ctx.t('号')} · ${row.names.length} ${ctx.t('人')}${note ? ` · ${note}` : ''}`));
 }
 
-/** Ticks of a sync state, in words too. @param {any} ctx @param {string} state */
+/** Ticks of a sync state, in words too. @param {import('./context.js').Ctx} ctx @param {string} state */
 export const ticksOf = (ctx, state) => ({
   queued: `✓ ${ctx.t('在手机里')}`, sent: `✓✓ ${ctx.t('村级节点已收到')}`, confirmed: `✓✓✓ ${ctx.t('中心已收到')}`,
 })[state] ?? state;

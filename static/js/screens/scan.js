@@ -5,7 +5,7 @@ import { button, element } from './widgets/dom.js';
 
 const EVERY_MS = 220;
 
-/** @param {HTMLElement} root @param {any} ctx @param {{text?: string}} params */
+/** @param {HTMLElement} root @param {import('./context.js').Ctx} ctx @param {{text?: string}} params */
 export async function show(root, ctx, params) {
   const { t } = ctx;
   ctx.header({ title: t('扫码'), back: true });

@@ -2,7 +2,7 @@
 import { language, useLanguage } from '../i18n.js';
 import { button, element } from './widgets/dom.js';
 
-/** @param {HTMLElement} root @param {any} ctx */
+/** @param {HTMLElement} root @param {import('./context.js').Ctx} ctx */
 export async function show(root, ctx) {
   const { t } = ctx;
   ctx.header({ title: t('我的'), back: !ctx.session.user });

@@ -1,7 +1,7 @@
 /** Sign-in, once, with the network. Everything after works without. */
 import { button, element } from './widgets/dom.js';
 
-/** @param {HTMLElement} root @param {any} ctx */
+/** @param {HTMLElement} root @param {import('./context.js').Ctx} ctx */
 export async function show(root, ctx) {
   const { t } = ctx;
   ctx.header({ title: t('入户走访') });

@@ -7,7 +7,7 @@ import { button, element } from './widgets/dom.js';
 
 const SHOWN = 30;
 
-/** @param {HTMLElement} root @param {any} ctx */
+/** @param {HTMLElement} root @param {import('./context.js').Ctx} ctx */
 export async function show(root, ctx) {
   const { t } = ctx;
   ctx.header({ title: t('今日走访') });
@@ -22,7 +22,7 @@ export async function show(root, ctx) {
   return () => stop.forEach((one) => one());
 
   async function paint() {
-    if (await draftList(drafts, ctx)) drafts.prepend(element('h2', {}, t('没填完的')));
+    if (await draftList(drafts, /** @type {any} */ (ctx))) drafts.prepend(element('h2', {}, t('没填完的')));
     const rows = await ctx.store.rows();
     if (!rows.length) {
       const complete = await ctx.store.complete();
@@ -33,7 +33,7 @@ export async function show(root, ctx) {
       return;
     }
     const assignments = (await ctx.store.all('assignment')).map((/** @type {any} */ record) => record.fields);
-    const list = today({ households: rows, assignments, user: ctx.session.user, today: localDate(ctx.now()) });
+    const list = today({ households: rows, assignments, user: /** @type {{id: string}} */ (ctx.session.user), today: localDate(ctx.now()) });
     head.textContent = t('该走访的 {n} 户(我负责 {all} 户)', { n: list.due.length, all: list.mine });
     due.replaceChildren(...list.due.slice(0, SHOWN).map((one) => householdRow(ctx, /** @type {any} */ (one.household),
       one.never ? t('还没走访过') : one.overdue ? t('已超 {n} 天', { n: one.overdue }) : t('{day} 前', { day: one.due }))));

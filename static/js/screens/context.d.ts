@@ -1,0 +1,33 @@
+/** What every screen is given. */
+import type { Api } from '../data/api.js';
+import type { Drafts } from '../data/drafts.js';
+import type { Formstore } from '../data/formstore.js';
+import type { Log } from '../data/log.js';
+import type { Outbox } from '../data/outbox.js';
+import type { Session } from '../data/session.js';
+import type { Store } from '../data/store.js';
+import type { Sync } from '../data/sync-loop.js';
+import type { openDatabases } from '../data/db.js';
+
+export interface Ctx {
+  db: ReturnType<typeof openDatabases>;
+  store: Store;
+  outbox: Outbox;
+  session: Session;
+  formstore: Formstore & { file(name: string): Promise<null> };
+  drafts: Drafts;
+  sync: Sync;
+  api: Api;
+  log: Log;
+  readonly lang: string;
+  t(zh: string, vars?: { [name: string]: any }): string;
+  now(): Date;
+  ids(): string;
+  /** To another screen; with replace only the address changes. */
+  go(hash: string, options?: { replace?: boolean }): void;
+  back(): void;
+  /** Show the present screen anew. */
+  reload(): Promise<void>;
+  /** The top bar; back: true is where we came from, a hash is there. */
+  header(bar: { title?: string; back?: boolean | string; hide?: boolean }): void;
+}

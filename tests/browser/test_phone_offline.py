@@ -1,0 +1,52 @@
+"""What the phone says of its own work while the network is gone and after it is back."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Browser
+
+from browser.conftest import TwoNodes
+from browser.servers import PHONE
+from browser.test_one_visit import FIRST_ROW, sign_in
+
+
+def test_the_count_and_the_ticks_say_safe_only_when_the_centre_has_it(browser: Browser, nodes: TwoNodes) -> None:
+    context = browser.new_context(**PHONE)
+    page = context.new_page()
+    sign_in(page, nodes.village.url)
+    assert "✓✓✓" in page.inner_text(".badge")
+
+    context.set_offline(True)
+    page.click(f"{FIRST_ROW} >> nth=0")
+    page.click("summary:has-text('没见到人')")
+    page.click("button:has-text('无人在家')")
+    page.wait_for_selector(".badge:has-text('未到中心 1')")
+
+    page.reload()
+    page.wait_for_selector(".badge:has-text('未到中心 1')")
+    page.goto(nodes.village.url + "/#/sync")
+    page.wait_for_selector("[data-state=queued]")
+    assert "1" in page.inner_text("[data-name=waiting]")
+
+    context.set_offline(False)
+    for _ in range(20):
+        page.click("button:has-text('现在同步')")
+        page.wait_for_timeout(500)
+        if page.locator("[data-state=confirmed]").count():
+            break
+    page.wait_for_selector(".badge:has-text('✓✓✓')")
+    assert page.locator("[data-state]").count() == 1
+    context.close()
+
+
+def test_a_visit_noted_by_mistake_can_be_taken_back_before_it_is_sent(browser: Browser, nodes: TwoNodes) -> None:
+    context = browser.new_context(**PHONE)
+    page = context.new_page()
+    sign_in(page, nodes.village.url)
+    context.set_offline(True)
+    page.click(f"{FIRST_ROW} >> nth=1")
+    page.click("summary:has-text('没见到人')")
+    page.click("button:has-text('拒访')")
+    page.wait_for_selector(".badge:has-text('未到中心 1')")
+    page.click("button:has-text('撤销')")
+    page.wait_for_selector(".badge:has-text('✓✓✓')")
+    context.close()
