@@ -16,9 +16,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browser.servers import PHONE, NodeProcess, make_demo
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page
+
+from browser.servers import PHONE, NodeProcess, make_demo
 
 READ = """async ([name, store]) => {
   const db = await new Promise((done) => { const ask = indexedDB.open(name); ask.onsuccess = () => done(ask.result); });
@@ -55,9 +56,12 @@ def page(context: BrowserContext, node: NodeProcess) -> Page:
     page.fill("input[name=username]", "qingshui")
     page.fill("input[type=password]", "ruhu-demo")
     page.press("input[type=password]", "Enter")
-    pulled = -1
-    while pulled != (pulled := len(rows(page, "ruhu-data", "record"))) or pulled < 50:
-        page.wait_for_timeout(300)
+    page.wait_for_selector(".tabs a")
+    pulled: list[int] = []
+    while len(pulled) < 3 or not pulled[-1] == pulled[-2] == pulled[-3] > 20:
+        assert len(pulled) < 60, pulled
+        page.wait_for_timeout(200)
+        pulled.append(len(rows(page, "ruhu-data", "record")))
     page.goto(f"{node.url}/#/form?form_id=visit&household_id={household_of(page)}")
     page.wait_for_selector(".form-screen .question")
     return page
@@ -83,11 +87,15 @@ def forward(page: Page) -> None:
     """One tap on the thumb button, and the page after it."""
     before = page.inner_text(".form-progress")
     page.click(".form-foot .form-next")
-    page.wait_for_function("(before) => document.querySelector('.form-progress')?.innerText !== before", arg=before)
+    page.wait_for_function(
+        "(before) => document.querySelector('.form-progress')?.innerText !== before", arg=before
+    )
 
 
 def saved(page: Page, has: str) -> None:
-    page.wait_for_function(f"async (has) => JSON.stringify(await ({READ})(['ruhu-data', 'draft'])).includes(has)", arg=has)
+    page.wait_for_function(
+        f"async (has) => JSON.stringify(await ({READ})(['ruhu-data', 'draft'])).includes(has)", arg=has
+    )
 
 
 def sign(page: Page, name: str) -> None:

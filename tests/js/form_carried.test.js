@@ -70,7 +70,7 @@ test('the ops of a finished form: submission, visit, household, then the others'
   const draft = { draft_id: 's1', form_id: 'visit', version: '1', hash: 'h', household_id: 'h1', sheet: '', started: '1', carried: {},
     base: { household, member: members, visit: [], issue: [] } };
   const ops = opsOf({
-    draft, answers: {}, instanceName: 'n', outcome: 'met', note: '', blobs: [], today: '2026-11-24', ended: '2', visitId: 'v1',
+    draft, answers: {}, carried: {}, instanceName: 'n', outcome: 'met', note: '', blobs: [], today: '2026-11-24', ended: '2', visitId: 'v1',
     user: { id: 'u1', name: '李', area: '500156' },
     changes: /** @type {any} */ ([
       { entity: 'issue', id: 'i1', kind: 'create', fields: { description: { old: null, new: '漏雨' } } },

@@ -46,7 +46,7 @@ export async function finishForm(ctx, screen) {
   const user = /** @type {NonNullable<Context['session']['user']>} */ (ctx.session.user);
   const now = ctx.now();
   const ops = opsOf({
-    draft, answers: result.answers, instanceName: result.instanceName ?? '', changes,
+    draft, answers: result.answers, carried: askedOf(screen), instanceName: result.instanceName ?? '', changes,
     outcome: answerNamed(screen, 'outcome') || 'met', note: answerNamed(screen, 'remark'),
     blobs: [...blobs.values()], today: localDate(now), ended: localTime(now), visitId: ctx.ids(), user,
   });
@@ -61,6 +61,11 @@ export async function finishForm(ctx, screen) {
   await ctx.drafts.remove(draft.draft_id);
   ctx.sync?.soon?.('finish');
   return { kind: 'done', changes };
+}
+
+/** The carried answers that were part of the form in the end. @param {Screen} screen */
+function askedOf({ draft, instance }) {
+  return Object.fromEntries(Object.entries(draft.carried).filter(([path]) => instance.isRelevant(path)));
 }
 
 /** @param {Screen} screen @returns {EntityChange[]} */

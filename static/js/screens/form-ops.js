@@ -34,13 +34,13 @@ export function onlySaid(changes, unasked) {
 /**
  * The ops of a finished form, the submission's own first.
  * @param {{
- *   draft: Draft, answers: unknown, instanceName: string, changes: EntityChange[], outcome: string,
+ *   draft: Draft, answers: unknown, carried: Draft['carried'], instanceName: string, changes: EntityChange[], outcome: string,
  *   note: string, blobs: StoredBlob[], today: string, ended: string, visitId: string,
  *   user: {id: string, name: string, area: string},
  * }} work
  * @returns {Op[]}
  */
-export function opsOf({ draft, answers, instanceName, changes, outcome, note, blobs, today, ended, visitId, user }) {
+export function opsOf({ draft, answers, carried, instanceName, changes, outcome, note, blobs, today, ended, visitId, user }) {
   const household = draft.base.household;
   const area = household?.area ?? user.area;
   /** @param {{[name: string]: unknown}} fields */
@@ -53,7 +53,7 @@ export function opsOf({ draft, answers, instanceName, changes, outcome, note, bl
       fields: fresh({
         form_id: draft.form_id, form_version: draft.version, form_hash: draft.hash,
         household_id: draft.household_id, sheet: draft.sheet, started: draft.started, ended,
-        instance_name: instanceName, answers, carried: draft.carried,
+        instance_name: instanceName, answers, carried,
       }),
       ...(blobs.length ? { blobs: blobs.map(({ sha256, size }) => ({ sha256, size })) } : {}),
     },
