@@ -51,7 +51,7 @@ class NodeProcess:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "app.commands", "serve", "--data", str(self.data), "--port", str(self.port),
-                 *self.arguments],  # fmt: skip
+                 *self.arguments],
                 cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
                 stdout=log,
