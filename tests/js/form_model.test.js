@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createInstance } from '../../static/js/core/instance.js';
-import { asText, countQuestion, createModel, inWords, nodePath, pageOf, pageShown, pathWithin, summary } from '../../static/js/screens/form-model.js';
+import { asText, blankInstance, countQuestion, createModel, inWords, nodePath, pageOf, pageShown, pathWithin, summary } from '../../static/js/screens/form-model.js';
 import { definition, external } from './form_fixture.js';
 
 const model = createModel(/** @type {any} */ (definition));
@@ -51,4 +51,16 @@ test('answers as lines to copy out', () => {
   assert.match(lines, /饮水: 井水/);
   assert.match(lines, /姓名: 李四/);
   assert.equal(inWords(model, '/data/living/water', '', 'zh'), '');
+});
+
+test('an instance nobody answered is found', () => {
+  const blank = { ...definition, nodes: definition.nodes.map((node) => ({ ...node, dynamic_default: undefined })) };
+  const bare = createModel(/** @type {any} */ (blank));
+  /** @type {any} */
+  const instance = createInstance(/** @type {any} */ (blank), { now: 0, external, ids: () => 'id' });
+  assert.equal(blankInstance(bare, instance, '/data/people/member[1]'), true);
+  instance.set('/data/people/member[1]/health', '01');
+  assert.equal(blankInstance(bare, instance, '/data/people/member[1]'), false);
+  assert.equal(blankInstance(bare, instance, '/data/people/member[2]'), true);
+  assert.equal(blankInstance(bare, instance, '/data/people/member[3]'), false);
 });

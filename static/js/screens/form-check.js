@@ -1,7 +1,7 @@
 /** What stands between a form and its end: missing and wrong answers, and what nobody confirmed. */
 
 import { unconfirmed } from './form-carried.js';
-import { inWords, last } from './form-model.js';
+import { inWords, last, lastIndex } from './form-model.js';
 import { problemOf } from './form-bind.js';
 import { button, element } from './widgets/dom.js';
 
@@ -28,7 +28,8 @@ function called(screen, path) {
   if (!repeat || !within) return label;
   const entity = model.definition.entities?.find((one) => one.scope === repeat)?.label;
   const name = Array.isArray(entity) && entity[0] === 'ref' ? instance.value(`${within}/${last(String(entity[1]).split('/'))}`) : '';
-  return name ? `${name}:${label}` : label;
+  const whose = name || `${instance.label(within)} ${lastIndex(within)}`;
+  return `${whose}:${label}`;
 }
 
 /**

@@ -201,3 +201,17 @@ export function asText(model, instance, lang) {
     .map((path) => `${instance.label(path) || path}: ${inWords(model, path, instance.value(path), lang)}`)
     .join('\n');
 }
+
+/**
+ * Whether nobody has answered anything yet in an instance of a repeat. The first one is there
+ * before anyone asked for it, and is taken before a new one is made.
+ * @param {Model} model @param {Instance} instance @param {string} at
+ */
+export function blankInstance(model, instance, at) {
+  if (lastIndex(at) > instance.count(at.replace(/\[\d+\]$/, ''))) return false;
+  return model.definition.nodes
+    .filter((node) => node.path.startsWith(`${nodePath(at)}/`) && model.takesAnswer(node))
+    .filter((node) => node.default === undefined && node.dynamic_default === undefined)
+    .flatMap((node) => model.instancesOf(instance, node.path))
+    .every((path) => !path.startsWith(`${at}/`) || instance.value(path) === '');
+}

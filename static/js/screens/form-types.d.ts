@@ -17,6 +17,7 @@ export interface DefinitionNode {
   readonly?: unknown;
   relevant?: unknown;
   calculation?: unknown;
+  default?: string;
   dynamic_default?: unknown;
   list?: string;
   choice_filter?: unknown;

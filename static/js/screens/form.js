@@ -11,7 +11,7 @@ import { afterRemoval, carriedAtOpening, confirmed, pruned, unconfirmed } from '
 import { checkPage, openPoints, problems } from './form-check.js';
 import { donePage, finishForm } from './form-finish.js';
 import { createFrame } from './form-frame.js';
-import { asText, countQuestion, last, lastIndex, nodePath, pageOf, pageShown, pathWithin, plain, summary } from './form-model.js';
+import { asText, blankInstance, countQuestion, last, lastIndex, nodePath, pageOf, pageShown, pathWithin, plain, summary } from './form-model.js';
 import { languageOf, openForm } from './form-open.js';
 import { bindRepeat } from './form-repeat.js';
 import { button, element } from './widgets/dom.js';
@@ -149,7 +149,7 @@ function fill(root, ctx, params, opened) {
   });
   if (screen.readonly) frame.note(t('这份表单正在另一个窗口里填写。这里只能看,不能改。'));
   else if (params.trial) frame.note(t('这是试填,不会保存,也不会上报。'));
-  if (lang !== definition.default_language) instance.setLanguage(lang);
+  if (lang !== definition.default_language) nameScreens();
 
   const unsubscribe = instance.subscribe((changed) => repaint(changed));
   const hidden = () => document.visibilityState === 'hidden' && void settle();
@@ -270,7 +270,7 @@ function fill(root, ctx, params, opened) {
     const skip = warned.has(card?.at ?? page.path) && problems(screen, here).length > 0;
     if (card) {
       const end = lastIndex(card.at) >= instance.count(card.at.replace(/\[\d+\]$/, ''));
-      frame.showFoot({ previous: t('回名单'), next: skip ? t('先跳过') : open ? t('都没变,{next}', { next: end ? t('回名单') : t('下一个') }) : end ? t('回名单') : t('下一个') });
+      frame.showFoot({ previous: t('回名单'), next: skip ? t('先跳过') : open ? t('都没变,{next}', { next: end ? t('回名单') : t('下一个') }) : end ? t('填好了') : t('下一个') });
       return;
     }
     const end = n === shown.length;
@@ -384,7 +384,7 @@ function fill(root, ctx, params, opened) {
     if (counted) {
       const path = pathWithin(counted.path, repeat);
       answer(path, String(Number(instance.value(path) || 0) + 1));
-    } else {
+    } else if (!blankInstance(model, instance, `${repeat}[${instance.count(repeat)}]`)) {
       instance.addRepeat(repeat);
       keepNow();
     }
@@ -542,11 +542,15 @@ function fill(root, ctx, params, opened) {
     lang = otherLanguage();
     instance.setLanguage(lang);
     frame.showLanguage(otherLanguage().toUpperCase());
+    nameScreens();
+    repaintAll();
+  }
+
+  function nameScreens() {
     for (const one of pages) {
       const title = one.section.querySelector('h2');
       if (title && model.node(one.path)?.label) title.textContent = instance.label(one.path);
     }
-    repaintAll();
   }
 
   async function close() {
