@@ -73,14 +73,15 @@ def _cut(source: str, face: int, target: Path) -> None:
     from fontTools import subset
     from fontTools.ttLib import TTFont
 
-    font = TTFont(source, fontNumber=face, lazy=True)
-    options = subset.Options()
-    options.layout_features = []
-    options.hinting = False
-    worker = subset.Subsetter(options)
-    worker.populate(unicodes=_characters())
-    worker.subset(font)
-    font.save(target)
+    # The file is opened here: of a collection (.ttc), TTFont does not close what it opened itself.
+    with open(source, "rb") as file, TTFont(file, fontNumber=face, lazy=True) as font:
+        options = subset.Options()
+        options.layout_features = []
+        options.hinting = False
+        worker = subset.Subsetter(options)
+        worker.populate(unicodes=_characters())
+        worker.subset(font)
+        font.save(target)
 
 
 def _characters() -> set[int]:
