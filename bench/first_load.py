@@ -28,7 +28,7 @@ PEERS = {
 WATCH = """
   (() => {
     const look = () => {
-      const form = document.querySelector('form.form[data-ready]');
+      const form = document.querySelector('.form-screen form.form');
       const control = form && [...form.querySelectorAll('.question input, .question select, .question textarea')]
         .find(e => !e.disabled && e.offsetParent !== null);
       if (control) { window.firstAnswerable = performance.now(); return; }

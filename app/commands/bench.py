@@ -1,4 +1,4 @@
-"""量一量速度和大小:bench first_load|answer_to_disk|push|print · measure speed and size"""
+"""量一量速度和大小:bench first_load|print|screenshots · measure speed and size"""
 
 from __future__ import annotations
 
