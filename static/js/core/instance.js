@@ -44,6 +44,8 @@ export function createInstance(definition, options) {
   /** @type {Set<(changed: Set<string>) => void>} */
   const listeners = new Set();
   let loading = true;
+  /** The instance a person removed last. @type {{slot: XNode, place: number, node: XNode} | null} */
+  let removed = null;
   /** @type {Map<string, XNode>} */
   const placed = new Map();
 
@@ -635,6 +637,18 @@ export function createInstance(definition, options) {
       if (!slot?.list || !node || slot.d?.count !== undefined || isReadonly(slot)) return false;
       slot.list.splice(place - 1, 1);
       setGone(node, true);
+      removed = { slot, place, node };
+      touch(slot);
+      flush();
+      notify();
+      return true;
+    },
+    restoreRepeat() {
+      if (!removed || removed.slot.gone) return false;
+      const { slot, place, node } = removed;
+      removed = null;
+      slot.list?.splice(place - 1, 0, node);
+      setGone(node, false);
       touch(slot);
       flush();
       notify();

@@ -32,6 +32,7 @@ import { unreadable } from './widgets/values.js';
  *   flush: () => Promise<unknown>,
  * }} Screen
  * @typedef {{path: string, refresh: () => void, widget?: Widget | null, destroy?: () => void, element: HTMLElement}} Binding
+ * @typedef {{bindings: Map<string, Binding>, more: (most?: number) => Binding[], waiting: () => HTMLElement[], done: () => boolean}} Binder
  */
 
 /** What is wrong with an answer, '' when nothing is. @param {Screen} screen @param {string} path */
@@ -46,25 +47,43 @@ export function problemOf(screen, path) {
 }
 
 /**
+ * Binds from the top of the mark-up down, as many at a time as is asked for.
  * @param {Element | DocumentFragment} markup @param {string} within the instance it stands for, e.g. /data/member[2]
  * @param {Screen} screen @param {(element: HTMLElement, path: string) => Binding | null} bindRepeat
- * @returns {Map<string, Binding>}
+ * @returns {Binder} more: binds the next and answers them; waiting: what is still to be bound
  */
-export function bind(markup, within, screen, bindRepeat) {
+export function binder(markup, within, screen, bindRepeat) {
   /** @type {Map<string, Binding>} */
   const bindings = new Map();
-  for (const found of /** @type {NodeListOf<HTMLElement>} */ (markup.querySelectorAll('[data-path]'))) {
-    const path = pathWithin(found.dataset.path ?? '', within);
+  const found = [.../** @type {NodeListOf<HTMLElement>} */ (markup.querySelectorAll('[data-path]'))];
+  let at = 0;
+
+  /** @param {HTMLElement} element @returns {Binding | null} */
+  function bound(element) {
+    const path = within ? pathWithin(element.dataset.path ?? '', within) : element.dataset.path ?? '';
     const node = screen.model.node(path);
-    if (!node || bindings.has(path)) continue;
-    /** @type {Binding | null} */
-    let bound = null;
-    if (node.kind === 'repeat') bound = found.classList.contains('repeat') ? bindRepeat(found, path) : null;
-    else if (node.kind === 'group') bound = bindGroup(found, path, node, screen);
-    else bound = bindQuestion(found, path, node, screen);
-    if (bound) bindings.set(path, bound);
+    if (!node || bindings.has(path)) return null;
+    if (node.kind === 'repeat') return element.classList.contains('repeat') ? bindRepeat(element, path) : null;
+    return node.kind === 'group' ? bindGroup(element, path, node, screen) : bindQuestion(element, path, node, screen);
   }
-  return bindings;
+
+  return {
+    bindings,
+    more(most = Infinity) {
+      const made = [];
+      while (at < found.length && made.length < most) {
+        const element = /** @type {HTMLElement} */ (found[at++]);
+        element.hidden = false;
+        const binding = bound(element);
+        if (!binding) continue;
+        bindings.set(binding.path, binding);
+        made.push(binding);
+      }
+      return made;
+    },
+    waiting: () => found.slice(at),
+    done: () => at >= found.length,
+  };
 }
 
 /** @param {HTMLElement} group @param {string} path @param {DefinitionNode} node @param {Screen} screen @returns {Binding} */
@@ -93,13 +112,15 @@ function bindQuestion(question, path, node, screen) {
   if (label && label !== question) label.append(' ', required);
   const words = label === question ? label : textHolder(label);
   let lang = model.definition.default_language;
+  /** The message in sight; null: to be painted again. @type {string | null} */
+  let told = '';
   /** @type {Widget | null} */
   let widget = null;
 
-  if (error && !error.id) error.id = `error${path.replace(/[^\w-]/g, '-')}`;
-
   const widgetMade = () => {
-    widget ??= widgetFor(question, {
+    if (widget) return widget;
+    told = null;
+    widget = widgetFor(question, {
       node,
       t,
       set: (value) => screen.answer(path, value),
@@ -124,7 +145,7 @@ function bindQuestion(question, path, node, screen) {
     const locked = screen.readonly || instance.isReadonly(path);
     const folded = Boolean(entry && carriedBox && !locked && entry.state !== 'changed' && !screen.opened.has(path));
     question.classList.toggle('folded', folded);
-    if (!folded && model.takesAnswer(node)) {
+    if ((widget || !folded) && model.takesAnswer(node)) {
       const made = widgetMade();
       if (made) {
         if (node.list && (node.choice_filter || translated || dynamicList(screen, node))) made.offer?.(instance.choices(path));
@@ -140,9 +161,12 @@ function bindQuestion(question, path, node, screen) {
 
   function paintError() {
     const message = screen.told.has(path) ? problemOf(screen, path) : '';
+    if (message === told) return;
+    told = message;
     question.classList.toggle('wrong', message !== '');
     if (error) {
-      if (error.textContent !== message) error.textContent = message;
+      error.id ||= `error${path.replace(/[^\w-]/g, '-')}`;
+      error.textContent = message;
       error.hidden = message === '';
     }
     for (const control of question.querySelectorAll('input, select, textarea, canvas')) {

@@ -3,7 +3,7 @@
  * them since: unconfirmed, same (不变) or changed (已改). Pure; the map is part of the draft.
  */
 
-import { last, lastIndex, nodePath, pathWithin } from './form-model.js';
+import { last, lastIndex, pathWithin } from './form-model.js';
 
 /** @typedef {import('./form-types.d.ts').Carried} Carried */
 /** @typedef {import('./form-types.d.ts').Base} Base */
@@ -102,9 +102,24 @@ export function afterRemoval(carried, repeat, index) {
   return after;
 }
 
+/**
+ * The map after instance `index` came back to its place, with its own entries.
+ * @param {CarriedMap} carried @param {string} repeat @param {number} index @param {CarriedMap} own
+ */
+export function afterReturn(carried, repeat, index, own) {
+  /** @type {CarriedMap} */
+  const after = { ...own };
+  for (const [path, entry] of Object.entries(carried)) {
+    const end = path.startsWith(`${repeat}[`) ? path.indexOf(']', repeat.length) + 1 : 0;
+    const place = end ? lastIndex(path.slice(0, end)) : 0;
+    after[place >= index ? `${repeat}[${place + 1}]${path.slice(end)}` : path] = entry;
+  }
+  return after;
+}
+
 /** What is left of a carried map when a repeat shrank. @param {CarriedMap} carried @param {Model} model @param {Instance} instance */
 export function pruned(carried, model, instance) {
   return Object.fromEntries(
-    Object.entries(carried).filter(([path]) => model.instancesOf(instance, nodePath(path)).includes(path)),
+    Object.entries(carried).filter(([path]) => model.node(path) && instance.has(path)),
   );
 }
