@@ -7,7 +7,6 @@ The file and its one writer are in `sqlite_file`, how ops come in is in
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import secrets
 import sqlite3
 import uuid
@@ -43,6 +42,7 @@ from sync.store.base import NewInstall, ToRelay
 from sync.store.blobs import BlobFolder
 from sync.store.group import GroupCommit
 from sync.store.intake import Intake, Key, Pushed
+from sync.store.pages import moment_text, page_of, place_of, token_hash
 from sync.store.scope_sql import scope_sql
 from sync.store.sqlite_file import SqliteFile, set_meta
 from sync.store.sqlite_intake import RECORD, SqliteMemory, acked_of, record_of, write_down, write_pushes
@@ -92,7 +92,7 @@ class SqliteStore:
     def _push_all(self, work: Sequence[tuple[Pushed, datetime]]) -> Sequence[PushReply]:
         """Several bodies, from as many threads, in one commit."""
         pushes = [pushed for pushed, _ in work]
-        received = _text(max(now for _, now in work))
+        received = moment_text(max(now for _, now in work))
         with self._taking_in(received) as (write, intake):
             intake.expect(pushes)
             replies = intake.placed([intake.push(pushed) for pushed in pushes], self._last_n, self._latest)
@@ -122,7 +122,7 @@ class SqliteStore:
         return count + (self._load(batch) if batch else 0)
 
     def _load(self, ops: Sequence[Op]) -> int:
-        with self._taking_in(_text(self._clock())) as (_, intake):
+        with self._taking_in(moment_text(self._clock())) as (_, intake):
             intake.expect_own(ops)
             count = sum(intake.own(op, _json.encode(op)) for op in ops)
             intake.placed((), self._last_n, self._latest)
@@ -219,7 +219,7 @@ class SqliteStore:
         with self._writing() as write:
             write.execute(
                 "INSERT INTO install (install_id, user_id, kind, name, token_hash, created_at) VALUES (?, ?, ?, ?, ?, ?)",
-                (install_id, user_id, kind, name, token_hash(token), _text(self._clock())),
+                (install_id, user_id, kind, name, token_hash(token), moment_text(self._clock())),
             )
         return NewInstall(install_id, token)
 
@@ -236,14 +236,14 @@ class SqliteStore:
         with self._writing() as write:
             write.execute(
                 "UPDATE install SET revoked_at = ? WHERE install_id = ? AND revoked_at = ''",
-                (_text(self._clock()), install_id),
+                (moment_text(self._clock()), install_id),
             )
 
     def seen(self, install_id: str, *, made_dseq: int, now: datetime) -> None:
         with self._writing() as write:
             write.execute(
                 "UPDATE install SET last_seen = ?, made_dseq = max(made_dseq, ?) WHERE install_id = ?",
-                (_text(now), made_dseq, install_id),
+                (moment_text(now), made_dseq, install_id),
             )
 
     def installs(self) -> list[Install]:
@@ -281,7 +281,7 @@ class SqliteStore:
                 with self._writing() as write:
                     write.execute(
                         "INSERT OR IGNORE INTO blob (sha256, size, stored_at) VALUES (?, ?, ?)",
-                        (sha256, length, _text(self._clock())),
+                        (sha256, length, moment_text(self._clock())),
                     )
             return here
 
@@ -332,7 +332,7 @@ class SqliteStore:
         return chosen
 
     def take_results(self, results: Sequence[tuple[str, Result]], *, tier: str) -> None:
-        with self._taking_in(_text(self._clock())) as (write, intake):
+        with self._taking_in(moment_text(self._clock())) as (write, intake):
             touched: dict[Key, None] = {}
             for _install, result in results:
                 if result.status == RETRY or result.receipt is None:
@@ -387,7 +387,7 @@ class SqliteStore:
             )
 
     def take_page(self, records: Sequence[Record], cursor: str, source: tuple[str, str]) -> None:
-        with self._taking_in(_text(self._clock())) as (write, intake):
+        with self._taking_in(moment_text(self._clock())) as (write, intake):
             for record in records:
                 intake.take_upstream(record)
             intake.placed((), self._last_n, self._latest)
@@ -422,30 +422,3 @@ class SqliteStore:
     def blob_relayed(self, sha256: str) -> None:
         with self._writing() as write:
             write.execute("UPDATE blob SET relayed = 1 WHERE sha256 = ?", (sha256,))
-
-
-def page_of(records: list[Record], limit: int, end: int, prefix: str) -> Page:
-    """At most limit of the records; one more was asked for to know whether more follow."""
-    more = len(records) > limit
-    chosen = tuple(records[:limit])
-    last = chosen[-1].seq if chosen else 0
-    seq = last if more else max(end, last)
-    return Page(cursor=f"{prefix}{seq}", seq=seq, more=more, records=chosen)
-
-
-def place_of(cursor: str | None, prefix: str, latest: int) -> int:
-    """The place a cursor names, 0 without one. Raises Problem cursor_stale for one that is not of this log and scope."""
-    if not cursor:
-        return 0
-    place = cursor.removeprefix(prefix)
-    if place == cursor or not (place.isascii() and place.isdigit()) or int(place) > latest:
-        raise Problem("cursor_stale")
-    return int(place)
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def token_hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -12,6 +12,7 @@ import msgspec
 from sync.protocol import op_of_body
 from sync.records import RETRY, Op, PushReply, Record
 from sync.store.intake import Intake, Kept, Key, KnownOp, Pushed, Stored, Unsettled, Waiting
+from sync.store.naming import blobs_named
 
 RECORD = "kind, id, area, rev, seq, fields, since, pending, deleted"
 _json = msgspec.json.Encoder()
@@ -104,21 +105,6 @@ def write_pushes(
             (install, received, hashlib.sha256(pushed.raw).hexdigest(), pushed.raw if incomplete else b""),
         )
         write.execute("UPDATE install SET last_seen = ? WHERE install_id = ?", (received, install))
-
-
-def blobs_named(intake: Intake) -> list[tuple[str, str, str, int]]:
-    """(sha256, kind, id, size) of the blobs that new ops and published forms name."""
-    named = [
-        (blob.sha256, kept.arrival.op.entity, kept.arrival.op.id, blob.size)
-        for kept in intake.kept
-        for blob in kept.arrival.op.blobs
-    ]
-    for put in intake.puts:
-        fields = put.record.fields
-        if put.record.kind == "form" and fields.get("definition"):
-            shas = {fields["definition"], *dict(fields.get("versions") or {}).values()}
-            named += [(str(sha256), "form", put.record.id, 0) for sha256 in shas]
-    return named
 
 
 def acked_of(ask: Any, install_id: str) -> int:
