@@ -33,7 +33,7 @@ def read_workbook(data: bytes | str, filename: str) -> DefinitionData:
 def workbook_of_rows(sheets: Mapping[str, Sequence[Row]]) -> DefinitionData:
     """Rows per sheet as a workbook. pyxform takes the first row's columns for all unless it is given a header."""
     workbook = DefinitionData(sheet_names=list(sheets))
-    for name in ("survey", "choices", "settings", "entities"):
+    for name in ("survey", "choices", "settings", "external_choices", "entities"):
         rows = [{key: str(value) for key, value in row.items()} for row in sheets.get(name) or ()]
         if rows:
             setattr(workbook, name, rows)
@@ -61,10 +61,3 @@ def shared_lists(text: str) -> list[Row]:
     survey = "| survey |\n| | type | name | label |\n| | note | n | n |\n\n"
     rows: list[Row] = get_xlsform(survey + text, ".md").choices
     return rows
-
-
-def row_numbers(workbook: DefinitionData) -> dict[str, int]:
-    """Question name → row of the survey sheet, header counted as 1."""
-    return {
-        row["name"]: number for number, row in enumerate(workbook.survey or (), start=2) if row.get("name")
-    }
