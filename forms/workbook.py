@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
@@ -13,6 +14,7 @@ from forms.problems import FormProblems, Problem
 SUFFIXES = {".md", ".xlsx", ".xls", ".csv"}
 MAX_BYTES = 20 * 1024 * 1024
 Row = dict[str, Any]
+_READ_LIST = re.compile(r"instance\(\s*['\"]([^'\"]+)['\"]\s*\)")
 
 
 def read_workbook(data: bytes | str, filename: str) -> DefinitionData:
@@ -42,10 +44,19 @@ def workbook_of_rows(sheets: Mapping[str, Sequence[Row]]) -> DefinitionData:
 
 
 def add_shared_lists(workbook: DefinitionData, shared: list[Row]) -> None:
-    """Append the rows of every shared list that the survey names and the form does not define."""
+    """Append the rows of every shared list that the survey names and the form does not define.
+
+    A list is named by a select, or read in an expression as ``instance('list')``.
+    """
     own = {row.get("list_name") or row.get("list name") for row in workbook.choices or ()}
     wanted = {
         parts[1] for row in workbook.survey or () if len(parts := str(row.get("type") or "").split()) > 1
+    }
+    wanted |= {
+        name
+        for row in workbook.survey or ()
+        for cell in row.values()
+        for name in _READ_LIST.findall(str(cell))
     }
     rows = [row for row in shared if row["list_name"] in wanted - own]
     if not rows:
