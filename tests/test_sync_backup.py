@@ -63,8 +63,9 @@ def test_a_backup_of_a_running_store_is_a_moment_of_it(tmp_path: Path) -> None:
         number = 0
         while not stop.is_set():
             before = str(number - 1) if number else ""
+            visit = phone.visit(f"v{number}")
             counted = phone.author.update("household", "h1", VILLAGE, {"n": (before, str(number))})
-            phone.push(phone.visit(f"v{number}"), counted)
+            assert statuses(phone.push(visit, counted)) == ["applied", "applied"]
             number += 1
 
     writer = threading.Thread(target=visits)
