@@ -33,7 +33,7 @@ export async function openForm(ctx, params) {
     params.draft_id ? ctx.drafts.get(params.draft_id)
       : params.trial ? undefined : ctx.drafts.find(params.form_id ?? '', params.household_id ?? ''),
     params.draft_id ? null : ctx.formstore.open(params.form_id ?? ''),
-    params.draft_id ? null : baseOf(ctx, params.household_id ?? ''),
+    params.draft_id ? null : baseOf(ctx, params.household_id ?? '', villageOf(ctx)),
   ]);
   if (params.draft_id && !draft) return { ok: false, reason: 'no_draft' };
 
@@ -53,7 +53,7 @@ export async function openForm(ctx, params) {
     now: () => ctx.now().getTime(),
     external: await externalOf(ctx, definition, base),
     prefill: {
-      household_id: own.household_id, sheet: own.sheet,
+      household_id: own.household_id, sheet: own.sheet, village_id: villageOf(ctx),
       username: ctx.session.user?.username ?? '', deviceid: ctx.session.install_id ?? '',
     },
     answers: draft ? /** @type {any} */ (draft.answers) : undefined,
@@ -68,9 +68,15 @@ export async function openForm(ctx, params) {
 /** The app's language if the form has it. @param {Definition} definition @param {string} lang */
 export const languageOf = (definition, lang) => (definition.languages.includes(lang) ? lang : definition.default_language);
 
-/** @param {Context} ctx @param {string} householdId @returns {Promise<Base>} */
-async function baseOf(ctx, householdId) {
-  if (!householdId) return { household: null, member: [], visit: [], issue: [] };
+/** The village a cadre works in; '' for those of a larger place. @param {Context} ctx */
+const villageOf = (ctx) => (/^\d{9}(?!000)\d{3}$/.test(ctx.session.user?.area ?? '') ? ctx.session.user?.area ?? '' : '');
+
+/** @param {Context} ctx @param {string} householdId @param {string} villageId @returns {Promise<Base>} */
+async function baseOf(ctx, householdId, villageId) {
+  if (!householdId) {
+    const village = villageId ? await ctx.store.get('village', villageId) : null;
+    return { household: null, member: [], visit: [], issue: [], village: village ? [village] : [] };
+  }
   const [household, member, visit, issue] = await Promise.all([
     ctx.store.get('household', householdId),
     ctx.store.members(householdId),
@@ -99,6 +105,7 @@ async function externalOf(ctx, definition, base) {
     member: base.member.map((one) => item(one, one.fields.full_name ?? one.fields.name ?? '')),
     visit: base.visit.map((one) => item(one, one.fields.date ?? '')),
     issue: base.issue.map((one) => item(one, one.fields.description ?? '')),
+    village: (base.village ?? []).map((one) => item(one, one.fields.village_title ?? '')),
   };
   for (const [name, { kind }] of Object.entries(definition.instances ?? {})) {
     if (kind !== 'file' || external[name]) continue;

@@ -9,7 +9,6 @@ import { localTime } from '../data/ids.js';
 import { carriedAfter } from './form-bind.js';
 import { carriedAtOpening, confirmed, pruned, unconfirmed } from './form-carried.js';
 import { checkPage, openPoints, problems } from './form-check.js';
-import { donePage, finishForm } from './form-finish.js';
 import { createFrame } from './form-frame.js';
 import { jumpRows } from './form-jumps.js';
 import { createMembers, repeatOf } from './form-members.js';
@@ -33,8 +32,13 @@ export async function show(root, ctx, params) {
     return async () => {};
   }
   ctx.header?.({ hide: true });
+  setTimeout(() => void finishing().catch(() => {}), SOON_MS);
   return fill(root, ctx, params, result.opened);
 }
+
+/** Needed at the end only; fetched soon after opening, so that it is here when the network is not. */
+const finishing = () => import('./form-finish.js');
+const SOON_MS = 2000;
 
 /** @param {HTMLElement} root @param {Context} ctx @param {'no_form' | 'no_draft' | 'no_household'} reason */
 function showUnopened(root, ctx, reason) {
@@ -330,6 +334,7 @@ function fill(root, ctx, params, opened) {
     if (found.problems.length || (found.unconfirmed.length && !anyway)) return showCheck(found);
     if (params.trial) return showCheck(found);
     try {
+      const { donePage, finishForm } = await finishing();
       const done = await finishForm(ctx, screen);
       if (done.kind === 'invalid') return showCheck(openPoints(screen));
       if (done.kind === 'missing_file') {
