@@ -53,11 +53,10 @@ def back_up(folder: Path, target: Path, *, now: datetime, say: Callable[[str], N
         manifest = {"format": FORMAT, "made": now.isoformat(timespec="seconds"), **facts,
                     "files": {name: _weighed(path, name) for name, path in files.items()}}  # fmt: skip
         say("writing")
-        with part.open("wb") as out:
-            with tarfile.open(fileobj=out, mode="w") as tar:
-                _add(tar, MANIFEST, json.dumps(manifest, indent=1).encode())
-                for name, path in files.items():
-                    tar.add(path, arcname=name, recursive=False)
+        with part.open("wb") as out, tarfile.open(fileobj=out, mode="w") as tar:
+            _add(tar, MANIFEST, json.dumps(manifest, indent=1).encode())
+            for name, path in files.items():
+                tar.add(path, arcname=name, recursive=False)
         with part.open("r+b") as out:
             sealed = hashlib.file_digest(out, "sha256").hexdigest()
             out.seek(0, os.SEEK_END)
