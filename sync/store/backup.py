@@ -57,12 +57,12 @@ def back_up(folder: Path, target: Path, *, now: datetime, say: Callable[[str], N
             _add(tar, MANIFEST, json.dumps(manifest, indent=1).encode())
             for name, path in files.items():
                 tar.add(path, arcname=name, recursive=False)
-        with part.open("r+b") as out:
-            sealed = hashlib.file_digest(out, "sha256").hexdigest()
-            out.seek(0, os.SEEK_END)
-            out.write(sealed.encode())
-            out.flush()
-            os.fsync(out.fileno())
+        with part.open("r+b") as whole:
+            sealed = hashlib.file_digest(whole, "sha256").hexdigest()
+            whole.seek(0, os.SEEK_END)
+            whole.write(sealed.encode())
+            whole.flush()
+            os.fsync(whole.fileno())
     say("verifying")
     try:
         verify(part)
