@@ -28,9 +28,9 @@ def make_views(connection: psycopg.Connection, definitions: Iterable[Mapping[str
     made: list[str] = []
     with connection.transaction():
         for kind, name in KINDS.items():
-            columns = [(field.name, ("fields", field.name)) for field in FIELDS[kind]]
+            columns: list[tuple[str, Sequence[str]]] = [(field.name, ("fields", field.name)) for field in FIELDS[kind]]
             made.append(_view(connection, name, kind, columns, ()))
-        head = [(name, ("fields", name)) for name in ("form_id", "form_version", "household_id", "started", "ended")]
+        head: list[tuple[str, Sequence[str]]] = [(name, ("fields", name)) for name in ("form_id", "form_version", "household_id", "started", "ended")]
         made.append(_view(connection, "submissions", "submission", head, ()))
         for form_id, columns in _answers(definitions).items():
             name = shortened(f"answers_{form_id}")
