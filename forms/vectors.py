@@ -258,7 +258,11 @@ def run_scenario(prepared: Prepared) -> dict[str, Any]:
     if "error" in prepared:
         return {"id": prepared["id"], "load_error": prepared["error"]}
     instance = Instance(
-        Form(prepared["definition"]), now=clock_of(prepared), external=prepared["external"], ids=counter_ids()
+        Form(prepared["definition"]),
+        now=clock_of(prepared),
+        external=prepared["external"],
+        prefill=prepared.get("prefill"),
+        ids=counter_ids(),
     )
     return {"id": prepared["id"], "steps": [_step(instance, step) for step in prepared["steps"]]}
 

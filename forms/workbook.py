@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import warnings
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +22,7 @@ from forms.vocabulary import SHEETS
 SUFFIXES = {".md", ".xlsx", ".xlsm", ".xls", ".csv", ".zip"}
 Row = dict[str, Any]
 
+_READ_LIST = re.compile(r"instance\(\s*['\"]([^'\"]+)['\"]\s*\)")
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 
 
@@ -171,10 +173,19 @@ def workbook_of_rows(sheets: Mapping[str, Sequence[Row]]) -> DefinitionData:
 
 
 def add_shared_lists(workbook: DefinitionData, shared: list[Row]) -> None:
-    """Append the rows of every shared list that the survey names and the form does not define."""
+    """Append the rows of every shared list that the survey names and the form does not define.
+
+    A list is named by a select, or read in an expression as ``instance('list')``.
+    """
     own = {row.get("list_name") or row.get("list name") for row in workbook.choices or ()}
     wanted = {
         parts[1] for row in workbook.survey or () if len(parts := str(row.get("type") or "").split()) > 1
+    }
+    wanted |= {
+        name
+        for row in workbook.survey or ()
+        for cell in row.values()
+        for name in _READ_LIST.findall(str(cell))
     }
     rows = [row for row in shared if row["list_name"] in wanted - own]
     if not rows:
