@@ -40,6 +40,8 @@ CATALOGUE: dict[str, tuple[str, str, str, str]] = {
     "sheet_name_near": ("工作表 {detail} 不起作用", "the sheet {detail} is not read",
                         "如果要用它,请改名;不用就在名字前加下划线。",
                         "Rename it if it is meant; otherwise put an underscore before its name."),
+    "bad_header": ("第一行有的列名不是文字:{detail}", "a column name in the first row is not text: {detail}",
+                   "请把列名改成文字格式。", "Format the column names as text."),
     "duplicate_column": ("列名重复:{detail}", "two columns are called {detail}",
                          "请删去或改名其中一列。", "Remove or rename one of them."),
     "same_column": ("列 {detail} 和列 {other} 是同一个意思", "the columns {detail} and {other} mean the same",
