@@ -311,10 +311,8 @@ CATALOGUE: dict[str, tuple[str, str, str, str]] = {
                           "{count} rows lack {detail} (from this row on)",
                           "请补上翻译。", "Translate them."),
     # --- what cannot be honoured ------------------------------------------------------------------------------
-    "unsupported_type": ("题型 {detail} 还不能用:{why}",
-                         "the type {detail} is not supported: {why}",
-                         "{advice_zh}", "{advice_en}"),
-    "partial_type": ("题型 {detail}:{why}", "the type {detail}: {why}", "{advice_zh}", "{advice_en}"),
+    "unsupported_type": ("题型 {detail}:{why}", "the type {detail}: {why}",
+                         "请换一种题型,或接受这个答案不全。", "Use another type, or live with what is missing."),
     "unknown_appearance": ("不认识的外观,按默认显示:{detail}", "unknown appearance, shown as by default: {detail}",
                            "请核对拼写。", "Check its spelling."),
     "unsupported_appearance": ("外观 {detail}:{why}",

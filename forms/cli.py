@@ -1,4 +1,4 @@
-"""``form check|eval|play``: forms from the command line.
+"""``form check|support|eval|play``: forms from the command line.
 
 check FILE… [--json] [--lang zh|en]: one line a file, an .xlsx, .xls, .csv, .md, a .zip or folder of
 .csv sheets. eval and play read cases
@@ -20,8 +20,10 @@ from typing import Any
 
 from forms.isolated import Checker
 from forms.problems import Problem
+from forms.support import page
 from forms.vectors import prepare_expression, prepare_scenario, run_expression, run_scenario
 
+SUPPORT_PAGE = Path(__file__).parent.parent / "docs" / "form-support.md"
 CORE_CLI = Path(__file__).parent.parent / "static" / "js" / "core-cli.js"
 
 
@@ -32,12 +34,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     check.add_argument("files", nargs="+", type=Path)
     check.add_argument("--json", action="store_true", help="one JSON object a file")
     check.add_argument("--lang", default="zh", choices=["zh", "en"])
+    commands.add_parser("support", help="写支持表 · write docs/form-support.md").add_argument(
+        "--out", type=Path, default=SUPPORT_PAGE
+    )
     for name in ("eval", "play"):
         command = commands.add_parser(name, help="试算 · run cases from standard input")
         command.add_argument("--engine", default="python", choices=["python", "js"])
     options = parser.parse_args(argv)
     if options.command == "check":
         return _check(options.files, options.json, options.lang)
+    if options.command == "support":
+        options.out.write_text(page(), "utf-8")
+        return 0
     return _run(options.command, options.engine)
 
 

@@ -36,28 +36,29 @@ def read_workbook(data: bytes | str, filename: str) -> DefinitionData:
     if suffix not in SUFFIXES:
         limits.refuse("bad_suffix", filename, suffix or PurePath(filename).name)
     limits.check_size(data, filename)
-    if suffix in (".md", ".csv"):
-        text = data if isinstance(data, str) else _decoded(data, filename)
-        read = (lambda: get_xlsform(text, ".md")) if suffix == ".md" else lambda: _of_csv(text)
-    else:
-        body = data if isinstance(data, bytes) else data.encode()
-        if body.startswith(_ZIP):
-            limits.check_zip(body, filename)
-            read = (lambda: _of_archive(body)) if suffix == ".zip" else lambda: get_xlsform(body, ".xlsx")
-        elif body.startswith(_OLE):
-            read = lambda: get_xlsform(body, ".xls")  # noqa: E731
-        else:
-            limits.refuse("unreadable", filename, "not .xlsx, not .xls")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # openpyxl on fonts, filters and other things we do not read
-            workbook = read()
+            workbook = _read(data, suffix, filename)
     except FormProblems:
         raise
     except Exception as error:  # readers of damaged files raise whatever comes
         raise FormProblems([_unread(error, filename)]) from error
     _check_sheets(workbook, filename)
     return workbook
+
+
+def _read(data: bytes | str, suffix: str, filename: str) -> DefinitionData:
+    if suffix in (".md", ".csv"):
+        text = data if isinstance(data, str) else _decoded(data, filename)
+        return get_xlsform(text, ".md") if suffix == ".md" else _of_csv(text)
+    body = data if isinstance(data, bytes) else data.encode()
+    if body.startswith(_ZIP):
+        limits.check_zip(body, filename)
+        return _of_archive(body) if suffix == ".zip" else get_xlsform(body, ".xlsx")
+    if not body.startswith(_OLE):
+        limits.refuse("unreadable", filename, "not .xlsx, not .xls")
+    return get_xlsform(body, ".xls")
 
 
 def _unread(error: Exception, filename: str) -> Problem:
@@ -102,7 +103,7 @@ def _of_csv(text: str) -> DefinitionData:
     """One file for all sheets, a sheet's name standing alone in the first column; or one file for the survey sheet."""
     rows = list(csv.reader(StringIO(text, newline="")))
     first = next((row for row in rows if any(cell.strip() for cell in row)), [])
-    lone = len([cell for cell in first if cell.strip()]) == 1 or first[:1] and first[0].strip().lower() in SHEETS
+    lone = len([cell for cell in first if cell.strip()]) == 1 or (first and first[0].strip().lower() in SHEETS)
     if first and not lone:
         return _of_tables({"survey": rows})
     tables: dict[str, list[list[str]]] = {}
