@@ -12,12 +12,14 @@ import { button, element } from './widgets/dom.js';
 /** @typedef {import('./form-types.d.ts').StoredBlob} StoredBlob */
 /** @typedef {import('./form-bind.js').Screen} Screen */
 
+/** Types whose answer names a file. */
+const FILES = new Set(['image', 'draw', 'signature', 'annotate', 'photo', 'audio', 'video', 'file', 'background-audio', 'audit']);
 const FILE_NAME = /^([0-9a-f]{64})\.\w+$/;
 
 /** The files the answers name: {path, sha256}, of relevant questions. @param {Screen} screen */
 export function filesNamed({ model, instance }) {
   return model.definition.nodes
-    .filter((node) => node.kind === 'question' && ['image', 'draw', 'signature', 'photo', 'audio', 'video', 'file'].includes(node.type))
+    .filter((node) => node.kind === 'question' && FILES.has(node.type))
     .flatMap((node) => model.instancesOf(instance, node.path))
     .filter((path) => instance.isRelevant(path))
     .map((path) => ({ path, sha256: FILE_NAME.exec(instance.value(path))?.[1] ?? '' }))
