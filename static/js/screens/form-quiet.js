@@ -27,6 +27,7 @@ const ACCEPT_M = 20;
 export function createQuiet({ screen, fresh, user, now, place, put }) {
   const { model, instance, draft, t } = screen;
   const of = (/** @type {string} */ type) => model.definition.nodes.filter((node) => node.type === type);
+  const placeLine = element('p', {}, t('这份表单会记录位置,供核查参考。不允许定位也可以填。'));
   const audit = auditOf();
   const sound = soundOf();
   /** @type {Set<{stop: () => void}>} */
@@ -49,10 +50,7 @@ export function createQuiet({ screen, fresh, user, now, place, put }) {
     finding.add(search);
   }
 
-  /** @type {HTMLElement} */
-  let placeLine;
   function tellPlaces() {
-    placeLine = element('p', {}, t('这份表单会记录位置,供核查参考。不允许定位也可以填。'));
     place.append(element('div', { class: 'quiet-notice quiet-place', role: 'status' }, placeLine));
   }
 
