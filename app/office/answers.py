@@ -19,7 +19,7 @@ Definition = Mapping[str, Any]
 Node = Mapping[str, Any]
 
 FILE_TYPES = frozenset(
-    {"image", "photo", "audio", "video", "file", "draw", "signature", "annotate", "background-audio", "audit"}
+    {"image", "photo", "audio", "video", "file", "draw", "signature", "annotate", "background-audio"}
 )
 SILENT_TYPES = frozenset({"note", "start", "end", "today", "deviceid", "xml-external"})
 # What a phone records beside the questions has no label of its own.
@@ -112,7 +112,7 @@ class _Layout:
             if node["kind"] == "repeat":
                 self._repeat(section, node, answer, here, around)
             elif node["kind"] == "group":
-                inner = Section(here, self.label(node, around) if "label" in node else "")
+                inner = Section(here, self.label(node, around))
                 self._fill(inner, node["path"], answer if isinstance(answer, Mapping) else {}, here, around)
                 if inner.items:
                     section.items.append(inner)
@@ -121,9 +121,22 @@ class _Layout:
                 if line:
                     section.items.append(line)
         known = {node["name"] for node in nodes}
+        if path == self.definition.get("root", "/data"):
+            section.items += self._log(answers)
+            known.add("meta")
         for name, answer in answers.items():
             if name not in known and answer not in ("", None):
                 section.items.append(Line(f"{place}/{name}", name, _raw(answer)))
+
+    def _log(self, answers: Mapping[str, Any]) -> list[Line | Section]:
+        """The log of filling, which is no question; whatever else came as meta is shown as it is."""
+        meta = answers.get("meta")
+        if not isinstance(meta, Mapping):
+            return [Line("meta", "meta", _raw(meta))] if meta else []
+        found = FILE_NAME.match(str(meta.get("audit", "")))
+        log: list[Line | Section] = [Line("meta/audit", UNASKED["audit"][self.lang == "en"], "", file=found.group(1))] if found else []
+        rest = {name: value for name, value in meta.items() if name != "audit" or not found}
+        return [*log, Line("meta", "meta", _raw(rest))] if rest else log
 
     def _repeat(self, section: Section, node: Node, answer: Any, here: str, around: dict[str, str]) -> None:
         instances = answer if isinstance(answer, list) else [answer] if isinstance(answer, Mapping) else []

@@ -3,7 +3,6 @@
  * a yes, and always in sight), the place at the start, places taken when an answer is given.
  */
 
-import { localTime } from '../data/ids.js';
 import { auditCsv, auditSettings, createAudit } from './audit.js';
 import { nodePath, pathWithin } from './form-model.js';
 import { button, element } from './widgets/dom.js';
@@ -51,18 +50,20 @@ export function createQuiet({ screen, fresh, user, now, place, put }) {
   }
 
   function tellPlaces() {
-    place.append(element('div', { class: 'quiet-notice quiet-place', role: 'status' }, placeLine));
+    const notice = element('div', { class: 'quiet-notice quiet-place', role: 'status' }, placeLine,
+      button(t('知道了'), () => notice.remove(), { class: 'quiet-known' }));
+    place.append(notice);
   }
 
   function auditOf() {
-    const node = of('audit')[0];
-    if (!node) return null;
-    const settings = auditSettings(node.parameters);
+    const asked = model.definition.audit;
+    if (!asked) return null;
+    const settings = auditSettings(asked.parameters);
     const rows = (draft.audit ??= []);
     const tracker = settings.location && navigator.geolocation ? trackPlaces(settings.location) : null;
     const log = createAudit({ rows, now: () => now().getTime(), settings, place: () => tracker?.place() ?? null });
     log.event(fresh ? 'form start' : 'form resume');
-    return { ...log, path: node.path, settings, location: Boolean(settings.location), stop: () => tracker?.stop() };
+    return { ...log, settings, location: Boolean(settings.location), stop: () => tracker?.stop() };
   }
 
   /** @param {{priority: string, interval_s: number, max_age_s: number}} asked */
@@ -190,17 +191,20 @@ export function createQuiet({ screen, fresh, user, now, place, put }) {
       await leave();
       audit?.stop();
     },
-    /** The form is done: what was recorded and logged becomes files of it. @throws {import('../data/db.js').NotSaved} */
+    /**
+     * The form is done: what was recorded and logged becomes files of it.
+     * @returns {Promise<string>} the log's name, '' when none is asked for @throws {import('../data/db.js').NotSaved}
+     */
     async finish() {
       await leave();
-      if (!audit) return;
+      if (!audit) return '';
       audit.event('form finalize');
       const csv = new Blob([auditCsv(audit.rows, audit.settings, user)], { type: 'text/csv' });
-      put(audit.path, await screen.files.keep(csv, 'csv', { name: 'audit.csv' }));
-      draft.updated = localTime(now());
+      return screen.files.keep(csv, 'csv', { name: 'audit.csv' });
     },
     stop() {
       audit?.stop();
+      place.remove();
     },
   };
 }

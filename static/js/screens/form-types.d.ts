@@ -50,6 +50,8 @@ export interface Definition {
   lists: { [name: string]: { name: string; label: Text; extra?: { [column: string]: string } }[] };
   instances?: { [name: string]: { kind: string; file?: string } };
   entities?: EntityDeclaration[];
+  /** the log of filling, where the form asks for one */
+  audit?: { path: string; parameters: { [name: string]: string } };
 }
 
 export interface Violation {
@@ -106,6 +108,8 @@ export interface Base {
   member: RegisterRecord[];
   visit: RegisterRecord[];
   issue: RegisterRecord[];
+  /** The village of whoever fills the form; absent in drafts of older versions. */
+  village?: RegisterRecord[];
 }
 
 export interface Draft {

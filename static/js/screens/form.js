@@ -8,7 +8,6 @@ import { localTime } from '../data/ids.js';
 import { bind, carriedAfter } from './form-bind.js';
 import { afterRemoval, carriedAtOpening, confirmed, pruned, unconfirmed } from './form-carried.js';
 import { checkPage, openPoints, problems } from './form-check.js';
-import { donePage, finishForm } from './form-finish.js';
 import { createFiles } from './form-files.js';
 import { createFrame } from './form-frame.js';
 import { asText, blankInstance, countQuestion, last, lastIndex, nodePath, pageOf, pageShown, pathWithin, plain, summary } from './form-model.js';
@@ -25,7 +24,7 @@ import { button, element } from './widgets/dom.js';
 /** @typedef {{at: string, root: HTMLElement, bindings: Map<string, Binding>}} Card */
 
 /** Types that run beside the questions. */
-const QUIET = new Set(['audit', 'background-audio', 'background-geopoint', 'start-geopoint']);
+const QUIET = new Set(['background-audio', 'background-geopoint', 'start-geopoint']);
 
 /**
  * @param {HTMLElement} root @param {Context} ctx @param {Params} params
@@ -38,8 +37,13 @@ export async function show(root, ctx, params) {
     return async () => {};
   }
   ctx.header?.({ hide: true });
+  setTimeout(() => void finishing().catch(() => {}), SOON_MS);
   return fill(root, ctx, params, result.opened);
 }
+
+/** Needed at the end only; fetched soon after opening, so that it is here when the network is not. */
+const finishing = () => import('./form-finish.js');
+const SOON_MS = 2000;
 
 /** @param {HTMLElement} root @param {Context} ctx @param {'no_form' | 'no_draft' | 'no_household'} reason */
 function showUnopened(root, ctx, reason) {
@@ -136,7 +140,7 @@ function fill(root, ctx, params, opened) {
   });
   /** What runs beside the questions. @type {import('./form-quiet.js').Quiet | null} */
   let quiet = null;
-  if (!screen.readonly && !params.trial && definition.nodes.some((node) => QUIET.has(node.type))) void watchQuietly();
+  if (!screen.readonly && !params.trial && (definition.audit || definition.nodes.some((node) => QUIET.has(node.type)))) void watchQuietly();
   if (screen.readonly) frame.note(t('这份表单正在另一个窗口里填写。这里只能看,不能改。'));
   else if (params.trial) frame.note(t('这是试填,不会保存,也不会上报。'));
   if (lang !== definition.default_language) nameScreens();
@@ -525,8 +529,9 @@ function fill(root, ctx, params, opened) {
     if (found.problems.length || (found.unconfirmed.length && !anyway)) return showCheck(found);
     if (params.trial) return showCheck(found);
     try {
-      await quiet?.finish();
-      const done = await finishForm(ctx, screen);
+      const { donePage, finishForm } = await finishing();
+      const log = (await quiet?.finish()) ?? '';
+      const done = await finishForm(ctx, screen, log);
       if (done.kind === 'invalid') return showCheck(openPoints(screen));
       if (done.kind === 'missing_file') {
         jumpTo(done.path);
