@@ -9,7 +9,6 @@ import { localTime } from '../data/ids.js';
 import { bind, carriedAfter } from './form-bind.js';
 import { afterRemoval, carriedAtOpening, confirmed, pruned, unconfirmed } from './form-carried.js';
 import { checkPage, openPoints, problems } from './form-check.js';
-import { donePage, finishForm } from './form-finish.js';
 import { createFrame } from './form-frame.js';
 import { asText, blankInstance, countQuestion, last, lastIndex, nodePath, pageOf, pageShown, pathWithin, plain, summary } from './form-model.js';
 import { languageOf, openForm } from './form-open.js';
@@ -35,8 +34,13 @@ export async function show(root, ctx, params) {
     return async () => {};
   }
   ctx.header?.({ hide: true });
+  setTimeout(() => void finishing().catch(() => {}), SOON_MS);
   return fill(root, ctx, params, result.opened);
 }
+
+/** Needed at the end only; fetched soon after opening, so that it is here when the network is not. */
+const finishing = () => import('./form-finish.js');
+const SOON_MS = 2000;
 
 /** @param {HTMLElement} root @param {Context} ctx @param {'no_form' | 'no_draft' | 'no_household'} reason */
 function showUnopened(root, ctx, reason) {
@@ -506,6 +510,7 @@ function fill(root, ctx, params, opened) {
     if (found.problems.length || (found.unconfirmed.length && !anyway)) return showCheck(found);
     if (params.trial) return showCheck(found);
     try {
+      const { donePage, finishForm } = await finishing();
       const done = await finishForm(ctx, screen);
       if (done.kind === 'invalid') return showCheck(openPoints(screen));
       if (done.kind === 'missing_file') {
