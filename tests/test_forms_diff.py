@@ -26,7 +26,11 @@ def form(*rows: str, choices: list[tuple[str, str]] | None = None, settings: str
     return compile_form("\n".join(lines), "mini.md").definition
 
 
-BASE = ("| text | name | 姓名 | | ", "| integer | age | 年龄 | | . < 150", "| select_one yes_no | water | 饮水安全吗 | ${age} > 3 | ")
+BASE = (
+    "| text | name | 姓名 | | ",
+    "| integer | age | 年龄 | | . < 150",
+    "| select_one yes_no | water | 饮水安全吗 | ${age} > 3 | ",
+)
 
 
 def names(questions: Any) -> list[str]:
@@ -98,7 +102,8 @@ def test_a_type_never_changes_against_any_version() -> None:
 
 def test_one_table_for_all_versions() -> None:
     first = form("| text | name | 姓名 | | ", "| text | old | 旧题 | | ")
-    second = form("| begin_group | g | 组 | | ", "| text | full_name | 姓名 | | ", "| end_group | | | | ", "| text | new | 新题 | | ")
+    second = form("| begin_group | g | 组 | | ", "| text | full_name | 姓名 | | ", "| end_group | | | | ",
+                  "| text | new | 新题 | | ")  # fmt: skip
     main = merged_tables([("2", second), ("1", first)], {"2": {"full_name": "name"}})[""]
     assert list(main.columns) == ["full_name", "new", "old"]
     assert main.columns["full_name"].paths == {"2": "/data/g/full_name", "1": "/data/name"}

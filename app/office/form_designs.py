@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -90,7 +89,6 @@ def design(id: str) -> str:
         text=_body(found, found.source.sha256).decode("utf-8-sig", "replace") if is_text(found) else None,
         people=page.names([deed.by for deed in found.deeds]),
         deed_name=_deed_name,
-        near=lambda problem: _near(problem, sheets),
         size=_size,
     )
 
@@ -148,7 +146,7 @@ def _taken(design: Design, upload: Upload, what: str) -> AnyResponse:
     attachments = {one.name: one.body for one in upload.attachments}
     reading = read_form(upload.source.name, upload.source.body, attachments, shared)
     source = kept(upload.source.name, upload.source.body)
-    deed = Deed(what, here.now().isoformat(timespec="seconds"), current_user().id, source,
+    deed = Deed(what, here.now().isoformat(timespec="milliseconds"), current_user().id, source,
                 detail=str(len(reading.problems)))  # fmt: skip
     design = dataclasses.replace(
         design,
@@ -200,15 +198,6 @@ def _body(design: Design, sha256: str) -> bytes:
     if body is None:
         raise Problem("not_found")
     return body
-
-
-def _near(problem: dict[str, Any], sheets: list[Any]) -> str:
-    """A name of the form that looks like the one at fault."""
-    wrong = str(problem["message"]["en"]).rpartition(": ")[2].strip("${} ").strip()
-    names = [line.cells[sheet.columns.index("name")].text for sheet in sheets if "name" in sheet.columns
-             for line in sheet.lines]  # fmt: skip
-    near = difflib.get_close_matches(wrong, [name for name in names if name], 1, 0.8) if len(wrong) < 60 else []
-    return near[0] if near and near[0] != wrong else ""
 
 
 def _deed_name(deed: Deed) -> str:

@@ -70,7 +70,7 @@ def design_publish_now(id: str) -> AnyResponse:
     refused = publish.publish_form(node().store, form, by, renames=renames)
     if refused:
         raise Problem("refused", 409, refused.message(language()), _other_version())
-    deed = Deed("published", by.now.isoformat(timespec="seconds"), by.user_id, detail=form.version)
+    deed = Deed("published", by.now.isoformat(timespec="milliseconds"), by.user_id, detail=form.version)
     form_rights.designs().keep(dataclasses.replace(design, deeds=(*design.deeds, deed)))
     return redirect(url_for("office.form", form_id=form.form_id, done="published"), 303)
 
