@@ -27,7 +27,7 @@ from sync.problems import Problem as SyncProblem
 from sync.records import CENTRE, NODE
 from sync.relay import Relay
 from sync.store.base import Store
-from sync.store.sqlite import SqliteStore
+from sync.store.opening import is_database, open_store
 
 log = logging.getLogger("ruhu.node")
 
@@ -64,7 +64,7 @@ class Node:
 
     @property
     def tier(self) -> str:
-        return NODE if self.config.upstream else CENTRE
+        return NODE if self.config.follows else CENTRE
 
     @staticmethod
     def now() -> datetime:
@@ -125,12 +125,15 @@ def open_node(config: Config) -> Node:
         raise NodeProblem("不能在调试模式下提供服务 · refusing to serve in debug mode")
     _usable(config.data_dir)
     try:
-        store = SqliteStore(config.data_dir)
+        store = open_store(config.data_dir, config.upstream)
     except SyncProblem as problem:
         raise NodeProblem(f"{problem.message(config.lang)}{problem.next(config.lang)}({config.data_dir})") from problem
     try:
+        if is_database(config.upstream):
+            # Printed codes and sign-ins must hold on every web host of the centre.
+            keys.adopt(config.data_dir, store.agree("secret", keys.secret(config.data_dir).hex()))
         library = load_library(config.forms_dir)
-        if not config.upstream:
+        if not config.follows:
             library.problems += publish_library(store, library, Node.now)
         shelf = FormShelf(store)
         tables = Tables(config.data_dir / "read.db", store)
@@ -232,7 +235,7 @@ def _ask_sign_in(config: Config, username: str, password: str) -> dict[str, Any]
 
 
 def _relay_of(config: Config, store: Store) -> Relay | None:
-    if not config.upstream:
+    if not config.follows:
         return None
     known = read_upstream(config.data_dir)
     if known is None or known["url"] != config.upstream:

@@ -15,7 +15,7 @@ import random
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, LiteralString, NoReturn, TypeVar
 
@@ -112,6 +112,9 @@ class PostgresStore:
     def tier(self) -> str:
         return CENTRE
 
+    def agree(self, name: str, proposal: str) -> str:
+        return self._meta_or(f"agreed.{name}", lambda: proposal)
+
     def close(self) -> None:
         self._pool.close()
 
@@ -150,7 +153,7 @@ class PostgresStore:
         """Several bodies, from as many threads, in one commit."""
         pushes = [pushed for pushed, _ in work]
         received = moment_text(max(now for _, now in work))
-        self._make_counties(
+        self.make_counties(
             county_of(arrival.op.area)
             for pushed in pushes
             for arrival in pushed.arrivals
@@ -193,7 +196,18 @@ class PostgresStore:
         ).fetchone() or (0, 0)  # fmt: skip
         return intake.placed(replies, last_n, last_seq)
 
-    def _make_counties(self, wanted: Iterable[str]) -> None:
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[psycopg.Connection]:
+        """A transaction on the tables themselves, for copies."""
+        with self._pool.connection() as connection, connection.transaction():
+            yield connection
+
+    def know_itself(self) -> None:
+        """Read again who this store is, after another's identity was moved in."""
+        self._server_id = self._meta_or("server_id", lambda: "")
+        self._epoch = self._meta_or("epoch", lambda: "")
+
+    def make_counties(self, wanted: Iterable[str]) -> None:
         for county in set(wanted) - self._counties:
             with self._pool.connection() as connection:
                 make_county(connection, county)
@@ -210,7 +224,7 @@ class PostgresStore:
         return count + (self._load(batch) if batch else 0)
 
     def _load(self, ops: Sequence[Op]) -> int:
-        self._make_counties(county_of(op.area) for op in ops)
+        self.make_counties(county_of(op.area) for op in ops)
 
         def take(connection: psycopg.Connection, intake: Intake) -> int:
             intake.expect_own(ops)
