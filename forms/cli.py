@@ -71,11 +71,11 @@ def check_file(file: Path, shared: Any = None, lang: str = "zh") -> dict[str, An
         ]
     else:
         report["ok"] = True
-        report["questions"] = [
-            {"path": node["path"], "type": node["type"]}
-            for node in form.nodes.values()
-            if node["kind"] == "question"
+        report["warnings"] = [
+            _error(p.code, p.sheet, p.row, p.column, p.message(lang), p.next(lang)) for p in form.warnings
         ]
+        report["form_id"], report["version"] = form.form_id, form.version
+        report["questions"] = form.questions()
     return report
 
 

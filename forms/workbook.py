@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
@@ -13,6 +14,7 @@ from forms.problems import FormProblems, Problem
 SUFFIXES = {".md", ".xlsx", ".xls", ".csv"}
 MAX_BYTES = 20 * 1024 * 1024
 Row = dict[str, Any]
+_READ_LIST = re.compile(r"instance\(\s*['\"]([^'\"]+)['\"]\s*\)")
 
 
 def read_workbook(data: bytes | str, filename: str) -> DefinitionData:
@@ -33,7 +35,7 @@ def read_workbook(data: bytes | str, filename: str) -> DefinitionData:
 def workbook_of_rows(sheets: Mapping[str, Sequence[Row]]) -> DefinitionData:
     """Rows per sheet as a workbook. pyxform takes the first row's columns for all unless it is given a header."""
     workbook = DefinitionData(sheet_names=list(sheets))
-    for name in ("survey", "choices", "settings", "entities"):
+    for name in ("survey", "choices", "settings", "external_choices", "entities"):
         rows = [{key: str(value) for key, value in row.items()} for row in sheets.get(name) or ()]
         if rows:
             setattr(workbook, name, rows)
@@ -42,10 +44,19 @@ def workbook_of_rows(sheets: Mapping[str, Sequence[Row]]) -> DefinitionData:
 
 
 def add_shared_lists(workbook: DefinitionData, shared: list[Row]) -> None:
-    """Append the rows of every shared list that the survey names and the form does not define."""
+    """Append the rows of every shared list that the survey names and the form does not define.
+
+    A list is named by a select, or read in an expression as ``instance('list')``.
+    """
     own = {row.get("list_name") or row.get("list name") for row in workbook.choices or ()}
     wanted = {
         parts[1] for row in workbook.survey or () if len(parts := str(row.get("type") or "").split()) > 1
+    }
+    wanted |= {
+        name
+        for row in workbook.survey or ()
+        for cell in row.values()
+        for name in _READ_LIST.findall(str(cell))
     }
     rows = [row for row in shared if row["list_name"] in wanted - own]
     if not rows:
@@ -61,10 +72,3 @@ def shared_lists(text: str) -> list[Row]:
     survey = "| survey |\n| | type | name | label |\n| | note | n | n |\n\n"
     rows: list[Row] = get_xlsform(survey + text, ".md").choices
     return rows
-
-
-def row_numbers(workbook: DefinitionData) -> dict[str, int]:
-    """Question name → row of the survey sheet, header counted as 1."""
-    return {
-        row["name"]: number for number, row in enumerate(workbook.survey or (), start=2) if row.get("name")
-    }

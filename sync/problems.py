@@ -74,6 +74,8 @@ CATALOGUE: dict[str, Entry] = {
     # One op that is stored but not applied.
     "hash_mismatch": Entry(
         Text("操作内容与其校验值不一致。", "The op does not match its hash."), _TRAY),
+    "zero_character": Entry(
+        Text("操作里有无法保存的字符(U+0000)。", "The op holds a character that cannot be kept (U+0000)."), _TRAY),
     "same_id_other_content": Entry(
         Text("同一编号先后收到两份不同内容。", "Two different contents came under one id."), _TRAY),
     "forked_log": Entry(
@@ -115,6 +117,22 @@ CATALOGUE: dict[str, Entry] = {
     "folder_damaged": Entry(
         Text("数据库文件打不开或已损坏。", "The database cannot be opened or is damaged."),
         Text("请保留该文件夹,用最近的备份恢复。", "Keep the folder as it is and restore the latest backup.")),
+    # A PostgreSQL centre.
+    "database_silent": Entry(
+        Text("连不上 PostgreSQL 数据库。", "The PostgreSQL database cannot be reached."),
+        Text("请检查地址、账号和数据库是否已启动。", "Check its address, the account and whether it runs.")),
+    "unsafe_database": Entry(
+        Text("数据库的设置在断电时可能丢失已确认的数据,拒绝使用。",
+             "The database is set so that confirmed data could be lost with the power; it is not used."),
+        Text("请把 fsync、full_page_writes 和 synchronous_commit 设为 on。",
+             "Set fsync, full_page_writes and synchronous_commit to on.")),
+    "centre_only": Entry(
+        Text("PostgreSQL 中的数据库只能作中心,不能再接上级。",
+             "A store in PostgreSQL is a centre and has nobody above it."),
+        Text("请去掉上级地址。", "Leave the upstream away.")),
+    "busy": Entry(
+        Text("服务器正忙。", "The server is busy."),
+        Text("稍后自动重试。", "It is tried again later.")),
     # What a node may meet at its upstream.
     "upstream_silent": Entry(
         Text("连不上上级节点。", "The upstream node cannot be reached."),

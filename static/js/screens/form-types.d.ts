@@ -103,6 +103,8 @@ export interface Base {
   member: RegisterRecord[];
   visit: RegisterRecord[];
   issue: RegisterRecord[];
+  /** The village of whoever fills the form; absent in drafts of older versions. */
+  village?: RegisterRecord[];
 }
 
 export interface Draft {
