@@ -18,7 +18,7 @@
  *   timer?: {set: (run: () => void, ms: number) => unknown, clear: (id: any) => void},
  * }} use
  */
-export function createWriter({ write, now, onState = () => {}, delay_ms = 40, timer = browserTimer }) {
+export function createWriter({ write, now, onState = () => {}, delay_ms = 0, timer = browserTimer }) {
   let dirty = false;
   /** @type {Promise<boolean> | null} */
   let running = null;
