@@ -16,6 +16,7 @@ from flask import current_app
 
 from app import keys
 from app.config import Config
+from app.designs import Designs
 from app.people import People
 from app.publish import FormShelf, publish_library
 from app.tables.follow import Tables
@@ -53,6 +54,7 @@ class Node:
     library: Library
     tables: Tables
     people: People
+    designs: Designs
     relay: Relay | None = None
     throttle: Throttle = field(default_factory=Throttle)
     complaints: list[str] = field(default_factory=list)
@@ -142,6 +144,7 @@ def open_node(config: Config) -> Node:
             library=library,
             tables=tables,
             people=People(store),
+            designs=Designs(config.data_dir / "designs"),
             relay=_relay_of(config, store),
             complaints=[library_line(problem, config.lang) for problem in library.problems],
         )

@@ -16,10 +16,10 @@ export const repeatOf = (at) => at.replace(/\[\d+\]$/, '');
 
 /**
  * @param {Screen} screen @param {View} view
- * @param {{settle: () => Promise<boolean>, keep: () => void, at: (path: string) => void, note: (...lines: Node[]) => void}} use
- *   settle: everything on disk; keep: it will be shortly; at: where the person is
+ * @param {{settle: () => Promise<boolean>, keep: () => void, at: (path: string) => void, event: (name: string, path: string) => void, note: (...lines: Node[]) => void}} use
+ *   settle: everything on disk; keep: it will be shortly; at: where the person is; event: for the log of filling
  */
-export function createMembers(screen, view, { settle, keep, at, note }) {
+export function createMembers(screen, view, { settle, keep, at, event, note }) {
   const { model, instance, draft, t } = screen;
 
   /** @param {string} path */
@@ -71,6 +71,7 @@ export function createMembers(screen, view, { settle, keep, at, note }) {
       instance.addRepeat(repeat);
       keep();
     }
+    event('add repeat', `${repeat}[${instance.count(repeat)}]`);
     show(`${repeat}[${instance.count(repeat)}]`);
   }
 
@@ -91,6 +92,7 @@ export function createMembers(screen, view, { settle, keep, at, note }) {
     const carried = Object.fromEntries(Object.entries(draft.carried).filter(([one]) => one.startsWith(`${path}/`)));
     if (counted) count(counted, -1);
     else if (!instance.removeRepeat(repeat, index)) return;
+    event('delete repeat', path);
     draft.carried = afterRemoval(draft.carried, repeat, index);
     keep();
     if (view.outer) view.showCards(`${view.outer}/`);

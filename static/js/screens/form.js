@@ -3,12 +3,12 @@
  * page in view, the draft's write-ahead and the frame; decisions live in the modules beside it.
  */
 
-import { sha256Hex } from '../data/sha256.js';
 import { createWriter } from '../data/drafts-writer.js';
 import { localTime } from '../data/ids.js';
 import { carriedAfter } from './form-bind.js';
 import { carriedAtOpening, confirmed, pruned, unconfirmed } from './form-carried.js';
 import { checkPage, openPoints, problems } from './form-check.js';
+import { createFiles } from './form-files.js';
 import { createFrame } from './form-frame.js';
 import { jumpRows } from './form-jumps.js';
 import { createMembers, repeatOf } from './form-members.js';
@@ -20,6 +20,9 @@ import { button, element } from './widgets/dom.js';
 /** @typedef {import('./form-types.d.ts').Context} Context */
 /** @typedef {import('./form-types.d.ts').Params} Params */
 /** @typedef {import('./form-bind.js').Screen} Screen */
+
+/** Types that run beside the questions. */
+const QUIET = new Set(['background-audio', 'background-geopoint', 'start-geopoint']);
 
 /**
  * @param {HTMLElement} root @param {Context} ctx @param {Params} params
@@ -59,8 +62,6 @@ function fill(root, ctx, params, opened) {
   let stored = !opened.fresh;
   /** pages a person was already told of, and may leave as they are */
   const warned = new Set();
-  /** Files made in this sitting, to show without reading them back. @type {Map<string, Blob>} */
-  const shots = new Map();
   /** @type {number | null} */
   let answeredAt = null;
   /** What one answer changes, painted in one go. @type {Set<string> | null} */
@@ -108,32 +109,20 @@ function fill(root, ctx, params, opened) {
     },
     openMember: (path) => void members.open(path),
     addMember: (repeat) => void members.add(repeat),
-    async keep(bytes, extension) {
-      const content = await bytes.arrayBuffer();
-      const sha256 = await sha256Hex(content);
-      if (!params.trial) {
-        await ctx.drafts.putBlob({ sha256, size: content.byteLength, type: bytes.type, bytes: content, draft_id: draft.draft_id });
-      }
-      shots.set(sha256, bytes);
-      return `${sha256}.${extension}`;
-    },
-    async open(name) {
-      const sha256 = name.split('.')[0] ?? '';
-      const kept = shots.get(sha256);
-      if (kept) return kept;
-      const found = await ctx.drafts.getBlob(sha256);
-      return found ? new Blob([found.bytes], { type: found.type }) : null;
-    },
+    files: createFiles({ drafts: ctx.drafts, draftId: draft.draft_id, now: ctx.now, trial: Boolean(params.trial) }),
     flush: settle,
   };
   const form = /** @type {HTMLFormElement} */ (element('form', { class: 'form', novalidate: true, autocomplete: 'off' }));
   const view = createView(screen, form, opened.pages, {
     painted: paintFrame,
-    turned: () => frame.fold(),
+    turned: () => {
+      quiet?.arrived(view.card?.at ?? view.page.path);
+      frame.fold();
+    },
     dress: (card) => members.dress(card),
   });
   const members = createMembers(screen, view, {
-    settle, keep: keepSoon, note: (...lines) => frame.note(...lines),
+    settle, keep: keepSoon, event: (name, path) => quiet?.event(name, path), note: (...lines) => frame.note(...lines),
     at: (path) => (stored || !opened.fresh) && at(path),
   });
   const others = definition.languages.filter((one) => one !== 'default');
@@ -154,11 +143,15 @@ function fill(root, ctx, params, opened) {
   form.addEventListener('focusin', (event) => {
     const question = /** @type {HTMLElement} */ (event.target).closest('.question');
     const path = [...(view.bindings() ?? [])].find(([, one]) => one.element === question)?.[0];
+    if (path) quiet?.at(path);
     if (path && path !== draft.position.path && !screen.readonly) {
       at(path);
       if (stored) writer.touch();
     }
   });
+  /** What runs beside the questions. @type {import('./form-quiet.js').Quiet | null} */
+  let quiet = null;
+  if (!screen.readonly && !params.trial && (definition.audit || definition.nodes.some((node) => QUIET.has(node.type)))) void watchQuietly();
   if (screen.readonly) frame.note(t('这份表单正在另一个窗口里填写。这里只能看,不能改。'));
   else if (params.trial) frame.note(t('这是试填,不会保存,也不会上报。'));
 
@@ -166,12 +159,28 @@ function fill(root, ctx, params, opened) {
     if (!changing) return view.repaint(changed);
     for (const path of changed) changing.add(path);
   });
-  const hidden = () => document.visibilityState === 'hidden' && void settle();
-  const going = () => void settle();
+  const hidden = () => document.visibilityState === 'hidden' && void settle(true);
+  const going = () => void settle(true);
   document.addEventListener('visibilitychange', hidden);
   window.addEventListener('pagehide', going);
   reopen();
   return leave;
+
+  async function watchQuietly() {
+    const { createQuiet } = await import('./form-quiet.js');
+    if (closed) return;
+    const place = element('div', { class: 'quiet' });
+    frame.body.before(place);
+    quiet = createQuiet({
+      screen, fresh: opened.fresh, user: ctx.session.user?.username ?? '', now: ctx.now, place,
+      put: (path, value) => {
+        if (closed) return;
+        instance.set(path, value);
+        keepSoon();
+      },
+    });
+    quiet.arrived(view.card?.at ?? view.page.path);
+  }
 
   // — answers —
 
@@ -180,6 +189,7 @@ function fill(root, ctx, params, opened) {
     if (screen.readonly) return;
     answeredAt ??= performance.now();
     const counts = repeatCounts();
+    quiet?.answered(path, instance.value(path), value);
     const changed = changing = new Set([path]);
     instance.set(path, value);
     changing = null;
@@ -209,12 +219,16 @@ function fill(root, ctx, params, opened) {
     }));
   }
 
-  /** What is in the hand becomes an answer, and every answer is on disk. @returns {Promise<boolean>} */
-  async function settle() {
-    const waiting = [...(view.bindings()?.values() ?? [])].map((one) => one.widget?.flush?.());
+  /**
+   * What is in the hand becomes an answer, and every answer is on disk.
+   * @param {boolean} [stay] the person stays on this page: a recording goes on @returns {Promise<boolean>}
+   */
+  async function settle(stay = false) {
+    const waiting = [...(view.bindings()?.values() ?? [])].map((one) => one.widget?.flush?.(stay));
     // Started before the first await: the page may be going away.
     const first = writer.flush();
-    if (waiting.some(Boolean)) await Promise.all(waiting);
+    // A photo the phone has no room for stops here, with its own message beside it.
+    if (waiting.some(Boolean) && (await Promise.all(waiting)).includes(false)) return false;
     await first;
     return screen.readonly || writer.flush();
   }
@@ -296,7 +310,10 @@ function fill(root, ctx, params, opened) {
 
   /** Told beside each question, and the first of them is where the finger goes. @param {{path: string}[]} found */
   function showProblems(found) {
-    for (const { path } of found) screen.told.add(path);
+    for (const { path } of found) {
+      screen.told.add(path);
+      quiet?.event('constraint error', path);
+    }
     view.bindRest();
     view.repaintAll();
     const first = found[0]?.path ?? '';
@@ -321,6 +338,7 @@ function fill(root, ctx, params, opened) {
     const target = view.pageOf(path);
     if (!target) return;
     screen.told.add(path);
+    quiet?.event('jump', path);
     frame.showFoot({ previous: t('上一页'), next: t('下一页') });
     const inside = model.repeatsAbove(path).length > 0;
     view.turnTo(target, inside ? '' : path);
@@ -335,11 +353,12 @@ function fill(root, ctx, params, opened) {
     if (params.trial) return showCheck(found);
     try {
       const { donePage, finishForm } = await finishing();
-      const done = await finishForm(ctx, screen);
+      const log = (await quiet?.finish()) ?? '';
+      const done = await finishForm(ctx, screen, log);
       if (done.kind === 'invalid') return showCheck(openPoints(screen));
       if (done.kind === 'missing_file') {
         jumpTo(done.path);
-        frame.note(t('这里的图片不在这部手机上,请重拍或删除。'));
+        frame.note(t('这里的图片或文件不在这部手机上,请重拍或删除。'));
         return;
       }
       await close();
@@ -379,6 +398,7 @@ function fill(root, ctx, params, opened) {
     if (closed) return;
     closed = true;
     unsubscribe();
+    quiet?.stop();
     document.removeEventListener('visibilitychange', hidden);
     window.removeEventListener('pagehide', going);
     view.close();
@@ -386,7 +406,10 @@ function fill(root, ctx, params, opened) {
   }
 
   async function leave() {
-    if (!closed) await settle();
+    if (!closed) {
+      await quiet?.leave().catch(() => {});
+      await settle();
+    }
     await close();
     ctx.header?.({ hide: false });
   }
