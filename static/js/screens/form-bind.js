@@ -4,7 +4,7 @@
  */
 
 import { afterAnswer } from './form-carried.js';
-import { inWords, moves, pathWithin } from './form-model.js';
+import { inWords, moves, nodePath, pathWithin } from './form-model.js';
 import { button, element } from './widgets/dom.js';
 import { widgetFor } from './widgets/index.js';
 import { unreadable } from './widgets/values.js';
@@ -30,8 +30,10 @@ import { unreadable } from './widgets/values.js';
  *   files: import('./form-files.js').Files,
  *   flush: (stay?: boolean) => Promise<unknown>,
  * }} Screen
- * @typedef {{path: string, refresh: () => void, widget?: Widget | null, destroy?: () => void, element: HTMLElement}} Binding
- * @typedef {{bindings: Map<string, Binding>, more: (most?: number) => Binding[], waiting: () => HTMLElement[], done: () => boolean}} Binder
+ * move: the same mark-up stands for another instance from now on; absent where that cannot be.
+ * @typedef {{path: string, refresh: () => void, widget?: Widget | null, destroy?: () => void, move?: (path: string) => void, element: HTMLElement}} Binding
+ * @typedef {{bindings: Map<string, Binding>, more: (most?: number) => Binding[], waiting: () => HTMLElement[], done: () => boolean,
+ *   movable: () => boolean, move: (within: string) => void}} Binder
  */
 
 /** What is wrong with an answer, '' when nothing is. @param {Screen} screen @param {string} path */
@@ -49,7 +51,7 @@ export function problemOf(screen, path) {
  * Binds from the top of the mark-up down, as many at a time as is asked for.
  * @param {Element | DocumentFragment} markup @param {string} within the instance it stands for, e.g. /data/member[2]
  * @param {Screen} screen @param {(element: HTMLElement, path: string) => Binding | null} bindRepeat
- * @returns {Binder} more: binds the next and answers them; waiting: what is still to be bound
+ * @returns {Binder} more: binds the next and answers them; waiting: what is still to be bound; move: to another instance
  */
 export function binder(markup, within, screen, bindRepeat) {
   /** @type {Map<string, Binding>} */
@@ -68,6 +70,16 @@ export function binder(markup, within, screen, bindRepeat) {
 
   return {
     bindings,
+    movable: () => [...bindings.values()].every((one) => one.move),
+    move(to) {
+      const before = [...bindings.values()];
+      bindings.clear();
+      for (const one of before) {
+        one.move?.(pathWithin(nodePath(one.path), to));
+        bindings.set(one.path, one);
+      }
+      within = to;
+    },
     more(most = Infinity) {
       const made = [];
       while (at < found.length && made.length < most) {
@@ -90,8 +102,13 @@ function bindGroup(group, path, node, screen) {
   const title = group.querySelector(':scope > h2, :scope > legend, :scope > .label, :scope > h3');
   let lang = screen.model.definition.default_language;
   return {
-    path,
+    get path() {
+      return path;
+    },
     element: group,
+    move: (to) => {
+      path = to;
+    },
     refresh() {
       group.hidden = !screen.instance.isRelevant(path);
       if (title && node.label && (moves(node.label) || lang !== screen.lang())) title.textContent = screen.instance.label(path);
@@ -180,7 +197,7 @@ function bindQuestion(question, path, node, screen) {
     box.hidden = !entry;
     if (!entry) return;
     const value = inWords(model, path, entry.value, screen.lang());
-    const signature = `${entry.state}|${folded}|${entry.value}|${lang}|${screen.readonly}`;
+    const signature = `${path}|${entry.state}|${folded}|${entry.value}|${entry.date}|${lang}|${screen.readonly}`;
     if (box.dataset.painted === signature) return;
     box.dataset.painted = signature;
     box.dataset.state = entry.state;
@@ -205,15 +222,28 @@ function bindQuestion(question, path, node, screen) {
   }
 
   return {
-    path,
+    get path() {
+      return path;
+    },
     element: question,
     refresh,
     get widget() {
       return widget;
     },
+    move: STEADY.has(node.type) && !question.querySelector('.finder') ? move : undefined,
     destroy: () => widget?.destroy?.(),
   };
+
+  /** @param {string} to */
+  function move(to) {
+    path = to;
+    for (const open of question.querySelectorAll('details[open]')) open.removeAttribute('open');
+  }
 }
+
+/** Types whose controls hold nothing but the answer, so that they may show the next member's. */
+const STEADY = new Set(['text', 'integer', 'decimal', 'range', 'date', 'time', 'dateTime', 'select_one', 'select_multiple', 'acknowledge',
+  'note', 'calculate']);
 
 /** @type {{[state in Carried['state']]: (t: Screen['t']) => string}} */
 const MARKS = {

@@ -31,7 +31,7 @@ export function createMembers(screen, view, { settle, keep, at, event, note }) {
   function show(path) {
     at(path);
     note();
-    view.showCards(`${path}/`);
+    view.openCard(path);
   }
 
   /** Back to the list, or to the card around this one. */
@@ -110,6 +110,7 @@ export function createMembers(screen, view, { settle, keep, at, event, note }) {
   /** What stands below a card's questions. @param {import('./form-view.js').Card} card */
   function dress({ at: path, root }) {
     const repeat = repeatOf(path);
+    for (const old of root.querySelectorAll(':scope > button')) old.remove();
     if (lastIndex(path) === instance.count(repeat)) root.append(addButton(screen, repeat));
     if (removable(path)) root.append(button(t('删除这一项'), () => void remove(path), { class: 'member-remove' }));
   }

@@ -39,6 +39,8 @@ export function createView(screen, form, pages, tell) {
   const pageOf = pageFinder(pages);
   /** @type {Card[]} the repeat instances opened one inside another; empty: the page itself */
   let cards = [];
+  /** A closed card whose nodes the next member may take over. @type {Card | null} */
+  let spare = null;
   let page = /** @type {LivePage} */ (pages[0]);
   /** @type {LivePage[]} those with nodes, the latest last */
   let live = [];
@@ -146,7 +148,7 @@ export function createView(screen, form, pages, tell) {
   /** @param {HTMLElement} section @param {string} focus */
   function show(section, focus) {
     if (focus && !bound()?.bindings.has(focus)) bindRest();
-    form.replaceChildren(section);
+    if (section.parentNode !== form || form.childNodes.length > 1) form.replaceChildren(section);
     repaintAll();
     tell.turned();
     arrive(section, focus);
@@ -181,8 +183,33 @@ export function createView(screen, form, pages, tell) {
     if (card) show(card.root, path.endsWith('/') ? '' : path);
   }
 
+  /** The card of another instance of the same repeat: its nodes stay, only what they say changes. @param {string} at */
+  function moveCard(at) {
+    const card = /** @type {Card} */ (last(cards));
+    if (nodePath(card.at) !== nodePath(at)) return false;
+    bindRest();
+    if (!card.binder.movable()) return false;
+    moved(card, at);
+    show(card.root, '');
+    return true;
+  }
+
+  /** @param {Card} card @param {string} at */
+  function moved(card, at) {
+    card.at = at;
+    card.binder.move(at);
+    tell.dress(card);
+    return card;
+  }
+
   /** @param {string} at the instance, with its index */
   function pushCard(at) {
+    if (spare && nodePath(spare.at) === nodePath(at)) {
+      const card = spare;
+      spare = null;
+      cards.push(moved(card, at));
+      return;
+    }
     const holder = last(cards)?.root ?? page.section;
     const repeat = [...(holder?.querySelectorAll('.repeat') ?? [])].find((one) => /** @type {HTMLElement} */ (one).dataset.path === nodePath(at));
     const template = /** @type {HTMLTemplateElement | null} */ (repeat?.querySelector('template') ?? null);
@@ -200,12 +227,18 @@ export function createView(screen, form, pages, tell) {
     for (const card of cards) {
       for (const binding of card.binder.bindings.values()) binding.destroy?.();
       delete card.root.dataset.waiting;
+      if (card.binder.done() && card.binder.movable()) spare = card;
     }
     cards = [];
   }
 
   return {
-    pages, pageOf, shownPages, titleOf, turnTo, showCards, repaint, repaintAll, arrive, dropCards, bindRest,
+    pages, pageOf, shownPages, titleOf, turnTo, showCards,
+    /** @param {string} at an instance */
+    openCard(at) {
+      if (cards.length !== model.repeatsAbove(`${at}/`).length || !moveCard(at)) showCards(`${at}/`);
+    },
+    repaint, repaintAll, arrive, dropCards, bindRest,
     /** @param {LivePage} one the page to begin with */
     begin(one) {
       page = one;
