@@ -496,10 +496,10 @@ export function createInstance(definition, options) {
     let node = name === root.name ? root : undefined;
     for (const step of steps) {
       if (node?.list) node = node.list[0];
-      const match = /^([^[]+)(?:\[(\d+)\])?$/.exec(step);
-      const kid = match && node?.kids?.get(match[1]);
+      const bracket = step.indexOf('[');
+      const kid = node?.kids?.get(bracket < 0 ? step : step.slice(0, bracket));
       if (!kid) return undefined;
-      node = kid.list && match[2] ? kid.list[Number(match[2]) - 1] : kid;
+      node = kid.list && bracket > 0 ? kid.list[Number(step.slice(bracket + 1, -1)) - 1] : kid;
     }
     return node;
   }

@@ -3,7 +3,7 @@
  * them since: unconfirmed, same (不变) or changed (已改). Pure; the map is part of the draft.
  */
 
-import { last, lastIndex, pathWithin } from './form-model.js';
+import { last, lastIndex, nodePath, pathWithin } from './form-model.js';
 
 /** @typedef {import('./form-types.d.ts').Carried} Carried */
 /** @typedef {import('./form-types.d.ts').Base} Base */
@@ -36,14 +36,15 @@ function recordBehind(model, instance, base, path, from) {
 /**
  * The carried answers of a form just opened: those that hold a value of the register.
  * @param {Model} model @param {Instance} instance @param {Base} base
+ * @param {string} [inside] only those of this instance of a repeat, which was just made
  * @returns {CarriedMap}
  */
-export function carriedAtOpening(model, instance, base) {
+export function carriedAtOpening(model, instance, base, inside = '') {
   /** @type {CarriedMap} */
   const carried = {};
   for (const node of model.definition.nodes) {
-    if (!node.carried) continue;
-    for (const path of model.instancesOf(instance, node.path)) {
+    if (!node.carried || (inside && !node.path.startsWith(`${nodePath(inside)}/`))) continue;
+    for (const path of model.instancesOf(instance, node.path, inside)) {
       const value = instance.value(path) || hiddenValue(model, instance, base, path, node.carried);
       if (value === '') continue;
       const record = recordBehind(model, instance, base, path, node.carried);
@@ -117,9 +118,9 @@ export function afterReturn(carried, repeat, index, own) {
   return after;
 }
 
-/** What is left of a carried map when a repeat shrank. @param {CarriedMap} carried @param {Model} model @param {Instance} instance */
-export function pruned(carried, model, instance) {
+/** What is left of a carried map when a repeat shrank. @param {CarriedMap} carried @param {Instance} instance */
+export function pruned(carried, instance) {
   return Object.fromEntries(
-    Object.entries(carried).filter(([path]) => model.node(path) && instance.has(path)),
+    Object.entries(carried).filter(([path]) => instance.has(path)),
   );
 }

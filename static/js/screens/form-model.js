@@ -23,6 +23,8 @@ export const parentPath = (path) => path.slice(0, path.lastIndexOf('/'));
  * @param {string} node @param {string} within
  */
 export function pathWithin(node, within) {
+  const plain = nodePath(within);
+  if (node.startsWith(`${plain}/`)) return within + node.slice(plain.length);
   const known = within.split('/');
   let aligned = true;
   return node

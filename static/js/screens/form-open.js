@@ -59,7 +59,7 @@ export async function openForm(ctx, params) {
     ids: ctx.ids,
     lang: languageOf(definition, ctx.lang),
   })));
-  own.carried = draft ? pruned(draft.carried, model, instance) : carriedAtOpening(model, instance, base);
+  own.carried = draft ? pruned(draft.carried, instance) : carriedAtOpening(model, instance, base);
   const release = params.trial ? () => {} : await ctx.drafts.hold(own.draft_id);
   return { ok: true, opened: { draft: own, fresh: !draft, definition, model, instance, pages, release } };
 }

@@ -241,9 +241,13 @@ function fill(root, ctx, params, opened) {
 
   /** @param {{path: string, count: number}[]} before */
   function carryNewRows(before) {
-    if (before.every(({ path, count }) => instance.count(path) === count)) return;
-    const fresh = carriedAtOpening(model, instance, draft.base);
-    draft.carried = { ...fresh, ...pruned(draft.carried, model, instance) };
+    for (const { path, count } of before) {
+      const now = instance.count(path);
+      if (now < count) draft.carried = pruned(draft.carried, instance);
+      for (let i = count + 1; i <= now; i++) {
+        draft.carried = { ...carriedAtOpening(model, instance, draft.base, `${path}[${i}]`), ...draft.carried };
+      }
+    }
   }
 
   // — what is in view —
