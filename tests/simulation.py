@@ -213,7 +213,7 @@ class World:
         people += [(f"u-node{n}", "node", VILLAGES[n]) for n in range(2)]
         self.centre.store.load(
             [seed.create("user", id, area, {"role": role, "area": area}) for id, role, area in people]
-            + [seed.create("household", f"h-{village}-{n}", village, {name: "0" for name in FIELDS})
+            + [seed.create("household", f"h-{village}-{n}", village, dict.fromkeys(FIELDS, "0"))
                for village in VILLAGES for n in range(2)]
         )  # fmt: skip
 
