@@ -122,6 +122,8 @@ export interface Draft {
   base: Base;
   started: string;
   updated: string;
+  /** Who began it; absent in drafts of older versions. */
+  user_id?: string;
 }
 
 export interface StoredBlob {
