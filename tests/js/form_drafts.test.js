@@ -86,7 +86,7 @@ test('the next user of a phone does not see what the first has begun, and does n
   assert.equal(await drafts.find('visit', 'h1'), undefined);
   assert.deepEqual(await drafts.mine(), []);
   await drafts.save(draft('b', '2'));
-  await drafts.sweepBlobs();
+  await drafts.sweepBlobs(new Date());
   signedIn.user = 'u-1';
   assert.deepEqual((await drafts.mine()).map((one) => one.draft_id), ['a']);
   assert.equal((await drafts.find('visit', 'h1'))?.draft_id, 'a');
@@ -109,7 +109,7 @@ test('photos without a draft are swept', async () => {
   await drafts.save(draft('a', '1', { close: { photo: `${'1'.repeat(64)}.jpg` } }));
   await drafts.putBlob(blob('1'.repeat(64)));
   await drafts.putBlob(blob('2'.repeat(64)));
-  await drafts.sweepBlobs();
+  await drafts.sweepBlobs(new Date());
   assert.ok(await drafts.getBlob('1'.repeat(64)));
   assert.equal(await drafts.getBlob('2'.repeat(64)), undefined);
 });
