@@ -78,6 +78,7 @@ def publication_of(form: Form, published: Record | None) -> Publication | None:
         "form_id": form.form_id,
         "version": form.version,
         "title": form.definition["title"],
+        "about": form.about,
         "hash": form.hash,
         "definition": form.hash,
         "state": "published",

@@ -4,7 +4,7 @@
  */
 import { STRICT } from './db.js';
 
-/** @typedef {{form_id: string, version: string, title: any, hash: string}} FormInfo */
+/** @typedef {{form_id: string, version: string, title: any, hash: string, about?: string}} FormInfo */
 
 /**
  * @param {{db: {data: import('./db.js').Connection}, store: import('./store.js').Store, api: import('./api.js').Api}} parts
@@ -81,7 +81,7 @@ export function createFormstore({ db, store, api }) {
 
 /** @param {import('../types.js').RuhuRecord} record @returns {FormInfo} */
 function infoOf({ id, fields }) {
-  return { form_id: fields.form_id ?? id, version: String(fields.version), title: fields.title, hash: fields.hash };
+  return { form_id: fields.form_id ?? id, version: String(fields.version), title: fields.title, hash: fields.hash, about: fields.about };
 }
 
 /** @param {FormInfo[]} forms @returns {FormInfo[]} one per form_id, the highest version */
