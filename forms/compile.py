@@ -22,7 +22,7 @@ TYPES = {
     "select one": "select_one", "select all that apply": "select_multiple", "photo": "image", "string": "text",
     "int": "integer", "location": "geopoint", "trigger": "acknowledge", "datetime": "dateTime",
 }  # fmt: skip
-RECORDS = frozenset({"household", "member", "visit", "issue"})
+RECORDS = frozenset({"household", "member", "visit", "issue", "village"})
 _ROOT = "/data"
 _REFERENCE = re.compile(r"\$\{([^}]+)\}")
 _LANGUAGE = re.compile(r"\(([A-Za-z-]+)\)\s*$")
