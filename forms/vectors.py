@@ -23,7 +23,8 @@ from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
 
 from forms.checks.expressions import calls
-from forms.compile import compile_rows, language_key
+from forms.compile import compile_rows
+from forms.compile_texts import language_key
 from forms.definition import Form, without_indexes
 from forms.expression.parse import ExpressionError, parse
 from forms.expression.values import EvaluationError, text_of_number, to_string, type_of
