@@ -84,7 +84,7 @@ def filled(
 
 def code_of(name: str) -> str:
     """A choice's name where it is a code people write; '' for a word of the program's own."""
-    return name if len(name) <= 2 or (name.isascii() and name[0].isdigit()) else ""
+    return name if len(name) == 1 or (name.isascii() and name[0].isdigit()) else ""
 
 
 def is_signature(node: Node) -> bool:
