@@ -180,6 +180,10 @@ class _Compiler:
                 for inner in child.get("children", ()):
                     if inner["type"] == "entity":
                         self.entity_scopes[int(inner["__row_number"])] = path
+                    elif inner["type"] == "audit":
+                        # Where ODK has it, so that an export or an XForm names it alike.
+                        self.nodes.append({"path": here, "name": "meta", "kind": "group", "type": "group", "parent": path})
+                        self.nodes.append(self._node(inner, f"{here}/audit", here))
             else:
                 self.nodes.append(self._node(child, here, path))
                 if kind in ("group", "repeat"):
