@@ -122,7 +122,8 @@ def form_class(definition: Definition, lang: str) -> type[Form]:
     fields: dict[str, Any] = {}
     for number, node in enumerate(definition["nodes"]):
         if node["kind"] == "question" and not is_silent(node):
-            fields[f"q{number}"] = field_of(node, node["path"], label_of(definition, node, lang), options_of(definition, node, lang))
+            fields[f"q{number}"] = field_of(node, node["path"], label_of(definition, node, lang),
+                                           options_of(definition, node, lang), longest=longest_of(definition, node))  # fmt: skip
     return type("FilledForm", (Form,), fields)
 
 
@@ -174,7 +175,7 @@ def field_of(node: Node, name: str, label: str, options: Sequence[Option] = (), 
     if is_select(node):
         return _select(node, looks, common, options, max(longest, len(options)), whole)
     if kind in ("acknowledge", "trigger"):
-        return SelectMultipleField(**common, choices=[SelectChoice("OK", "OK")], validate_choice=False,
+        return SelectMultipleField(**common, choices=[SelectChoice("OK", lazy_gettext("好的,知道了"))], validate_choice=False,
                                    option_widget=CheckboxInput())  # fmt: skip
     if kind == "note" or kind in SILENT:
         return Note(**common)
@@ -207,10 +208,10 @@ def _select(node: Node, looks: set[str], common: dict[str, Any], options: Sequen
         if count > LONGEST_MENU:
             return StringField(**common, render_kw={"autocomplete": "off"})
         if not many:
-            return SelectField(**common, choices=[SelectChoice("", ""), *words], validate_choice=False)
+            return SelectField(**common, choices=[SelectChoice("", lazy_gettext("请选择")), *words], validate_choice=False)
     if not many:
         if "minimal" in looks:
-            return SelectField(**common, choices=[SelectChoice("", ""), *words], validate_choice=False)
+            return SelectField(**common, choices=[SelectChoice("", lazy_gettext("请选择")), *words], validate_choice=False)
         return RadioField(**common, choices=rows, validate_choice=False)
     return SelectMultipleField(**common, choices=rows, validate_choice=False, option_widget=CheckboxInput(),
                                widget=ListWidget(prefix_label=False))  # fmt: skip
@@ -224,7 +225,7 @@ def _range(node: Node, looks: set[str], common: dict[str, Any], whole: bool) -> 
                  for step in steps]  # fmt: skip
         return RadioField(**common, choices=stars, validate_choice=False)
     if "picker" in looks and 0 < len(steps) <= MOST_STEPS:
-        return SelectField(**common, choices=[SelectChoice("", ""), *(SelectChoice(step, step) for step in steps)], validate_choice=False)
+        return SelectField(**common, choices=[SelectChoice("", lazy_gettext("请选择")), *(SelectChoice(step, step) for step in steps)], validate_choice=False)
     start, end, step = _ends(given)
     if whole:
         attributes = {"min": min(start, end, key=float), "max": max(start, end, key=float), "step": step}
