@@ -15,7 +15,8 @@ const WORDS = /** @type {const} */ ([['年', '如 1952', 4], ['月', '月', 2], 
 /**
  * The three fields; value: text as stored or as far as typed.
  * @param {HTMLElement} question @param {Host} host
- * @param {{native: HTMLInputElement | null, count: number, label: string, done: (text: string, whole: boolean) => void}} use
+ * @param {{native: HTMLInputElement | null, count: number, label: string, done: (text: string, typing: boolean) => void}} use
+ * done: told while a whole date stands there, and on leaving the fields
  */
 function partsOf(question, host, { native, count, label, done }) {
   const { t } = host;
@@ -36,6 +37,7 @@ function partsOf(question, host, { native, count, label, done }) {
   if (native && count === 3 && !(host.node.appearance ?? []).includes('no-calendar')) row.append(calendar);
   const said = element('p', { class: 'date-said', role: 'status' });
   let told = '';
+  let dirty = false;
 
   const typed = () => {
     const given = fields.map((field) => field.value.trim());
@@ -78,6 +80,7 @@ function partsOf(question, host, { native, count, label, done }) {
   }
 
   row.addEventListener('input', (event) => {
+    dirty = true;
     spread(/** @type {HTMLInputElement} */ (event.target));
     tell();
     const text = whole();
@@ -98,6 +101,9 @@ function partsOf(question, host, { native, count, label, done }) {
   row.addEventListener('focusout', (event) => {
     if (row.contains(/** @type {Node | null} */ (event.relatedTarget))) return;
     tell();
+    // Passing through is no answer: a value from the register stays unconfirmed.
+    if (!dirty) return;
+    dirty = false;
     // What is no date yet is kept as it was typed, so that nothing disappears; the form then says so.
     done(whole() || typed(), false);
   });
@@ -130,10 +136,10 @@ export function dateWidget(question, host) {
   let shown = '';
   const parts = partsOf(question, host, {
     native, count, label: labelOf(question),
-    done(text, whole) {
-      if (text === shown) return;
+    done(text, typing) {
+      if (typing && text === shown) return;
       shown = text;
-      if (whole) host.typing(text);
+      if (typing) host.typing(text);
       else host.set(text);
     },
   });
@@ -153,7 +159,7 @@ export function dateWidget(question, host) {
     },
     lock: parts.lock,
     async flush() {
-      if (parts.text() !== shown) host.set(shown = parts.text());
+      if (parts.busy() && parts.text() !== shown) host.set(shown = parts.text());
     },
   };
 }
@@ -195,12 +201,12 @@ export function dateTimeWidget(question, host) {
   /** @param {string} day @param {boolean} typing */
   const put = (day, typing) => {
     const text = !day && !native.value ? '' : dateText(day) === day && day && native.value ? momentText(day, native.value) : `${day}T${native.value}`;
-    if (text === shown) return;
+    if (typing && text === shown) return;
     shown = text;
     if (typing) host.typing(text);
     else host.set(text);
   };
-  const parts = partsOf(question, host, { native: picker, count: 3, label: labelOf(question), done: (text, whole) => put(text, whole) });
+  const parts = partsOf(question, host, { native: picker, count: 3, label: labelOf(question), done: put });
   native.before(parts.row, parts.said);
   parts.row.append(picker);
   picker.addEventListener('change', () => {
@@ -222,7 +228,7 @@ export function dateTimeWidget(question, host) {
       native.readOnly = readonly;
     },
     async flush() {
-      put(parts.text(), false);
+      if (parts.busy()) put(parts.text(), false);
     },
   };
 }

@@ -57,7 +57,7 @@ export function widgetFor(question, host) {
   if (question.querySelector('.finder')) return laterWidget(question, host, () => import('./find.js').then((one) => one.findWidget), own);
   if (question.querySelector('.header')) return null;
   if (question.querySelector('select')) return menuWidget(question, host);
-  if (question.querySelector('input[type=radio], input[type=checkbox]')) return choicesWidget(question, host);
+  if (question.querySelector('.choices .rows')) return choicesWidget(question, host);
   const dated = { date: 'dateWidget', time: 'timeWidget', dateTime: 'dateTimeWidget' }[type];
   if (dated) return laterWidget(question, host, () => import('./date.js').then((one) => /** @type {any} */ (one)[dated]), own);
   if (type === 'range') return laterWidget(question, host, () => import('./range.js').then((one) => one.rangeWidget), own);
