@@ -286,7 +286,7 @@ def test_dates(page: Page) -> None:
     typed = q(page, "typed")
     assert typed.locator(".date-calendar").count() == 0
     typed.locator(".date-year").fill("2019")
-    typed.locator(".date-year").blur()
+    typed.locator(".date-part").nth(1).blur()
     assert "没有填全" in typed.locator(".date-said").inner_text()
     wait_stored(page, "dates", "typed", "2019")
     q(page, "time").locator("input").fill("08:30")
