@@ -77,13 +77,16 @@ def shell(code: str = "", form_id: str = "", sheet: str = "") -> Response:
     """The same page for every screen, so that one kept copy serves them all offline.
 
     A stranger who opens a household's code sees this page too: it knows nothing
-    of the household. Only /F/… names its form page ahead, which saves the phone
-    a round trip on its first visit.
+    of the household. The headers name what the page needs, so that a phone asks
+    for it before it has read the page; /F/… names its form page as well, which
+    saves a round trip on the first visit.
     """
     path = _built_file("shell.html")
     form = node().forms.newest(form_id) if request.path.startswith("/F/") else None
     if form is None:
-        return _file(path, ASK_AGAIN)
+        response = _file(path, ASK_AGAIN)
+        response.headers["Link"] = ", ".join(_needed_first())
+        return response
     address = page_address(form)
     page = path.read_text("utf-8").replace("<body", str(Markup('<body data-form="{}"').format(address)), 1)
     cache: dict[str, Packed] = current_app.extensions.setdefault("ruhu-shell", {})
@@ -91,8 +94,18 @@ def shell(code: str = "", form_id: str = "", sheet: str = "") -> Response:
         cache.clear()
         cache[page] = Packed(page.encode(), "text/html")
     response = cache[page].response(ASK_AGAIN)
-    response.headers["Link"] = f"<{address}>; rel=preload; as=fetch; crossorigin=anonymous"
+    response.headers["Link"] = ", ".join([*_needed_first(), f"<{address}>; rel=preload; as=fetch; crossorigin=anonymous"])
     return response
+
+
+def _needed_first() -> list[str]:
+    """The styles and the one script of the first screen, as preload links."""
+    names = built(_static())
+    return [
+        f"</static/dist/{names[name]}>; rel={rel}"
+        for name, rel in (("app.css", "preload; as=style"), ("main.js", "modulepreload"))
+        if name in names
+    ]
 
 
 @blueprint.get("/sw.js")

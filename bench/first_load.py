@@ -80,7 +80,7 @@ def measure(url: str, runs: int) -> dict[str, Any]:
             # The worker fills its cache behind the first screen; a user's second visit comes after that.
             page = context.new_page()
             page.goto(url)
-            page.wait_for_function("() => navigator.serviceWorker.controller !== null", timeout=60_000)
+            page.evaluate("() => navigator.serviceWorker.ready")
             page.wait_for_timeout(1500)
             page.close()
             warm.append(open_once(context, url, cache=True))

@@ -1,19 +1,41 @@
-"""A compiled form: the definition that phone and server walk, with look-ups over it."""
+"""A compiled form: the definition that phone and server walk, with look-ups over it.
+
+The keys of a definition, all JSON, are told in ``docs/form-language.md``. In short (optional unless marked *):
+
+form     format*, form_id*, version*, title*, languages*, default_language*, language_names, style*, root*,
+         instance_name*, nodes*, lists*, instances*, entities*, order*, settings, audit, attachments
+node     path*, name*, kind* (group, repeat, question), type*, parent*, label, hint, guidance, required_message,
+         constraint_message, appearance (words), rows, parameters, media, autoplay, body, bind, instance, required,
+         readonly, relevant, constraint, calculation, count, default, dynamic_default, carried, choice_filter, seed,
+         list, items, tick_labels, trigger, save_to, generated, reads_register
+choice   name*, label*, media, extra
+
+A Text is ``{language: words}``; words are a string, or a list of strings and ``{"tree": …}``.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from forms.problems import Problem
 
 
 class Form:
-    """One version of one form. ``definition`` is JSON-able, holds no floats, and is never changed."""
+    """One version of one form. ``definition`` is JSON-able, holds no floats, and is never changed.
 
-    def __init__(self, definition: Mapping[str, Any]) -> None:
+    warnings: what its author should look at, known only just after compiling.
+    """
+
+    def __init__(self, definition: Mapping[str, Any], warnings: Sequence[Problem] = ()) -> None:
         self.definition = definition
+        self.warnings = list(warnings)
+        self.rows_of_files: dict[str, tuple[str, int | None, str]] = {}
+        """Attached file → (sheet, row, column) that wants it; known only just after compiling."""
 
     @property
     def form_id(self) -> str:
@@ -37,6 +59,14 @@ class Form:
     def node(self, path: str) -> Mapping[str, Any] | None:
         """The node of a path, with or without repeat indexes."""
         return self.nodes.get(without_indexes(path))
+
+    def questions(self) -> list[dict[str, str]]:
+        """``{"path", "type"}`` of every question, under the form's own root name; the audit log is one too."""
+        root = str((self.definition.get("settings") or {}).get("name") or "data")
+        found = [(node["path"], node["type"]) for node in self.definition["nodes"] if node["kind"] == "question"]
+        if "audit" in self.definition:
+            found.append((self.definition["audit"]["path"], "audit"))
+        return [{"path": f"/{root}/{path.partition('/data/')[2]}", "type": kind} for path, kind in found]
 
     def title(self, lang: str) -> str:
         return text_of(self.definition["title"], lang, self.definition["default_language"])

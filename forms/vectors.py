@@ -23,7 +23,8 @@ from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
 
 from forms.checks.expressions import calls
-from forms.compile import compile_rows, language_key
+from forms.compile import compile_rows
+from forms.compile_texts import language_key
 from forms.definition import Form, without_indexes
 from forms.expression.parse import ExpressionError, parse
 from forms.expression.values import EvaluationError, text_of_number, to_string, type_of
@@ -257,7 +258,11 @@ def run_scenario(prepared: Prepared) -> dict[str, Any]:
     if "error" in prepared:
         return {"id": prepared["id"], "load_error": prepared["error"]}
     instance = Instance(
-        Form(prepared["definition"]), now=clock_of(prepared), external=prepared["external"], ids=counter_ids()
+        Form(prepared["definition"]),
+        now=clock_of(prepared),
+        external=prepared["external"],
+        prefill=prepared.get("prefill"),
+        ids=counter_ids(),
     )
     return {"id": prepared["id"], "steps": [_step(instance, step) for step in prepared["steps"]]}
 

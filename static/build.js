@@ -10,6 +10,7 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
+import { bundle } from './bundle.js';
 import { catalogueOf } from './catalogue.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -20,7 +21,7 @@ const TARGET = ['chrome90'];
 const WASM = join(here, '../node_modules/zxing-wasm/dist/reader/zxing_reader.wasm');
 const STYLES = ['base.css', 'app.css', 'form.css'];
 /** Modules that are not needed to sign in and fill a form: kept when the page asks, after the first screen. */
-const LATER = ['zxing-wasm', 'phone.po', 'core/functions-rare.js'];
+const EXTRAS = ['zxing-wasm', 'phone.po', 'core/functions-rare.js'];
 
 /** gettext catalogues become modules, so that a language is a chunk of its own. @type {import('esbuild').Plugin} */
 const catalogues = {
@@ -40,12 +41,13 @@ const url = (name) => `/static/dist/${name}`;
 rmSync(part, { recursive: true, force: true });
 mkdirSync(part, { recursive: true });
 
-const built = await build({
-  entryPoints: { main: join(here, 'js/main.js') }, plugins: [catalogues],
-  bundle: true, splitting: true, format: 'esm', minify: true, target: TARGET, metafile: true,
-  outdir: part, entryNames: '[name]-[hash]', chunkNames: '[name]-[hash]', legalComments: 'none', logLevel: 'warning',
+const { main, later: laterFiles } = await bundle({
+  root: join(here, '..'), main: join(here, 'js/main.js'), outdir: part,
+  options: {
+    plugins: [catalogues], format: 'esm', minify: true, target: TARGET,
+    entryNames: '[name]-[hash]', chunkNames: '[name]-[hash]', legalComments: 'none', logLevel: 'warning',
+  },
 });
-const { outputs } = built.metafile;
 
 /** @param {string} name @param {string | Uint8Array} bytes @returns {string} the hashed name it was written under */
 function write(name, bytes) {
@@ -64,48 +66,29 @@ const css = await build({
   minify: true, target: TARGET, write: false, logLevel: 'warning',
 });
 
-/** The file built from the module whose path ends so. @param {string} ending */
-const fileOf = (ending) => Object.keys(outputs).find((file) => outputs[file].entryPoint?.endsWith(ending)) ?? '';
-
-/** What a file statically needs. @param {string} file @param {Set<string>} seen @returns {Set<string>} */
-function needsOf(file, seen = new Set()) {
-  for (const { path, kind } of outputs[file]?.imports ?? []) {
-    if (kind !== 'import-statement' || seen.has(path)) continue;
-    seen.add(path);
-    needsOf(path, seen);
-  }
-  return seen;
-}
-
-const main = fileOf('js/main.js');
-const form = fileOf('screens/form.js');
-const links = (/** @type {string[]} */ files) => files
-  .map((file) => `<link rel="modulepreload" href="${url(basename(file))}">`).join('');
-const startsWith = new Set([...needsOf(main)]);
-const formNeeds = [form, ...needsOf(form)].filter((file) => file && !startsWith.has(file));
-
 /** @type {Record<string, any>} */
 const manifest = {
-  'main.js': basename(main),
-  'form.js': basename(form),
+  'main.js': main,
   'app.css': write('app.css', css.outputFiles[0].contents),
   'zxing.wasm': write('zxing.wasm', readFileSync(WASM)),
 };
+// The office's preview is a bundle of its own, so that no chunk of the phone's is cut for it.
+const preview = await build({
+  entryPoints: { preview: join(here, 'js/preview.js') }, plugins: [catalogues], bundle: true, format: 'esm', minify: true,
+  target: TARGET, outdir: part, entryNames: '[name]-[hash]', legalComments: 'none', logLevel: 'warning', metafile: true,
+});
+manifest['preview.js'] = basename(Object.keys(preview.metafile.outputs)[0] ?? '');
 const shell = readFileSync(join(here, 'shell.html'), 'utf8')
   .replace('{css}', url(manifest['app.css']))
   .replace('{main}', url(manifest['main.js']))
-  .replace('{wasm}', url(manifest['zxing.wasm']))
-  // Side by side with main.js, for a round trip is dear in the mountains.
-  .replace('<!--preload-->', links([...startsWith, ...formNeeds]));
+  .replace('{wasm}', url(manifest['zxing.wasm']));
 manifest['shell.html'] = write('shell.html', shell);
 
-const isLater = (/** @type {string} */ file) => Object.keys(outputs[file].inputs)
-  .some((input) => LATER.some((name) => input.includes(name)));
-const scripts = Object.keys(outputs);
-const later = scripts.filter(isLater).map((file) => basename(file));
-manifest.precache = [manifest['app.css'], ...scripts.map((file) => basename(file)).filter((name) => !later.includes(name))]
-  .sort().map(url);
-manifest.extras = [...later, manifest['zxing.wasm']].sort().map(url);
+const isExtra = (/** @type {string[]} */ modules) => modules.some((path) => EXTRAS.some((name) => path.includes(name)));
+const extras = [...laterFiles].filter(([, modules]) => isExtra(modules)).map(([file]) => file);
+const core = [...laterFiles.keys()].filter((file) => !extras.includes(file));
+manifest.precache = [manifest['app.css'], main, ...core].sort().map(url);
+manifest.extras = [...extras, manifest['zxing.wasm']].sort().map(url);
 
 const shellUrl = url(manifest['shell.html']);
 manifest.hash = hashOf([shellUrl, ...manifest.precache, ...manifest.extras].join('\n'));
@@ -131,6 +114,6 @@ renameSync(part, out);
 rmSync(old, { recursive: true, force: true });
 
 const size = (/** @type {string} */ name) => readFileSync(join(out, `${name}.br`)).length;
-const first = [manifest['shell.html'], manifest['app.css'], manifest['main.js'], ...[...startsWith, ...formNeeds].map((f) => basename(f))];
+const first = [manifest['shell.html'], manifest['app.css'], main];
 console.log(`static/dist ${manifest.hash}: app and form ${(first.reduce((sum, name) => sum + size(name), 0) / 1024).toFixed(1)} KB br, `
-  + `${first.length} files; later ${(manifest.extras.reduce((/** @type {number} */ sum, /** @type {string} */ path) => sum + size(basename(path)), 0) / 1024).toFixed(0)} KB`);
+  + `${first.length} files, then ${core.length} more; extras ${(manifest.extras.reduce((/** @type {number} */ sum, /** @type {string} */ path) => sum + size(basename(path)), 0) / 1024).toFixed(0)} KB`);

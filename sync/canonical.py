@@ -40,7 +40,8 @@ def canonical_of_checked(value: Any) -> bytes:
     """As `canonical`, for a value the protocol's decoder has already checked."""
     encoded = _encoder.encode(value)
     if _ASTRAL.search(encoded):
-        return _encoder_unsorted.encode(_sorted_by_utf16(value))
+        # Structs become plain data first: their members have to be sorted as well.
+        return _encoder_unsorted.encode(_sorted_by_utf16(msgspec.to_builtins(value)))
     return encoded
 
 

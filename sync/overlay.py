@@ -22,8 +22,15 @@ def visible(upstream: Record | None, pending: Sequence[Op]) -> Record | None:
     applied yet, or that loses a merge, leaves what is there and still counts.
     """
     record = upstream
+    held: list[Op] = []
     for op in pending:
-        record = effect_of(op, record).record
+        effect = effect_of(op, record)
+        if effect.status == HELD:
+            held.append(op)  # from another device than the one that makes the record
+            continue
+        record = effect.record
+        while held and record is not None:
+            record = effect_of(held.pop(0), record).record
     if record is None or not pending:
         return record
     before = upstream.pending if upstream else 0

@@ -74,6 +74,8 @@ CATALOGUE: dict[str, Entry] = {
     # One op that is stored but not applied.
     "hash_mismatch": Entry(
         Text("操作内容与其校验值不一致。", "The op does not match its hash."), _TRAY),
+    "zero_character": Entry(
+        Text("操作里有无法保存的字符(U+0000)。", "The op holds a character that cannot be kept (U+0000)."), _TRAY),
     "same_id_other_content": Entry(
         Text("同一编号先后收到两份不同内容。", "Two different contents came under one id."), _TRAY),
     "forked_log": Entry(
@@ -115,6 +117,44 @@ CATALOGUE: dict[str, Entry] = {
     "folder_damaged": Entry(
         Text("数据库文件打不开或已损坏。", "The database cannot be opened or is damaged."),
         Text("请保留该文件夹,用最近的备份恢复。", "Keep the folder as it is and restore the latest backup.")),
+    "backup_broken": Entry(
+        Text("备份文件不完整或被改动过,不能使用。", "The backup is incomplete or was altered and cannot be used."),
+        Text("请换一份备份;数据文件夹没有改动。", "Use another backup; the data folder is unchanged.")),
+    "folder_moved": Entry(
+        Text("这个数据文件夹已经搬到 PostgreSQL,不能再用来提供服务。",
+             "This folder was moved into PostgreSQL and must not serve any more."),
+        Text("请用 --upstream postgresql://… 启动;确要回到旧文件夹,请先恢复备份。",
+             "Serve with --upstream postgresql://…; to go back, restore a backup.")),
+    "folder_rolled_back": Entry(
+        Text("数据文件夹比上次停止时旧,像是被换成了旧副本。",
+             "The folder is older than when it last ran, as if an old copy had been put there."),
+        Text("如果确实恢复了旧数据,请运行 run.py restore --confirm;手机会把缺少的重新上报。",
+             "If it was put back on purpose run: run.py restore --confirm; phones then send again what is missing.")),
+    "not_a_centre": Entry(
+        Text("这个文件夹属于下级节点,不是中心。", "This folder belongs to a node below a centre."),
+        Text("只有中心可以搬到 PostgreSQL。", "Only a centre can be moved into PostgreSQL.")),
+    "not_empty": Entry(
+        Text("目标里已经有数据。", "The target already holds data."),
+        Text("请换一个空的目标。", "Choose an empty one.")),
+    "copy_differs": Entry(
+        Text("复制后比对不一致,已放弃。", "The copy differs from the original and was given up."),
+        Text("请检查磁盘后重试;原数据没有改动。", "Check the disk and try again; the original is unchanged.")),
+    # A PostgreSQL centre.
+    "database_silent": Entry(
+        Text("连不上 PostgreSQL 数据库。", "The PostgreSQL database cannot be reached."),
+        Text("请检查地址、账号和数据库是否已启动。", "Check its address, the account and whether it runs.")),
+    "unsafe_database": Entry(
+        Text("数据库的设置在断电时可能丢失已确认的数据,拒绝使用。",
+             "The database is set so that confirmed data could be lost with the power; it is not used."),
+        Text("请把 fsync、full_page_writes 和 synchronous_commit 设为 on。",
+             "Set fsync, full_page_writes and synchronous_commit to on.")),
+    "centre_only": Entry(
+        Text("PostgreSQL 中的数据库只能作中心,不能再接上级。",
+             "A store in PostgreSQL is a centre and has nobody above it."),
+        Text("请去掉上级地址。", "Leave the upstream away.")),
+    "busy": Entry(
+        Text("服务器正忙。", "The server is busy."),
+        Text("稍后自动重试。", "It is tried again later.")),
     # What a node may meet at its upstream.
     "upstream_silent": Entry(
         Text("连不上上级节点。", "The upstream node cannot be reached."),

@@ -61,6 +61,7 @@ def _no_floats(text: str) -> Any:
 _generic = msgspec.json.Decoder(float_hook=_no_floats)
 _push_body = msgspec.json.Decoder(PushBody)
 _hello = msgspec.json.Decoder(Hello)
+_stored_op = msgspec.json.Decoder(Op)
 
 
 def digest_header(body: bytes) -> str:
@@ -134,7 +135,6 @@ def parse_push(plain: bytes) -> Push:
 
 def parse_op(raw: bytes, position: int = 0) -> Arrival:
     """One op from its JSON, with its hash computed anew."""
-    fault: str | None = None
     try:
         value = _generic.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -144,8 +144,9 @@ def parse_op(raw: bytes, position: int = 0) -> Arrival:
     # Containers cannot nest deeper than there are opening brackets: most ops need no walk.
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and not _shallow(value, MAX_DEPTH):
         raise Problem("bad_json", position=position)
+    broken = b"\\u0000" in raw and _holds_nul(value)
     try:
-        op = msgspec.convert(value, Op)
+        op, fault = (_named(value, position), "zero_character") if broken else (msgspec.convert(value, Op), None)
     except msgspec.ValidationError:
         op, fault = _named(value, position), "bad_op"
     actual = content_hash(value)
@@ -163,10 +164,19 @@ def _shallow(value: Any, depth: int) -> bool:
     return True
 
 
+def _holds_nul(value: Any) -> bool:
+    """Whether a text or a name in it has the character U+0000, which PostgreSQL cannot hold and nobody can type."""
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(_holds_nul(item) for pair in value.items() for item in pair)
+    return isinstance(value, list) and any(_holds_nul(item) for item in value)
 
 
 def _named(value: dict[str, Any], position: int) -> Op:
     """A stand-in for an op whose form is wrong, so that it is kept and the rest flows."""
+    if any(_holds_nul(value.get(name)) for name in ("op_id", "install_id")):
+        raise Problem("bad_op", position=position)
     try:
         return msgspec.convert(
             {"op_id": value["op_id"], "install_id": value["install_id"], "dseq": value["dseq"],
@@ -178,12 +188,15 @@ def _named(value: dict[str, Any], position: int) -> Op:
 
 
 def _text(value: Any) -> str:
-    return value[:100] if isinstance(value, str) else ""
+    return value[:100].replace("\0", "?") if isinstance(value, str) else ""
 
 
 def op_of_body(body: bytes) -> Op:
     """The op behind stored bytes that once passed `parse_op`."""
-    return parse_op(body).op
+    try:
+        return _stored_op.decode(body)
+    except msgspec.MsgspecError:
+        return parse_op(body).op
 
 
 def push_body(bodies: Iterable[bytes], *, server_id: str | None, epoch: str | None) -> bytes:

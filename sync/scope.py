@@ -16,11 +16,11 @@ from sync.records import DEVICE, NODE, Credential, Grant, Op, Record, Scope
 
 EVERYTHING = Scope(area_prefixes=("",))
 
-DEVICE_KINDS = ("area", "user", "form", "household", "member", "visit", "issue", "assignment")
+DEVICE_KINDS = ("area", "user", "form", "village", "household", "member", "visit", "issue", "assignment")
 # What a place above publishes for every place below it.
 DOWNWARD_KINDS = ("area", "form", "campaign")
 
-_FIELD_KINDS = frozenset({"household", "member", "visit", "submission", "issue", "sheet"})
+_FIELD_KINDS = frozenset({"village", "household", "member", "visit", "submission", "issue", "sheet"})
 _VILLAGE_KINDS = _FIELD_KINDS | {"conflict"}
 _OFFICE_KINDS = _VILLAGE_KINDS | {"area", "user", "device", "form", "assignment", "campaign"}
 _WRITES: dict[str, frozenset[str]] = {

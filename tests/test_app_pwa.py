@@ -1,6 +1,6 @@
 """The phone app as served: shell, worker, manifest, built files.
 
-1. one shell for every screen; /F/… names the form's page ahead
+1. one shell for every screen; its headers name what it needs, and /F/… the form's page
 2. hashed files may be kept for ever, the others are asked for again
 3. the packed twin goes to those who can read it
 4. nothing outside the folders is served
@@ -34,11 +34,20 @@ def test_an_unchanged_shell_is_not_sent_again(client: Any) -> None:
 def test_a_form_s_address_names_its_page_ahead(client: Any) -> None:
     reply = client.get("/F/mini")
     assert '<body data-form="/forms/mini/1.html">' in reply.text
-    assert reply.headers["Link"] == "</forms/mini/1.html>; rel=preload; as=fetch; crossorigin=anonymous"
+    assert reply.headers["Link"].endswith("</forms/mini/1.html>; rel=preload; as=fetch; crossorigin=anonymous")
     assert client.get("/forms/mini/1.html").status_code == 200
     unknown = client.get("/F/unknown")
     assert unknown.data == client.get("/").data
-    assert "Link" not in unknown.headers
+    assert "/forms/" not in unknown.headers["Link"]
+
+
+@pytest.mark.parametrize("path", ["/", "/F/mini"])
+def test_what_the_first_screen_needs_is_named_ahead(client: Any, path: str) -> None:
+    links = client.get(path).headers["Link"].split(", ")
+    assert links[:2] == ["</static/dist/app-0A1B2C3D.css>; rel=preload; as=style",
+                         "</static/dist/main-0A1B2C3D.js>; rel=modulepreload"]  # fmt: skip
+    for link in links:
+        assert client.get(link[1:].split(">")[0]).status_code == 200
 
 
 def test_hashed_files_are_kept_for_ever(client: Any) -> None:

@@ -15,6 +15,7 @@ from random import Random
 from app import codes
 from app.demo import people as staff
 from app.demo.areas import Village, places, plan
+from app.demo.details import household_details, income_details, member_details, village_details
 from app.demo.family import Person, family
 from app.demo.living import income, living
 from sync.author import with_hash
@@ -68,6 +69,8 @@ def ops(demo: Demo) -> Iterator[Op]:
     yield from _accounts(writer, users, staff.password_hash(demo.seed), began)
     cadres, number = staff.cadre_of(users), 0
     for village in villages:
+        details = village_details(Random(f"{demo.seed}:{village.code}"), village.name, village.households)
+        yield writer.op("village", village.code12, "create", village.code12, details, began)
         for index in range(village.households):
             yield from _Household(demo, writer, village, cadres[village.code], index, number).ops()
             number += 1
@@ -153,6 +156,7 @@ class _Household:
         self.demo, self.writer, self.village, self.cadre = demo, writer, village, cadre
         self.index, self.number = index, number
         self.random = Random(f"{demo.seed}:{number}")
+        self.more = Random(f"{demo.seed}:{number}:details")
         self.people = family(self.random, village.county.code, demo.today)
         self.id = self._id()
         self.living = living(self.random, self.people)
@@ -162,11 +166,14 @@ class _Household:
         random = self.random
         fields = self._register_fields()
         registered = self._day(random.randint(500, 750))
-        older = fields | income(random, self.people, fields, level=random.uniform(0.85, 1.0))
+        fields |= household_details(self.more, fields, self.people)
+        older = income(random, self.people, fields, level=random.uniform(0.85, 1.0))
+        older = fields | older | income_details(fields, older)
         yield self._household("create", older, registered)
         yield from self._members(registered)
         updated = self._day(random.randint(40, 200))
         current = income(random, self.people, fields)
+        current |= income_details(fields, current)
         fields |= current
         yield self._household("update", current, updated, base=older)
         last_visit = ""
@@ -201,7 +208,8 @@ class _Household:
             if person.age < 2:  # registered a few days after birth
                 born = date.fromisoformat(person.fields["birth_date"])
                 joined = max(registered, self._at(min(born + timedelta(days=9), self.demo.today)))
-            fields = {"household_id": self.id, **person.fields, "national_no": self._national_no(person)}
+            fields = {"household_id": self.id, **person.fields, **member_details(self.more, person)}
+            fields["national_no"] = self._national_no(person)
             yield self.writer.op("member", self._id(), "create", self.village.code12, fields, joined)
 
     def _national_no(self, person: Person) -> str:

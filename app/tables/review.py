@@ -73,7 +73,8 @@ class FormReviewer:
 
     def _findings(self, form: Form, row: Mapping[str, Any]) -> Findings:
         changes = self.store.ops_of_submission(row["id"])
-        seen = register_seen(self.tables, self.store, row["household_id"], changes)
+        village_id = "" if row["household_id"] else row["area"]
+        seen = register_seen(self.tables, self.store, row["household_id"], changes, village_id)
         fields = {"answers": json.loads(row["answers"] or "{}"), "ended": row["ended"]}
         found = [_told(problem, form) for problem in evaluate(form, fields, external=seen)]
         if not changes:  # the ops went another way up; their own node compares them

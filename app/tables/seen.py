@@ -13,7 +13,7 @@ from forms.register import FIELDS
 from sync.records import Change, Op, Record
 
 IN_EFFECT = ("applied", "conflict", "duplicate")
-_LABEL = {"household": "head_name", "member": "full_name", "issue": "description"}
+_LABEL = {"household": "head_name", "member": "full_name", "issue": "description", "village": "village_title"}
 
 
 class History(Protocol):
@@ -49,15 +49,15 @@ def as_seen(fields: Mapping[str, str], ops: Iterable[Op]) -> dict[str, str]:
 
 
 def register_seen(
-    tables: Tables, store: History, household_id: str, changes: Sequence[Change]
+    tables: Tables, store: History, household_id: str, changes: Sequence[Change], village_id: str = ""
 ) -> dict[str, list[dict[str, str]]]:
     """The household, its active members, visits and issues as rows for the form, as the submission's author saw them.
 
-    changes: the submission's ops as the store keeps them; none on a node that
+    village_id: of a form about a village. changes: the submission's ops as the store keeps them; none on a node that
     got the submission from above, which then takes the register as it stands.
     """
     seq = changes[0].seq if changes else sys.maxsize
-    ids = {"household": [household_id] if household_id else []}
+    ids = {"household": [household_id] if household_id else [], "village": [village_id] if village_id else []}
     for kind, table in (("member", "members"), ("visit", "visits"), ("issue", "issues")):
         sql = f"SELECT id FROM [{table}] WHERE household_id = ? AND household_id <> '' ORDER BY id"  # noqa: S608
         ids[kind] = [row[0] for row in tables.reading().execute(sql, [household_id]).fetchall()]

@@ -108,9 +108,9 @@ function play(form, step) {
 }
 
 /** @param {any} prepared */
-export function playCase({ id, definition, steps, now, tz, external }) {
+export function playCase({ id, definition, steps, now, tz, external, prefill }) {
   try {
-    const form = createInstance(definition, { now: clockOf(tz, now), external, ids: counterIds(), random: Math.random });
+    const form = createInstance(definition, { now: clockOf(tz, now), external, prefill, ids: counterIds(), random: Math.random });
     return { id, steps: steps.map((/** @type {any} */ step) => play(form, step)) };
   } catch (error) {
     return { id, load_error: String(/** @type {Error} */ (error).message) };

@@ -27,12 +27,20 @@ async function start() {
   const sync = createSync({ api, outbox, store, session, formstore, log, now });
   await useLanguage(localStorage.getItem('ruhu-lang') ?? 'zh');
   document.documentElement.classList.toggle('large', localStorage.getItem('ruhu-large') === '1');
-  await session.load();
   const page = document.body.dataset.form;
+  const named = /^\/forms\/([^/]+)\//.exec(page ?? '')?.[1];
+  // The shell may know which form page is wanted: it comes while the rest starts.
+  let early = named ? formstore.open(named, undefined, page) : null;
+  early?.catch(() => {});
+  await Promise.all([session.load(), finishedDraftsGone(outbox, drafts)]);
   const form = {
     ...formstore,
-    /** The shell may know where the page is, which saves a round trip. @param {string} id @param {string} [version] */
-    open: (id, version) => formstore.open(id, version, version ? undefined : page),
+    /** @param {string} id @param {string} [version] */
+    async open(id, version) {
+      const here = id === named && !version ? early : null;
+      early = null;
+      return here ?? formstore.open(id, version);
+    },
     /** Attached lists are not shipped with any form yet. @param {string} _name */
     file: async (_name) => null,
   };
@@ -44,13 +52,13 @@ async function start() {
     },
   };
   const router = createRouter(/** @type {HTMLElement} */ (document.getElementById('app')), ctx);
-  await finishedDraftsGone(outbox, drafts);
   await router.show();
   sync.listen();
   // Also for someone who signed out with work still on this phone.
   if (session.installs.length) sync.soon();
   if (session.user) void navigator.storage?.persist?.();
   void outbox.prune(now());
+  void drafts.sweepBlobs(now()).catch(() => {});
   registerWorker(router);
 }
 

@@ -23,6 +23,8 @@ export interface XNode {
   /** of a repeat instance: the repeat it belongs to */
   slot?: XNode;
   row?: Record<string, string>;
+  /** of a row: its place in the list */
+  at?: number;
   d?: Schema;
   /** own relevance, before what is above it */
   own?: boolean;
@@ -43,6 +45,8 @@ export interface XNode {
 export interface Schema extends NodeDefinition {
   children: Schema[];
   parts: [string, number][];
+  /** in a repeat, so that there may be none or several of it */
+  repeated: boolean;
 }
 
 /** One expression of one node of the instance. */
@@ -69,6 +73,8 @@ export interface ExternalInstance {
 /** What an expression may ask of the form instance it is evaluated in. */
 export interface Env {
   root?: XNode;
+  /** the nodes of which there is exactly one, by path */
+  placed?: Map<string, XNode>;
   lang?: string;
   version: string;
   now(): number;

@@ -147,6 +147,8 @@ export function childrenOf(env, node, name) {
  * @returns {XNode[]}
  */
 export function walkPath(env, path, anchor, second, chosen) {
+  const only = env.placed?.get(path);
+  if (only && !only.list) return [only];
   const [, root, ...names] = path.split('/');
   if (!env.root || env.root.name !== root) return [];
   let set = [env.root];
@@ -247,6 +249,29 @@ function indexedRows(tree, scope) {
   if (key === null) return null;
   const rows = key === undefined ? [] : scope.env.instance(start[2]).find(condition.column, key);
   return filterAll(filterAll(rows, first[0] === '=' ? [] : [first], scope), others, scope);
+}
+
+/**
+ * The rows of a list that a choice_filter may let through: of its `column = value` terms the one that leaves
+ * fewest, looked up in the list's index; all rows when it has none.
+ * @param {Tree} filter @param {Env} env @param {import('../types.js').ExternalInstance & {items: XNode[]}} list @param {XNode} node the select
+ * @returns {XNode[]}
+ */
+export function mayPass(filter, env, list, node) {
+  let fewest = list.items;
+  for (const { column, value } of equalTerms(filter)) {
+    const key = evaluate(value, env, node);
+    if (typeof key !== 'string' && !(Array.isArray(key) && key.length === 1)) continue;
+    const rows = list.find(column, toText(key));
+    if (rows.length < fewest.length) fewest = rows;
+  }
+  return fewest;
+}
+
+/** @param {any} predicate @returns {{column: string, value: Tree}[]} */
+function equalTerms(predicate) {
+  if (predicate[0] === 'and') return [...equalTerms(predicate[1]), ...equalTerms(predicate[2])];
+  return equalTerm(predicate) ? [/** @type {any} */ (equalTerm(predicate))] : [];
 }
 
 /** A `column = value` that every chosen row must fulfil and whose value is the same for all rows. @param {any} predicate @returns {{column: string, value: Tree}|null} */

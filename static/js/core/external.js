@@ -13,7 +13,7 @@ export function externalInstance(rows) {
   /** @type {XNode} */
   const document = { name: '', kids: new Map([['root', root]]) };
   root.up = document;
-  const items = rows.map((row) => ({ name: 'item', up: root, row }));
+  const items = rows.map((row, at) => ({ name: 'item', up: root, row, at }));
   /** @type {XNode} */
   const list = { name: 'item', up: root, list: items };
   for (const item of /** @type {XNode[]} */ (items)) item.slot = list;

@@ -8,7 +8,7 @@
  */
 
 import { dateText, dateTimeText } from './dates.js';
-import { evaluate } from './evaluate.js';
+import { evaluate, mayPass } from './evaluate.js';
 import { externalInstance } from './external.js';
 import { shuffle } from './functions.js';
 import { buildSchema } from './schema.js';
@@ -44,6 +44,8 @@ export function createInstance(definition, options) {
   /** @type {Set<(changed: Set<string>) => void>} */
   const listeners = new Set();
   let loading = true;
+  /** @type {Map<string, XNode>} */
+  const placed = new Map();
 
   /** @type {Map<string, ReturnType<typeof externalInstance>>} */
   const externals = new Map();
@@ -94,6 +96,7 @@ export function createInstance(definition, options) {
   function build(d, up, given, fresh) {
     /** @type {XNode} */
     const node = { name: d.name, d, up, own: true, rel: up ? up.rel : true, watch: new Set(), cells: {} };
+    if (!d.repeated) placed.set(d.path, node);
     if (d.kind === 'repeat') {
       node.list = [];
       node.spare = [];
@@ -170,7 +173,7 @@ export function createInstance(definition, options) {
   /** What others read of the node is another now. @param {XNode} node */
   function touch(node) {
     changed.add(node);
-    for (const cell of [...(node.watch ?? [])]) mark(cell);
+    for (const cell of node.watch ?? []) mark(cell);
   }
 
   /** @param {XNode} node @param {string} text */
@@ -191,11 +194,11 @@ export function createInstance(definition, options) {
    * @param {Cell} cell @param {Tree} tree
    */
   function compute(cell, tree) {
-    forget(cell);
+    const before = cell.reads;
     const outer = env.reads;
-    env.reads = cell.reads;
+    env.reads = cell.reads = new Set();
     try {
-      failures.delete(cell);
+      if (failures.size) failures.delete(cell);
       return evaluate(tree, env, cell.node);
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error;
@@ -203,16 +206,17 @@ export function createInstance(definition, options) {
       return undefined;
     } finally {
       env.reads = outer;
-      watch(cell);
+      watch(cell, before);
     }
   }
 
-  /** @param {Cell} cell */
-  function watch(cell) {
+  /** Mostly a cell reads what it read the time before, and nothing is to do. @param {Cell} cell @param {Set<XNode>} [before] */
+  function watch(cell, before) {
     if (cell.part === 'calculation') cell.reads.delete(cell.node);
+    for (const node of before ?? []) if (!cell.reads.has(node)) node.watch?.delete(cell);
     for (const node of cell.reads) {
-      if (node.watch) node.watch.add(cell);
-      else cell.reads.delete(node);
+      if (!node.watch) cell.reads.delete(node);
+      else if (!before?.has(node)) node.watch.add(cell);
     }
   }
 
@@ -382,14 +386,16 @@ export function createInstance(definition, options) {
         .filter((item) => textOf(item) !== '' && passes(d.choice_filter, /** @type {XNode} */ (item.up), node))
         .map((item) => ({ name: textOf(item), label: textOf(item) }));
     }
+    /** @param {ReturnType<typeof external>} list */
+    const passing = (list) => (d.choice_filter === undefined ? list.items
+      : mayPass(d.choice_filter, env, list, node).filter((item) => passes(d.choice_filter, item, node)));
     if (id) {
-      return external(id).items.filter((item) => passes(d.choice_filter, item, node))
-        .map(({ row = {} }) => ({ name: row[value] ?? '', label: row[label] ?? '', extra: row }));
+      return passing(external(id)).map(({ row = {} }) => ({ name: row[value] ?? '', label: row[label] ?? '', extra: row }));
     }
     const choices = definition.lists?.[d.list ?? ''] ?? [];
-    const rows = d.choice_filter === undefined ? [] : external(/** @type {string} */ (d.list)).items;
-    return choices.filter((_, i) => passes(d.choice_filter, rows[i], node))
-      .map((choice) => ({ ...choice, label: textIn(choice.label, node) }));
+    const offering = d.choice_filter === undefined ? choices
+      : passing(external(/** @type {string} */ (d.list))).map((item) => choices[/** @type {number} */ (item.at)]);
+    return offering.map((choice) => ({ ...choice, label: textIn(choice.label, node) }));
   }
 
   /** The choices in the order to show. @param {XNode} node */
@@ -488,6 +494,8 @@ export function createInstance(definition, options) {
 
   /** Node of a path; a repeat when the last step is one and has no index. @param {string} path */
   function find(path) {
+    const only = placed.get(path);
+    if (only) return only;
     const [, name, ...steps] = path.split('/');
     /** @type {XNode|undefined} */
     let node = name === root.name ? root : undefined;
@@ -503,6 +511,7 @@ export function createInstance(definition, options) {
 
   /** @param {XNode} node @returns {string} with indexes of repeat instances */
   function pathOf(node) {
+    if (node.d && !node.slot && !node.d.repeated) return node.d.path;
     const index = node.slot?.list ? `[${node.slot.list.indexOf(node) + 1}]` : '';
     return `${node.up ? pathOf(node.up) : ''}/${node.name}${index}`;
   }
@@ -582,6 +591,7 @@ export function createInstance(definition, options) {
   /** @type {XNode} */
   const root = { name: schema.name, d: schema, own: true, rel: true, watch: new Set(), cells: {} };
   env.root = root;
+  env.placed = placed.set(schema.path, root);
   Object.defineProperty(env, 'lang', { get: () => lang });
   fill(root, options.answers, false);
   if (options.answers) keepEdited(root, options.answers);

@@ -9,7 +9,7 @@ const PARTS = ['calculation', 'relevant', 'required', 'readonly', 'count', 'choi
 export function buildSchema(definition) {
   /** @type {Schema} */
   const schema = {
-    path: definition.root, name: definition.root.slice(1), kind: 'group', parent: '', children: [], parts: [],
+    path: definition.root, name: definition.root.slice(1), kind: 'group', parent: '', children: [], parts: [], repeated: false,
   };
   /** @type {Map<string, Schema>} */
   const byPath = new Map([[schema.path, schema]]);
@@ -21,11 +21,12 @@ export function buildSchema(definition) {
   let ranks = order.size;
 
   for (const node of definition.nodes) {
+    const above = byPath.get(node.parent);
     /** @type {Schema} */
-    const d = { ...node, children: [], parts: [] };
+    const d = { ...node, children: [], parts: [], repeated: Boolean(above?.repeated || above?.kind === 'repeat') };
     byPath.set(d.path, d);
     byName.set(d.name, d);
-    byPath.get(d.parent)?.children.push(d);
+    above?.children.push(d);
     for (const trigger of d.trigger ?? []) triggered.set(trigger, [...(triggered.get(trigger) ?? []), d]);
     for (const part of PARTS) {
       if (/** @type {any} */ (d)[part] === undefined && !(part === 'choice_filter' && d.items?.repeat)) continue;

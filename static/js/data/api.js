@@ -23,16 +23,19 @@ export function createApi({ fetch = globalThis.fetch.bind(globalThis), origin = 
   /**
    * @param {string} method
    * @param {string} path
-   * @param {{token?: string, body?: BodyInit, headers?: Record<string, string>, as?: 'json' | 'text' | 'nothing'}} [options]
+   * @param {{token?: string, body?: BodyInit, headers?: Record<string, string>, as?: 'json' | 'text' | 'nothing',
+   *   fixed?: boolean}} [options]  fixed: what is under this address never changes, so a copy of the browser's will do
    * @returns {Promise<Answer>}
    */
-  async function request(method, path, { token, body, headers = {}, as = 'json' } = {}) {
+  async function request(method, path, { token, body, headers = {}, as = 'json', fixed = false } = {}) {
     const stop = new AbortController();
     const timer = setTimeout(() => stop.abort(), timeoutMs);
     try {
       const response = await fetch(origin + path, {
-        method, body, signal: stop.signal, redirect: 'manual', cache: 'no-store', credentials: 'omit',
-        headers: { Accept: as === 'text' ? 'text/html' : 'application/json', ...bearer(token), ...headers },
+        method, body, signal: stop.signal, redirect: 'manual',
+        // Only a request like the browser's own can take what a preload link brought.
+        cache: fixed ? 'default' : 'no-store', credentials: fixed ? 'same-origin' : 'omit',
+        headers: fixed ? {} : { Accept: as === 'text' ? 'text/html' : 'application/json', ...bearer(token), ...headers },
       });
       return await answerOf(response, as);
     } catch {

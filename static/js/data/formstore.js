@@ -4,7 +4,10 @@
  */
 import { STRICT } from './db.js';
 
-/** @typedef {{form_id: string, version: string, title: any, hash: string}} FormInfo */
+/**
+ * @typedef {{form_id: string, version: string, title: any, hash: string}} FormInfo
+ * @typedef {{form_id: string, version: string, html: string}} Page
+ */
 
 /**
  * @param {{db: {data: import('./db.js').Connection}, store: import('./store.js').Store, api: import('./api.js').Api}} parts
@@ -28,13 +31,18 @@ export function createFormstore({ db, store, api }) {
    * @param {string} formId
    * @param {string} [version]
    * @param {string} [url] where the page is, when the shell knows
-   * @returns {Promise<{form_id: string, version: string, html: string} | null>}
+   * @returns {Promise<Page | null>}
    */
   async function open(formId, version, url) {
     const wanted = version ?? versionIn(url) ?? (await list()).find((form) => form.form_id === formId)?.version;
     const here = wanted && await cached(formId, wanted);
     if (here) return here;
-    if (wanted && await fetchPage(formId, wanted, url)) return cached(formId, wanted);
+    const page = wanted ? await fetchPage(formId, wanted, url) : null;
+    if (page) {
+      // The person need not wait for the disk; if it fails the page is fetched again next time.
+      void keep(page).catch(() => {});
+      return page;
+    }
     if (version) return null;
     const older = await db.data.run((idb) => idb.getAll('form', IDBKeyRange.bound([formId], [formId, []])));
     return older[older.length - 1] ?? null;
@@ -44,18 +52,21 @@ export function createFormstore({ db, store, api }) {
    * @param {string} formId
    * @param {string} version
    * @param {string} [url]
+   * @returns {Promise<Page | null>}
    */
   async function fetchPage(formId, version, url = `/forms/${formId}/${version}.html`) {
-    const answer = await api.request('GET', url, { as: 'text' });
+    const answer = await api.request('GET', url, { as: 'text', fixed: true });
     // A captive portal's page carries no definition.
-    if (answer.kind !== 'ok' || !answer.data.includes('id="definition"')) return false;
-    await db.data.run(async (idb) => {
-      const tx = idb.transaction('form', 'readwrite', STRICT);
-      tx.store.put({ form_id: formId, version, html: answer.data });
-      await tx.done;
-    });
-    return true;
+    if (answer.kind !== 'ok' || !answer.data.includes('id="definition"')) return null;
+    return { form_id: formId, version, html: answer.data };
   }
+
+  /** @param {Page} page */
+  const keep = (page) => db.data.run(async (idb) => {
+    const tx = idb.transaction('form', 'readwrite', STRICT);
+    tx.store.put(page);
+    await tx.done;
+  });
 
   /**
    * Bring every published form here, so that it opens with no network.
@@ -69,7 +80,12 @@ export function createFormstore({ db, store, api }) {
     const forms = await list();
     let here = 0;
     for (const form of forms) {
-      if (await cached(form.form_id, form.version) || await fetchPage(form.form_id, form.version)) here += 1;
+      if (!await cached(form.form_id, form.version)) {
+        const page = await fetchPage(form.form_id, form.version);
+        if (!page) continue;
+        await keep(page);
+      }
+      here += 1;
     }
     return { here, wanted: forms.length };
   }

@@ -28,8 +28,11 @@ export function createSession({ db, marker = globalThis.localStorage }) {
   let server = null;
   let evicted = false;
 
-  /** @param {string} key */
-  const read = (key) => db.data.run(async (idb) => (await idb.get('meta', key))?.value ?? null);
+  /** All in one transaction: this stands before the first screen. @param {string[]} keys @returns {Promise<any[]>} */
+  const read = (keys) => db.data.run((idb) => {
+    const { store } = idb.transaction('meta');
+    return Promise.all(keys.map(async (key) => (await store.get(key))?.value ?? null));
+  });
   /** @param {Record<string, unknown>} values */
   const write = (values) => db.data.run(async (idb) => {
     const tx = idb.transaction('meta', 'readwrite', STRICT);
@@ -38,9 +41,9 @@ export function createSession({ db, marker = globalThis.localStorage }) {
   });
 
   async function load() {
-    installs = (await read('installs')) ?? [];
-    server = await read('server');
-    const id = await read('install_id');
+    const [known, itsServer, id] = await read(['installs', 'server', 'install_id']);
+    installs = known ?? [];
+    server = itsServer;
     current = installs.find((install) => install.install_id === id) ?? null;
     // A mark outside the database tells "never used" from "wiped by the browser" (ndb-core #4179).
     evicted = installs.length === 0 && Boolean(marker?.getItem(MARKER));

@@ -30,9 +30,8 @@ import { unreadable } from './widgets/values.js';
  *   addMember: (repeat: string) => void,
  *   advance?: (path: string) => void,
  *   formFile?: (name: string) => Promise<string>,
- *   keep: (bytes: Blob, extension: string) => Promise<string>,
- *   open: (name: string) => Promise<Blob | null>,
- *   flush: () => Promise<unknown>,
+ *   files: import('./form-files.js').Files,
+ *   flush: (stay?: boolean) => Promise<unknown>,
  * }} Screen
  * @typedef {{path: string, refresh: () => void, widget?: Widget | null, destroy?: () => void, element: HTMLElement}} Binding
  */
@@ -121,11 +120,10 @@ function bindQuestion(question, path, node, screen) {
       t,
       set: (value) => screen.answer(path, value),
       typing: (value) => screen.answer(path, value, true),
-      keep: screen.keep,
-      open: screen.open,
-      beforeCamera: screen.flush,
-      choices: () => instance.choices(path),
       path,
+      files: screen.files,
+      beforeCamera: () => screen.flush(true),
+      choices: () => instance.choices(path),
       advance: () => screen.advance?.(path),
       decorate,
       fileOf: (names) => fileIn(names, screen.lang(), model.definition.default_language),

@@ -36,7 +36,7 @@ export async function openForm(ctx, params) {
   const formId = draft?.form_id ?? params.form_id ?? '';
   const [page, base] = await Promise.all([
     ctx.formstore.open(formId, draft?.version),
-    draft ? draft.base : baseOf(ctx, params.household_id ?? ''),
+    draft ? draft.base : baseOf(ctx, params.household_id ?? '', villageOf(ctx)),
   ]);
   if (!page) return { ok: false, reason: 'no_form' };
   if (!draft && params.household_id && !base.household) return { ok: false, reason: 'no_household' };
@@ -53,8 +53,7 @@ export async function openForm(ctx, params) {
     now: () => ctx.now().getTime(),
     external: await externalOf(ctx, definition, base),
     prefill: {
-      household_id: own.household_id, sheet: own.sheet,
-      username: ctx.session.user?.username ?? '', deviceid: ctx.session.install_id ?? '',
+      ...metadata(ctx, definition), household_id: own.household_id, sheet: own.sheet, village_id: villageOf(ctx),
     },
     answers: draft ? /** @type {any} */ (draft.answers) : undefined,
     ids: ctx.ids,
@@ -63,6 +62,19 @@ export async function openForm(ctx, params) {
   own.carried = draft ? pruned(draft.carried, model, instance) : carriedAtOpening(model, instance, base);
   const release = params.trial ? () => {} : await ctx.drafts.hold(own.draft_id);
   return { ok: true, opened: { draft: own, fresh: !draft, definition, model, instance, form, release } };
+}
+
+/**
+ * Who fills it on which phone, by the questions' own names. An account has a telephone number or an address only
+ * where the office gave it one.
+ * @param {Context} ctx @param {Definition} definition
+ */
+function metadata({ session }, definition) {
+  const user = session.user;
+  /** @type {{[type: string]: string}} */
+  const known = { username: user?.username ?? '', deviceid: session.install_id ?? '', phonenumber: user?.phone ?? '', email: user?.email ?? '' };
+  return { username: known.username, deviceid: known.deviceid,
+    ...Object.fromEntries(definition.nodes.filter((node) => known[node.type] !== undefined).map((node) => [node.name, known[node.type]])) };
 }
 
 /** The app's language if the form has it. @param {Definition} definition @param {string} lang */
@@ -78,9 +90,15 @@ function parsed(html) {
   return /** @type {HTMLFormElement} */ (document.adoptNode(form));
 }
 
-/** @param {Context} ctx @param {string} householdId @returns {Promise<Base>} */
-async function baseOf(ctx, householdId) {
-  if (!householdId) return { household: null, member: [], visit: [], issue: [] };
+/** The village a cadre works in; '' for those of a larger place. @param {Context} ctx */
+const villageOf = (ctx) => (/^\d{9}(?!000)\d{3}$/.test(ctx.session.user?.area ?? '') ? ctx.session.user?.area ?? '' : '');
+
+/** @param {Context} ctx @param {string} householdId @param {string} villageId @returns {Promise<Base>} */
+async function baseOf(ctx, householdId, villageId) {
+  if (!householdId) {
+    const village = villageId ? await ctx.store.get('village', villageId) : null;
+    return { household: null, member: [], visit: [], issue: [], village: village ? [village] : [] };
+  }
   const [household, member, visit, issue] = await Promise.all([
     ctx.store.get('household', householdId),
     ctx.store.members(householdId),
@@ -109,6 +127,7 @@ async function externalOf(ctx, definition, base) {
     member: base.member.map((one) => item(one, one.fields.full_name ?? one.fields.name ?? '')),
     visit: base.visit.map((one) => item(one, one.fields.date ?? '')),
     issue: base.issue.map((one) => item(one, one.fields.description ?? '')),
+    village: (base.village ?? []).map((one) => item(one, one.fields.village_title ?? '')),
   };
   for (const [name, { kind }] of Object.entries(definition.instances ?? {})) {
     if (kind !== 'file' || external[name]) continue;

@@ -58,7 +58,7 @@ export function opsOf({ draft, answers, carried, instanceName, changes, outcome,
       ...(blobs.length ? { blobs: blobs.map(({ sha256, size }) => ({ sha256, size })) } : {}),
     },
   ];
-  if (!draft.household_id) return [...ops, ...changes.map((change) => opOf(change, draft, area, undefined))];
+  if (!draft.household_id) return [...ops, ...changes.map((change) => opOf(change, draft, area, baseOf(draft, change)))];
 
   ops.push({
     entity: 'visit', id: visitId, kind: 'create', area, base_rev: 0,

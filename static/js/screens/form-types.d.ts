@@ -15,6 +15,8 @@ export interface DefinitionNode {
   items?: { repeat?: string; instance?: string };
   appearance?: string[];
   parameters?: { [name: string]: string };
+  /** body:: extras */
+  body?: { [name: string]: string };
   required?: unknown;
   constraint?: unknown;
   readonly?: unknown;
@@ -25,6 +27,7 @@ export interface DefinitionNode {
   list?: string;
   choice_filter?: unknown;
   count?: unknown;
+  trigger?: string[];
   carried?: { list: string; property: string };
   reads_register?: boolean;
   save_to?: string;
@@ -50,6 +53,8 @@ export interface Definition {
   lists: { [name: string]: { name: string; label: Text; media?: { [kind: string]: unknown }; extra?: { [column: string]: string } }[] };
   instances?: { [name: string]: { kind: string; file?: string } };
   entities?: EntityDeclaration[];
+  /** the log of filling, where the form asks for one */
+  audit?: { path: string; parameters: { [name: string]: string } };
 }
 
 export interface Violation {
@@ -108,6 +113,8 @@ export interface Base {
   member: RegisterRecord[];
   visit: RegisterRecord[];
   issue: RegisterRecord[];
+  /** The village of whoever fills the form; absent in drafts of older versions. */
+  village?: RegisterRecord[];
 }
 
 export interface Draft {
@@ -123,6 +130,10 @@ export interface Draft {
   carried: { [path: string]: Carried };
   position: { page: string; path: string };
   base: Base;
+  /** how it was filled, where the form asks for it */
+  audit?: import('./audit.js').AuditRow[];
+  /** to being recorded */
+  consent?: 'yes' | 'no';
   started: string;
   updated: string;
 }
@@ -158,7 +169,7 @@ export interface EntityChange {
 }
 
 export interface Session {
-  user: { id: string; name: string; username: string; area: string } | null;
+  user: { id: string; name: string; username: string; area: string; phone?: string; email?: string } | null;
   install_id: string;
 }
 

@@ -1,5 +1,6 @@
 /** The address after # names the screen; each is loaded when it is first wanted. The head bar is here. */
 import { parse } from '../core/code.js';
+import * as formScreen from './form.js';
 import { button, element } from './widgets/dom.js';
 
 /** @type {Record<string, () => Promise<{show: (root: HTMLElement, ctx: any, params: any) => Promise<any>}>>} */
@@ -11,7 +12,8 @@ const SCREENS = {
   sync: () => import('./sync.js'),
   settings: () => import('./settings.js'),
   signin: () => import('./signin.js'),
-  form: () => import('./form.js'),
+  // With the first file: a printed code or a link opens a form in one round trip.
+  form: async () => formScreen,
 };
 
 /** @param {HTMLElement} root @param {any} ctx */

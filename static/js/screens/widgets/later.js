@@ -52,7 +52,7 @@ export function laterWidget(question, host, load, { keep = false } = {}) {
       offered = choices;
       widget?.offer?.(choices);
     },
-    flush: () => widget?.flush?.() ?? Promise.resolve(),
+    flush: (stay) => widget?.flush?.(stay) ?? Promise.resolve(),
     destroy() {
       gone = true;
       widget?.destroy?.();

@@ -1,0 +1,447 @@
+"""How ops enter a store: order, rights, effect and result, the same on every database.
+
+An `Intake` lives inside one write transaction. It asks a `Memory` what is
+there, decides in plain Python, and gathers what has to be written; the store
+writes it in bulk and commits. Places of the log are not known before the
+store hands them out, so an intake numbers what it made -1, -2, … and
+`Intake.placed` puts the real numbers in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from sync.apply import effect_of
+from sync.overlay import is_pending, visible
+from sync.problems import Problem
+from sync.records import (
+    APPLIED,
+    CENTRE,
+    DUPLICATE,
+    HELD,
+    NODE,
+    QUARANTINED,
+    RETRY,
+    Arrival,
+    Credential,
+    Op,
+    PushReply,
+    Receipt,
+    Record,
+    Result,
+)
+from sync.scope import grants_of, prefixes_of, refusal, within
+
+Key = tuple[str, str]
+"""(kind, id) of a record."""
+
+
+class KnownOp(NamedTuple):
+    """An op that is here already, with the result it got."""
+
+    hash: str
+    status: str
+    code: str
+    rev: int
+    seq: int
+    received_at: str
+
+
+class Stored(NamedTuple):
+    """What is here of one record: as it is seen, and below the centre as it came from above."""
+
+    record: Record | None
+    upstream: Record | None = None
+
+
+class Unsettled(NamedTuple):
+    """An op of a record that the next tier's state may not show yet."""
+
+    op: Op
+    up_status: str | None
+    up_seq: int | None
+
+
+class Waiting(NamedTuple):
+    """A held op; n is its place in the store's list of ops."""
+
+    n: int
+    op: Op
+
+
+class Memory(Protocol):
+    """What a database tells inside its write transaction. Rows it names stay locked until the commit."""
+
+    def known_ops(self, ops: Sequence[Op]) -> dict[str, KnownOp]:
+        """By op_id, of those ops that are here (first contents only)."""
+
+    def has_content(self, op: Op, hash: str) -> bool:
+        """Whether this very content is kept under the op's id, also as a second one."""
+
+    def acked(self, install_ids: Sequence[str]) -> dict[str, int]:
+        """The highest dseq held without a gap; 0 for an unknown install."""
+
+    def stored(self, keys: Sequence[tuple[str, str, str]]) -> dict[Key, Stored]:
+        """Records by (kind, id); the third part is the area where one would be looked for first."""
+
+    def waiting(self, key: Key) -> list[Waiting]:
+        """Held ops of a record, oldest first."""
+
+    def unsettled(self, key: Key, place: int) -> list[Unsettled]:
+        """Ops of a record, not set aside, that the next tier has not answered or answered past that place."""
+
+
+class Pushed(NamedTuple):
+    """One push body as it came."""
+
+    arrivals: Sequence[Arrival]
+    raw: bytes
+    credential: Credential
+
+
+@dataclass(slots=True)
+class Kept:
+    """An op to write down. n is negative until placed."""
+
+    arrival: Arrival
+    n: int
+    status: str = APPLIED
+    code: str = ""
+    rev: int = 0
+    seq: int = 0
+    variant: bool = False
+
+
+class Put(NamedTuple):
+    """The visible record at a new place of the log. fresh: also what came from above."""
+
+    record: Record
+    op_n: int | None
+    fresh: Record | None
+
+
+@dataclass
+class Intake:
+    """One round of taking ops in. ``received`` is the server's time as text."""
+
+    memory: Memory
+    tier: str
+    server_id: str
+    epoch: str
+    received: str
+    kept: list[Kept] = field(default_factory=list)
+    released: list[Kept] = field(default_factory=list)
+    """Ops that were held before this round and have a new result; their arrival's body is empty."""
+    puts: list[Put] = field(default_factory=list)
+    upstreams: dict[Key, Record] = field(default_factory=dict)
+    """What came from above without changing what is seen."""
+    advanced: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._known: dict[str, KnownOp] = {}
+        self._asked: set[str] = set()
+        self._contents: set[tuple[str, str]] = set()
+        self._acked: dict[str, int] = {}
+        self._stored: dict[Key, Stored] = {}
+        self._waiting: dict[Key, list[Waiting | Kept]] = {}
+        self._unsettled: dict[Key, list[Unsettled]] = {}
+
+    # --- asking ahead -------------------------------------------------------------------------------------
+
+    def expect(self, pushes: Sequence[Pushed]) -> None:
+        """Fetch in a few questions what these pushes will need."""
+        ops = [arrival.op for pushed in pushes for arrival in pushed.arrivals]
+        installs = {op.install_id for op in ops} | {pushed.credential.install_id for pushed in pushes}
+        # The logs come first: whoever holds them decides about their ops, on every host.
+        self._acked |= self.memory.acked(sorted(installs))
+        self._known |= self.memory.known_ops(ops)
+        self._asked |= {op.op_id for op in ops}
+        wanted = {(op.entity, op.id): op.area for op in ops}
+        for pushed in pushes:
+            if pushed.credential.kind == NODE:
+                wanted |= {("user", a.op.actor): a.op.area for a in pushed.arrivals if a.op.actor}
+        self._fetch([(kind, id, area) for (kind, id), area in wanted.items()])
+
+    def _fetch(self, keys: Sequence[tuple[str, str, str]]) -> None:
+        missing = [key for key in keys if key[:2] not in self._stored]
+        if missing:
+            found = self.memory.stored(sorted(missing))
+            self._stored |= {key[:2]: found.get(key[:2], Stored(None)) for key in missing}
+
+    def _record(self, kind: str, id: str, area: str) -> Record | None:
+        self._fetch([(kind, id, area)])
+        return self._stored[kind, id].record
+
+    # --- one push -----------------------------------------------------------------------------------------
+
+    def push(self, pushed: Pushed) -> PushReply:
+        """Every op of the push with its own result; places still negative."""
+        results: list[Result] = []
+        expected: dict[str, int] = {}
+        for arrival in pushed.arrivals:
+            result = self._take(arrival, pushed.credential)
+            if result.status == RETRY:
+                expected[arrival.op.install_id] = self._acked_of(arrival.op.install_id) + 1
+            results.append(result)
+        installs = {arrival.op.install_id for arrival in pushed.arrivals} | {pushed.credential.install_id}
+        acked = {install: self._acked_of(install) for install in sorted(installs)}
+        return PushReply(server_id=self.server_id, epoch=self.epoch, time=self.received,
+                         results=tuple(results), acked_dseq=acked, expected=expected)  # fmt: skip
+
+    def _take(self, arrival: Arrival, credential: Credential) -> Result:
+        op = arrival.op
+        known = self._known_op(op)
+        if known:
+            if known.hash == arrival.hash:
+                first = self._result(op.op_id, known)
+                return msgspec.structs.replace(first, status=DUPLICATE, first=first.status)
+            return self._set_aside(arrival, "same_id_other_content", variant=True)
+        if credential.kind != NODE and op.install_id != credential.install_id:
+            # Another phone's log must not be moved on by a guess at its next number.
+            return self._set_aside(arrival, "wrong_install", variant=True)
+        acked = self._acked_of(op.install_id)
+        if op.dseq > acked + 1:
+            return Result(op_id=op.op_id, status=RETRY, rev=0, seq=0, receipt=None, code="out_of_order")
+        if op.dseq <= acked:
+            return self._set_aside(arrival, "forked_log")
+        self._advance(op.install_id, op.dseq)
+        code = arrival.fault or self._refusal(op, credential)
+        if code:
+            return self._set_aside(arrival, code)
+        kept = self._keep(arrival)
+        try:
+            self._apply(op, kept)
+        except Exception:
+            # A poison op is set aside with its bytes; the rest of the batch flows.
+            kept.status, kept.code, kept.rev, kept.seq = QUARANTINED, "cannot_apply", 0, 0
+        return self._settled(kept)
+
+    def expect_own(self, ops: Sequence[Op]) -> None:
+        """As `expect`, for ops of this server's own making."""
+        self._acked |= self.memory.acked(sorted({op.install_id for op in ops}))
+        again = [op for op in ops if op.dseq <= self._acked[op.install_id]]
+        self._known |= self.memory.known_ops(again)
+        self._asked |= {op.op_id for op in again}
+        self._fetch([(op.entity, op.id, op.area) for op in {(op.entity, op.id): op for op in ops}.values()])
+
+    def own(self, op: Op, body: bytes) -> bool:
+        """Take in an op of this server's own making: rights are not asked. False when it was here before.
+
+        Raises Problem forked_log or out_of_order when its number is not the next one: somebody else
+        wrote under the same install meanwhile, and the caller has to make the op anew.
+        """
+        acked = self._acked_of(op.install_id)
+        if op.dseq <= acked:
+            known = self._known_op(op)
+            if known is None or known.hash != op.hash:
+                raise Problem("forked_log")
+            return False
+        if op.dseq > acked + 1:
+            raise Problem("out_of_order")
+        self._advance(op.install_id, op.dseq)
+        kept = self._keep(Arrival(op, body, op.hash))
+        self._apply(op, kept)
+        return True
+
+    def _refusal(self, op: Op, credential: Credential) -> str:
+        """Why the op may not be applied: '' or a problem code."""
+        if credential.revoked:
+            return "device_revoked"
+        current = self._record(op.entity, op.id, op.area)
+        if credential.kind != NODE:
+            if op.actor != credential.user_id:
+                return "wrong_install"
+            return refusal(op, credential.grants, current)
+        # A node vouches for its place only; the person's own rights are asked as well.
+        if not within(op.area, prefixes_of(credential.grants)):
+            return "outside_area"
+        actor = self._record("user", op.actor, op.area)
+        return refusal(op, grants_of(actor), current) if actor else "unknown_actor"
+
+    # --- the log ------------------------------------------------------------------------------------------
+
+    def _known_op(self, op: Op) -> KnownOp | None:
+        if op.op_id not in self._asked:
+            self._asked.add(op.op_id)
+            self._known |= self.memory.known_ops([op])
+        return self._known.get(op.op_id)
+
+    def _acked_of(self, install_id: str) -> int:
+        if install_id not in self._acked:
+            self._acked |= {install_id: 0} | self.memory.acked([install_id])
+        return self._acked[install_id]
+
+    def _advance(self, install_id: str, dseq: int) -> None:
+        self._acked[install_id] = self.advanced[install_id] = dseq
+
+    def _keep(self, arrival: Arrival, *, variant: bool = False) -> Kept:
+        kept = Kept(arrival, -1 - len(self.kept), variant=variant)
+        self.kept.append(kept)
+        return kept
+
+    def _set_aside(self, arrival: Arrival, code: str, *, variant: bool = False) -> Result:
+        content = (arrival.op.op_id, arrival.hash)
+        kept = Kept(arrival, 0, QUARANTINED, code, variant=variant)
+        if content not in self._contents and not self.memory.has_content(arrival.op, arrival.hash):
+            kept = self._keep(arrival, variant=variant)
+            kept.status, kept.code = QUARANTINED, code
+        return self._settled(kept)
+
+    def _settled(self, kept: Kept) -> Result:
+        """Remember the op's result for a repeat in this very round, and answer it."""
+        op = kept.arrival.op
+        self._contents.add((op.op_id, kept.arrival.hash))
+        known = KnownOp(kept.arrival.hash, kept.status, kept.code, kept.rev, kept.seq, self.received)
+        if not kept.variant:
+            self._known[op.op_id] = known
+        return self._result(op.op_id, known)
+
+    def _result(self, op_id: str, known: KnownOp) -> Result:
+        receipt = Receipt(server_id=self.server_id, epoch=self.epoch, tier=self.tier, op_id=op_id, hash=known.hash,
+                          seq=known.seq, time=known.received_at)  # fmt: skip
+        return Result(op_id=op_id, status=known.status, rev=known.rev, seq=known.seq, code=known.code, receipt=receipt)
+
+    # --- effects ------------------------------------------------------------------------------------------
+
+    def _apply(self, op: Op, kept: Kept, *, waited: bool = False) -> None:
+        """Give the op its effect on the records, and its result. Raises before anything is changed.
+
+        waited: it was held, so it is among its record's unsettled ops already.
+        """
+        key = (op.entity, op.id)
+        current = self._record(op.entity, op.id, op.area)
+        effect = effect_of(op, current)
+        if self.tier == CENTRE:
+            record = effect.record
+            if effect.changed and record is not None:
+                record = self._put(msgspec.structs.replace(record, rev=record.rev + 1), kept.n)
+        else:
+            unsettled = self._unsettled_of(key)
+            if not waited:
+                unsettled.append(Unsettled(op, None, None))
+            record = self._rebuild(key, kept.n)
+        kept.status, kept.code = effect.status, effect.code
+        for conflict in effect.conflicts:
+            if self._record("conflict", conflict.id, conflict.area) is None:
+                self._put(msgspec.structs.replace(conflict, rev=1 if self.tier == CENTRE else 0), kept.n)
+        if effect.status == HELD:
+            self._waiting_of(key).append(kept)
+        elif current is None and effect.status == APPLIED:
+            self._release(key)
+            record = self._stored[key].record
+        kept.rev, kept.seq = (record.rev, record.seq) if record else (0, 0)
+
+    def _release(self, key: Key) -> None:
+        """Apply what waited for this record, in the order it came."""
+        held = self._waiting_of(key)
+        self._waiting[key] = []
+        for one in held:
+            if isinstance(one, Kept):
+                self._apply_again(one.arrival.op, one)
+            else:
+                again = Kept(Arrival(one.op, b"", ""), one.n)
+                self._apply_again(one.op, again)
+                self.released.append(again)
+
+    def _apply_again(self, op: Op, kept: Kept) -> None:
+        try:
+            self._apply(op, kept, waited=True)
+        except Exception:
+            kept.status, kept.code, kept.rev, kept.seq = QUARANTINED, "cannot_apply", 0, 0
+
+    def _waiting_of(self, key: Key) -> list[Waiting | Kept]:
+        if key not in self._waiting:
+            self._waiting[key] = list(self.memory.waiting(key))
+        return self._waiting[key]
+
+    # --- records ------------------------------------------------------------------------------------------
+
+    def take_upstream(self, record: Record) -> None:
+        """A record as the node above has it."""
+        self._rebuild((record.kind, record.id), None, record)
+
+    def rebuild(self, key: Key) -> None:
+        """What is seen of a record, after the node above answered for some of its ops."""
+        self._rebuild(key, None)
+
+    def _rebuild(self, key: Key, op_n: int | None, fresh: Record | None = None) -> Record | None:
+        """Below the centre: the visible record from what is above and what is pending; written when it differs."""
+        self._fetch([(*key, fresh.area if fresh else "")])
+        before, known = self._stored[key]
+        upstream = fresh or known
+        place = upstream.seq if upstream else 0
+        pending = [
+            one.op
+            for one in self._unsettled_of(key, place)
+            if is_pending((one.up_status, one.up_seq or 0) if one.up_status else None, place)
+        ]
+        record = visible(upstream, pending)
+        if record is None:
+            return before
+        if before is not None and msgspec.structs.replace(record, seq=before.seq) == before:
+            if fresh:
+                self.upstreams[key] = fresh
+                self._stored[key] = Stored(before, fresh)
+            return before
+        return self._put(record, op_n, fresh)
+
+    def _unsettled_of(self, key: Key, place: int | None = None) -> list[Unsettled]:
+        if key not in self._unsettled:
+            if place is None:
+                upstream = self._stored[key].upstream
+                place = upstream.seq if upstream else 0
+            self._unsettled[key] = list(self.memory.unsettled(key, place))
+        return self._unsettled[key]
+
+    def _put(self, record: Record, op_n: int | None, fresh: Record | None = None) -> Record:
+        """Note the visible record at a new place of the log."""
+        record = msgspec.structs.replace(record, seq=-1 - len(self.puts))
+        self.puts.append(Put(record, op_n, fresh))
+        key = (record.kind, record.id)
+        known = self._stored.get(key)
+        self._stored[key] = Stored(record, fresh or (known.upstream if known else None))
+        return record
+
+    # --- real numbers -------------------------------------------------------------------------------------
+
+    def placed(self, replies: Iterable[PushReply], last_n: int, last_seq: int) -> list[PushReply]:
+        """Number what this round made on from the store's last op and last place; answers the final replies."""
+
+        def seq_of(number: int) -> int:
+            return last_seq - number if number < 0 else number
+
+        def n_of(number: int | None) -> int | None:
+            return last_n - number if number is not None and number < 0 else number
+
+        for kept in (*self.kept, *self.released):
+            kept.n, kept.seq = n_of(kept.n) or 0, seq_of(kept.seq)
+        self.puts = [
+            Put(msgspec.structs.replace(put.record, seq=seq_of(put.record.seq)), n_of(put.op_n), put.fresh)
+            for put in self.puts
+        ]
+        return [
+            msgspec.structs.replace(
+                reply, results=tuple(_placed(result, seq_of(result.seq)) for result in reply.results)
+            )
+            for reply in replies
+        ]
+
+    def newest(self) -> list[Put]:
+        """The last put of each record: what the table of records holds afterwards, with all that came from above."""
+        found: dict[Key, Put] = {}
+        for put in self.puts:
+            key = (put.record.kind, put.record.id)
+            earlier = found.get(key)
+            found[key] = put if put.fresh or not earlier else put._replace(fresh=earlier.fresh)
+        return list(found.values())
+
+
+def _placed(result: Result, seq: int) -> Result:
+    if result.seq == seq or result.receipt is None:
+        return result
+    return msgspec.structs.replace(result, seq=seq, receipt=msgspec.structs.replace(result.receipt, seq=seq))
+

@@ -1,0 +1,475 @@
+"""The store of a centre in PostgreSQL: several web hosts of one province or county share it.
+
+Places of the log are given out under the lock of one counter row that is held
+until the commit, so they become visible in their order: a follower that has
+seen place 7 has seen all before it. Everything slow (asking, deciding) is done
+before that lock is taken. How ops come in is in `intake` and `postgres_intake`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import random
+import secrets
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, LiteralString, NoReturn, TypeVar
+
+import msgspec
+import psycopg
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from sync.problems import Problem
+from sync.protocol import op_of_body
+from sync.records import (
+    CENTRE,
+    Arrival,
+    Change,
+    Credential,
+    Grant,
+    Install,
+    LateReceipt,
+    Op,
+    Page,
+    PushReply,
+    Receipt,
+    Record,
+    Result,
+    Scope,
+)
+from sync.scope import grants_of, prefixes_of, scope_version, shown, within
+from sync.store.base import NewInstall, ToRelay
+from sync.store.group import GroupCommit
+from sync.store.intake import Intake, Pushed
+from sync.store.pages import moment_text, page_of, place_of, token_hash
+from sync.store.postgres_blobs import PostgresBlobs
+from sync.store.postgres_intake import (
+    RECORD,
+    PostgresMemory,
+    record_of,
+    write_down,
+    write_pushes,
+)
+from sync.store.postgres_schema import ASIDE, counties, county_of, make_county, migrate
+from sync.store.scope_sql import marks, scope_sql
+
+LOAD_CHUNK = 5000
+TRIES = 8
+SCHEMA = "ruhu"
+Answer = TypeVar("Answer")
+_CROSSED = (
+    psycopg.errors.UniqueViolation,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+)
+_SAFE = {"fsync": ("on",), "full_page_writes": ("on",), "synchronous_commit": ("on", "remote_apply", "remote_write")}
+_json = msgspec.json.Encoder()
+log = logging.getLogger("ruhu.postgres")
+
+
+class PostgresStore:
+    """A `Store` in the database that the URL names. Raises Problem when it cannot be used safely.
+
+    It is always a centre: nothing is above it. connections: at most that many at once from this process.
+    """
+
+    def __init__(self, url: str, *, clock: Callable[[], datetime] | None = None, connections: int = 8) -> None:
+        self._clock = clock or (lambda: datetime.now(UTC))
+        try:
+            with psycopg.connect(url, autocommit=True, connect_timeout=10) as first:
+                first.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}".encode())
+                first.execute(f"SET search_path TO {SCHEMA}".encode())
+                refuse_unsafe(first)
+                migrate(first)
+                self._counties = counties(first)
+                for county in {ASIDE} - self._counties:
+                    make_county(first, county)
+        except psycopg.OperationalError as error:
+            raise Problem("database_silent") from error
+        self._counties.add(ASIDE)
+        self._pool = ConnectionPool(
+            url, min_size=1, max_size=connections, timeout=20, open=True,
+            kwargs={"autocommit": True, "options": f"-c search_path={SCHEMA}"},
+        )  # fmt: skip
+        self._blobs = PostgresBlobs(self._pool)
+        self._server_id = self._meta_or("server_id", lambda: str(uuid.uuid4()))
+        self._epoch = self._meta_or("epoch", lambda: str(uuid.uuid4()))
+        self._push_together = GroupCommit(self._push_all)
+
+    @property
+    def server_id(self) -> str:
+        return self._server_id
+
+    @property
+    def epoch(self) -> str:
+        return self._epoch
+
+    @property
+    def tier(self) -> str:
+        return CENTRE
+
+    def agree(self, name: str, proposal: str) -> str:
+        return self._meta_or(f"agreed.{name}", lambda: proposal)
+
+    def close(self) -> None:
+        self._pool.close()
+
+    # --- asking and writing -------------------------------------------------------------------------------
+
+    def _all(self, question: LiteralString | bytes, *values: Any) -> list[Any]:
+        """Asked a second time when the connection had died meanwhile: the database was restarted."""
+        for again in (True, False):
+            try:
+                with self._pool.connection() as connection:
+                    return connection.execute(question, values).fetchall()
+            except psycopg.OperationalError as error:
+                if not again:
+                    _refuse(error)
+                self._pool.check()
+            except PoolTimeout as error:
+                _refuse(error)
+        raise AssertionError
+
+    def _one(self, question: LiteralString | bytes, *values: Any) -> Any:
+        rows = self._all(question, *values)
+        return rows[0] if rows else None
+
+    def _do(self, statement: LiteralString, *values: Any) -> None:
+        try:
+            with self._pool.connection() as connection:
+                connection.execute(statement, values)
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            _refuse(error)
+
+    def _meta_or(self, key: str, make: Callable[[], str]) -> str:
+        self._do("INSERT INTO meta VALUES (%s, %s) ON CONFLICT DO NOTHING", key, make())
+        return str(self._one("SELECT value FROM meta WHERE key = %s", key)[0])
+
+    # --- taking ops in ------------------------------------------------------------------------------------
+
+    def push(
+        self, arrivals: Sequence[Arrival], raw: bytes, *, credential: Credential, now: datetime
+    ) -> PushReply:
+        return self._push_together((Pushed(arrivals, raw, credential), now))
+
+    def _push_all(self, work: Sequence[tuple[Pushed, datetime]]) -> Sequence[PushReply]:
+        """Several bodies, from as many threads, in one commit."""
+        pushes = [pushed for pushed, _ in work]
+        received = moment_text(max(now for _, now in work))
+        self.make_counties(
+            county_of(arrival.op.area)
+            for pushed in pushes
+            for arrival in pushed.arrivals
+            if within(arrival.op.area, prefixes_of(pushed.credential.grants))
+        )
+
+        def take(connection: psycopg.Connection, intake: Intake) -> Sequence[PushReply]:
+            intake.expect(pushes)
+            drafts = [intake.push(pushed) for pushed in pushes]
+            replies = self._place(connection, intake, drafts)
+            write_pushes(connection, pushes, replies, received)
+            return replies
+
+        return self._taking_in(received, take)
+
+    def _taking_in(
+        self, received: str, take: Callable[[psycopg.Connection, Intake], Answer]
+    ) -> Answer:
+        """One transaction with an intake; begun anew when it met another host's crosswise.
+
+        Also once when the connection died: should the commit have been done after all, every op of it is
+        a duplicate now.
+        """
+        silent = 0
+        for attempt in range(TRIES):
+            try:
+                with self._pool.connection() as connection, connection.transaction():
+                    intake = Intake(PostgresMemory(connection), CENTRE, self._server_id, self._epoch, received)
+                    answer = take(connection, intake)
+                    write_down(connection, intake)
+                return answer
+            except _CROSSED as error:
+                log.info("began anew: %s", type(error).__name__)
+                time.sleep(random.uniform(0, 0.01 * 2**attempt))
+            except psycopg.OperationalError as error:
+                silent += 1
+                if silent > 1:
+                    _refuse(error)
+                self._pool.check()
+            except PoolTimeout as error:
+                _refuse(error)
+        raise Problem("busy")
+
+    @staticmethod
+    def _place(connection: psycopg.Connection, intake: Intake, replies: Iterable[PushReply]) -> list[PushReply]:
+        """Real numbers for what the intake made. From here to the commit this transaction is alone."""
+        last_n, last_seq = connection.execute(
+            "UPDATE counter SET n = n + %s, seq = seq + %s RETURNING n - %s, seq - %s",
+            (len(intake.kept), len(intake.puts)) * 2, prepare=True,
+        ).fetchone() or (0, 0)  # fmt: skip
+        return intake.placed(replies, last_n, last_seq)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[psycopg.Connection]:
+        """A transaction on the tables themselves, for copies."""
+        with self._pool.connection() as connection, connection.transaction():
+            yield connection
+
+    def know_itself(self) -> None:
+        """Read again who this store is, after another's identity was moved in."""
+        self._server_id = self._meta_or("server_id", lambda: "")
+        self._epoch = self._meta_or("epoch", lambda: "")
+
+    def make_counties(self, wanted: Iterable[str]) -> None:
+        for county in set(wanted) - self._counties:
+            with self._pool.connection() as connection:
+                make_county(connection, county)
+            self._counties.add(county)
+
+    def load(self, ops: Iterable[Op]) -> int:
+        count = 0
+        batch: list[Op] = []
+        for op in ops:
+            batch.append(op)
+            if len(batch) == LOAD_CHUNK:
+                count += self._load(batch)
+                batch = []
+        return count + (self._load(batch) if batch else 0)
+
+    def _load(self, ops: Sequence[Op]) -> int:
+        self.make_counties(county_of(op.area) for op in ops)
+
+        def take(connection: psycopg.Connection, intake: Intake) -> int:
+            intake.expect_own(ops)
+            count = sum(intake.own(op, _json.encode(op)) for op in ops)
+            self._place(connection, intake, ())
+            return count
+
+        return self._taking_in(moment_text(self._clock()), take)
+
+    # --- records ------------------------------------------------------------------------------------------
+
+    def get(self, kind: str, id: str) -> Record | None:
+        found = self._one(f"SELECT {RECORD} FROM record WHERE kind = %s AND id = %s".encode(), kind, id)  # noqa: S608
+        return record_of(found) if found else None
+
+    def latest_seq(self) -> int:
+        return int(self._one("SELECT seq FROM counter")[0])
+
+    def changes(self, after_seq: int, limit: int) -> Page:
+        end = self.latest_seq()
+        rows = self._all(
+            f"SELECT {RECORD} FROM record WHERE seq > %s ORDER BY seq LIMIT %s".encode(),  # noqa: S608
+            after_seq, limit + 1,
+        )  # fmt: skip
+        return page_of([record_of(row) for row in rows], limit, max(after_seq, end), "")
+
+    def pull(self, scope: Scope, cursor: str | None, limit: int) -> Page:
+        prefix = f"{self.epoch}.{scope_version(scope)}."
+        # Where the log ends is read first: a record changed meanwhile is then found by the next page.
+        end = self.latest_seq()
+        after = place_of(cursor, prefix, end)
+        where, values = scope_sql(scope, "%s")
+        places = _counties_of_scope(scope)
+        if places:
+            where += f" AND county IN ({marks(places, '%s')})"
+        rows = self._all(
+            f"SELECT {RECORD} FROM record WHERE seq > %s AND {where} ORDER BY seq LIMIT %s".encode(),  # noqa: S608 - bound
+            after, *values, *places, limit + 1,
+        )  # fmt: skip
+        return page_of([shown(scope, record_of(row)) for row in rows], limit, max(after, end), prefix)
+
+    # --- history ------------------------------------------------------------------------------------------
+
+    def history(self, kind: str, id: str) -> list[Change]:
+        return self._changes_where("entity = %s AND id = %s AND status <> 'quarantined'", kind, id)
+
+    def ops_of_submission(self, id: str) -> list[Change]:
+        made = self._changes_where("entity = 'submission' AND id = %s", id)
+        caused = self._changes_where("submission = %s AND NOT (entity = 'submission' AND id = submission)", id)
+        return made + caused
+
+    def quarantined(self) -> list[Change]:
+        return self._changes_where("status IN ('held', 'quarantined')")
+
+    def _changes_where(self, where: LiteralString, *values: Any) -> list[Change]:
+        rows = self._all(
+            "SELECT n, body, status, rev, received_at, code FROM op WHERE " + where + " ORDER BY n",  # noqa: S608
+            *values,
+        )
+        changes = []
+        for n, body, status, rev, received, code in rows:
+            with contextlib.suppress(Problem):
+                changes.append(Change(seq=n, op=op_of_body(body), status=status, rev=rev, received_at=received, code=code))
+        return changes
+
+    # --- receipts -----------------------------------------------------------------------------------------
+
+    def receipts(self, install_id: str, after: int) -> list[LateReceipt]:
+        rows = self._all(
+            "SELECT op_id, dseq, hash, received_at, status, rev, seq, code FROM op"
+            " WHERE install_id = %s AND dseq > %s AND NOT variant ORDER BY dseq LIMIT 1000",
+            install_id, after,
+        )  # fmt: skip
+        return [
+            LateReceipt(
+                op_id=op_id, dseq=dseq, status=status, rev=rev, seq=seq, code=code,
+                receipt=Receipt(server_id=self.server_id, epoch=self.epoch, tier=CENTRE, op_id=op_id, hash=hash_,
+                                seq=seq, time=received),
+            )
+            for op_id, dseq, hash_, received, status, rev, seq, code in rows
+        ]  # fmt: skip
+
+    def acked(self, install_ids: Iterable[str]) -> dict[str, int]:
+        names = list(install_ids)
+        rows = self._all("SELECT install_id, acked FROM log WHERE install_id = ANY(%s)", names)
+        return dict.fromkeys(names, 0) | dict(rows)
+
+    def confirmed(self, install_ids: Iterable[str]) -> dict[str, int]:
+        return self.acked(install_ids)
+
+    # --- installs -----------------------------------------------------------------------------------------
+
+    def add_install(self, user_id: str, *, kind: str, name: str) -> NewInstall:
+        install_id, token = str(uuid.uuid4()), secrets.token_urlsafe(32)
+        self._do(
+            "INSERT INTO install (install_id, user_id, kind, name, token_hash, created_at) VALUES (%s, %s, %s, %s, %s, %s)",
+            install_id, user_id, kind, name, token_hash(token), moment_text(self._clock()),
+        )  # fmt: skip
+        return NewInstall(install_id, token)
+
+    def credential(self, token: str) -> Credential | None:
+        row = self._one(
+            "SELECT install_id, user_id, kind, revoked_at FROM install WHERE token_hash = %s", token_hash(token)
+        )
+        if row is None:
+            return None
+        grants: tuple[Grant, ...] = grants_of(self.get("user", row[1])) if row[1] else ()
+        return Credential(install_id=row[0], user_id=row[1], kind=row[2], grants=grants, revoked=bool(row[3]))
+
+    def revoke(self, install_id: str) -> None:
+        self._do(
+            "UPDATE install SET revoked_at = %s WHERE install_id = %s AND revoked_at = ''",
+            moment_text(self._clock()), install_id,
+        )  # fmt: skip
+
+    def seen(self, install_id: str, *, made_dseq: int, now: datetime) -> None:
+        self._do(
+            "UPDATE install SET last_seen = %s, made_dseq = greatest(made_dseq, %s) WHERE install_id = %s",
+            moment_text(now), made_dseq, install_id,
+        )  # fmt: skip
+
+    def installs(self) -> list[Install]:
+        rows = self._all(
+            "SELECT i.install_id, i.user_id, i.kind, i.name, i.created_at, i.last_seen, i.revoked_at, i.made_dseq,"
+            " coalesce(l.acked, 0) FROM install i LEFT JOIN log l USING (install_id) ORDER BY i.created_at"
+        )
+        return [
+            Install(install_id=r[0], user_id=r[1], kind=r[2], name=r[3], created_at=r[4], last_seen=r[5],
+                    revoked_at=r[6], made_dseq=r[7], acked_dseq=r[8], confirmed_dseq=r[8])
+            for r in rows
+        ]  # fmt: skip
+
+    # --- blobs --------------------------------------------------------------------------------------------
+
+    def has_blob(self, sha256: str) -> bool:
+        return self._one("SELECT 1 FROM blob WHERE sha256 = %s", sha256) is not None
+
+    def blob_state(self, sha256: str) -> tuple[int, int] | None:
+        whole = self._one("SELECT size FROM blob WHERE sha256 = %s", sha256)
+        if whole:
+            return int(whole[0]), int(whole[0])
+        here = self._blobs.received(sha256)
+        named = self._one("SELECT max(size) FROM blob_named WHERE sha256 = %s", sha256)
+        return (here, int(named[0] or 0)) if here else None
+
+    def put_blob_part(self, sha256: str, offset: int, length: int, body: bytes) -> int:
+        return self._blobs.append(sha256, offset, length, body, moment_text(self._clock()))
+
+    def open_blob(self, sha256: str) -> BinaryIO:
+        if not self.has_blob(sha256):
+            raise Problem("not_found")
+        return io.BytesIO(self._blobs.read(sha256))
+
+    def blob_is_named(self, sha256: str, scope: Scope) -> bool:
+        where, values = scope_sql(scope, "%s")
+        named = self._one(
+            f"SELECT 1 FROM record JOIN blob_named USING (kind, id) WHERE sha256 = %s AND {where} LIMIT 1".encode(),  # noqa: S608
+            sha256, *values,
+        )  # fmt: skip
+        return named is not None
+
+    def missing_blobs(self, limit: int) -> list[tuple[str, int]]:
+        rows = self._all(
+            "SELECT sha256, max(size) FROM blob_named m WHERE kind = 'form'"
+            " AND NOT EXISTS (SELECT 1 FROM blob b WHERE b.sha256 = m.sha256) GROUP BY sha256 LIMIT %s",
+            limit,
+        )
+        return [(row[0], row[1]) for row in rows]
+
+    # --- the hop upward: a centre has none ----------------------------------------------------------------
+
+    def follow_upstream(self) -> None:
+        raise Problem("centre_only")
+
+    def to_relay(self, limit: int, max_bytes: int) -> list[ToRelay]:
+        return []
+
+    def take_results(self, results: Sequence[tuple[str, Result]], *, tier: str) -> None:
+        raise Problem("centre_only")
+
+    def take_receipts(self, install_id: str, receipts: Sequence[LateReceipt]) -> None:
+        raise Problem("centre_only")
+
+    def offer_again(self, install_id: str, from_dseq: int) -> None:
+        raise Problem("centre_only")
+
+    def take_page(self, records: Sequence[Record], cursor: str, source: tuple[str, str]) -> None:
+        raise Problem("centre_only")
+
+    def upstream_cursor(self) -> tuple[str | None, tuple[str, str] | None]:
+        return None, None
+
+    def forget_upstream(self) -> None:
+        raise Problem("centre_only")
+
+    def awaiting_centre(self) -> dict[str, int]:
+        return {}
+
+    def blobs_to_relay(self, limit: int) -> list[str]:
+        return []
+
+    def blob_relayed(self, sha256: str) -> None:
+        raise Problem("centre_only")
+
+
+def refuse_unsafe(connection: psycopg.Connection) -> None:
+    """Raises Problem unsafe_database when an answered commit could be lost with the power."""
+    for name, safe in _SAFE.items():
+        found = connection.execute("SELECT current_setting(%s)", (name,)).fetchone()
+        if found is None or found[0] not in safe:
+            raise Problem("unsafe_database", where=f"{name} = {found[0] if found else '?'}")
+
+
+def _counties_of_scope(scope: Scope) -> tuple[str, ...]:
+    """The partitions a scope can touch; () for all of them."""
+    if any(len(prefix) < 6 for prefix in scope.area_prefixes):
+        return ()
+    found = {ASIDE}
+    for prefix in scope.area_prefixes:
+        found |= {prefix[:length].ljust(6, "0") for length in (2, 4, 6)}
+    return tuple(sorted(found))
+
+
+def _refuse(error: Exception) -> NoReturn:
+    if isinstance(error, psycopg.errors.DiskFull):
+        raise Problem("disk_full") from error
+    if isinstance(error, PoolTimeout):
+        raise Problem("busy") from error
+    raise Problem("store_failed") from error
+
+

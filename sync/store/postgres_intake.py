@@ -1,0 +1,200 @@
+"""What an `Intake` asks of PostgreSQL, and how what it gathered is written there.
+
+A question costs a round trip, so an intake asks for everything at once; rows
+that will be written stay locked until the commit. Locks are taken in the
+order logs, records, counter; where two hosts still meet crosswise the
+database ends one of them, which starts anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import psycopg
+
+from sync.protocol import op_of_body
+from sync.records import QUARANTINED, RETRY, Op, PushReply, Record
+from sync.store.intake import Intake, Kept, Key, KnownOp, Pushed, Stored, Unsettled, Waiting
+from sync.store.naming import blobs_named
+from sync.store.postgres_schema import ASIDE, county_of
+
+RECORD = "kind, id, area, rev, seq, fields::text, since::text, deleted"
+_OP_COLUMNS = (
+    "county, n, op_id, install_id, dseq, entity, id, submission, hash, body, received_at, status, code, rev, seq, variant"
+)
+_OP_TYPES = (
+    "text", "int8", "text", "text", "int8", "text", "text", "text", "text", "bytea", "text", "text", "text", "int8",
+    "int8", "bool",
+)  # fmt: skip
+_json = msgspec.json.Encoder()
+
+
+class PostgresMemory:
+    """One transaction, asked."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
+
+    def _all(self, question: str, *values: Any) -> list[Any]:
+        return self._connection.execute(question.encode(), values, prepare=True).fetchall()
+
+    def known_ops(self, ops: Sequence[Op]) -> dict[str, KnownOp]:
+        if not ops:
+            return {}
+        rows = self._all(
+            "SELECT o.op_id, o.hash, o.status, o.code, o.rev, o.seq, o.received_at"
+            " FROM unnest(%s::text[], %s::text[]) AS asked (county, op_id)"
+            " JOIN op o ON o.county = asked.county AND o.op_id = asked.op_id WHERE NOT o.variant",
+            [county_of(op.area) for op in ops] + [ASIDE] * len(ops), [op.op_id for op in ops] * 2,
+        )  # fmt: skip
+        return {row[0]: KnownOp(*row[1:]) for row in rows}
+
+    def has_content(self, op: Op, hash: str) -> bool:
+        found = self._all(
+            "SELECT 1 FROM op WHERE county IN (%s, %s) AND op_id = %s AND hash = %s LIMIT 1",
+            county_of(op.area), ASIDE, op.op_id, hash,
+        )  # fmt: skip
+        return bool(found)
+
+    def acked(self, install_ids: Sequence[str]) -> dict[str, int]:
+        names = sorted(install_ids)
+        self._connection.execute(
+            "INSERT INTO log (install_id, acked) SELECT id, 0 FROM unnest(%s::text[]) AS asked (id)"
+            " WHERE NOT EXISTS (SELECT 1 FROM log WHERE install_id = id) ORDER BY id ON CONFLICT DO NOTHING",
+            (names,), prepare=True,
+        )  # fmt: skip
+        rows = self._all(
+            "SELECT install_id, acked FROM log WHERE install_id = ANY(%s) ORDER BY install_id FOR UPDATE", names
+        )
+        return {row[0]: row[1] for row in rows}
+
+    def stored(self, keys: Sequence[tuple[str, str, str]]) -> dict[Key, Stored]:
+        by_county: dict[str, list[tuple[str, str, str]]] = {}
+        for key in keys:
+            by_county.setdefault(county_of(key[2]) if key[2] else ASIDE, []).append(key)
+        found: dict[Key, Stored] = {}
+        for county, some in sorted(by_county.items()):
+            found |= self._in_county(county, some)
+        elsewhere = [key for key in keys if key[:2] not in found]
+        return found | (self._anywhere(elsewhere) if elsewhere else {})
+
+    def _in_county(self, county: str, keys: Sequence[tuple[str, str, str]]) -> dict[Key, Stored]:
+        rows = self._all(
+            f"SELECT {RECORD} FROM record WHERE county = %s AND (kind, id) IN"  # noqa: S608
+            " (SELECT * FROM unnest(%s::text[], %s::text[])) ORDER BY kind, id FOR UPDATE",
+            county, [key[0] for key in keys], [key[1] for key in keys],
+        )  # fmt: skip
+        return {(row[0], row[1]): Stored(record_of(row)) for row in rows}
+
+    def _anywhere(self, keys: Sequence[tuple[str, str, str]]) -> dict[Key, Stored]:
+        """New records are nowhere, and a few lie in another county than was thought (people of the offices above)."""
+        rows = self._all(
+            f"SELECT {RECORD} FROM record WHERE (kind, id) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"  # noqa: S608
+            " ORDER BY kind, id FOR UPDATE",
+            [key[0] for key in keys], [key[1] for key in keys],
+        )  # fmt: skip
+        return {(row[0], row[1]): Stored(record_of(row)) for row in rows}
+
+    def waiting(self, key: Key) -> list[Waiting]:
+        rows = self._all(
+            "SELECT n, body FROM op WHERE status = 'held' AND entity = %s AND id = %s ORDER BY n FOR UPDATE", *key
+        )
+        return [Waiting(n, op_of_body(body)) for n, body in rows]
+
+    def unsettled(self, key: Key, place: int) -> list[Unsettled]:
+        return []  # a centre has nobody above it
+
+
+def write_down(connection: psycopg.Connection, intake: Intake) -> None:
+    """Everything a placed intake gathered."""
+    if intake.kept:
+        with connection.cursor().copy(f"COPY op ({_OP_COLUMNS}) FROM STDIN (FORMAT BINARY)".encode()) as copy:
+            copy.set_types(_OP_TYPES)
+            for kept in intake.kept:
+                copy.write_row(_op_row(kept, intake.received))
+    if intake.released:
+        connection.cursor().executemany(
+            "UPDATE op SET status = %s, code = %s, rev = %s, seq = %s WHERE county = %s AND n = %s",
+            [(k.status, k.code, k.rev, k.seq, county_of(k.arrival.op.area), k.n) for k in intake.released],
+        )
+    records = [put.record for put in intake.newest()]
+    if records:
+        connection.execute(_UPSERT, _columns([_record_row(record) for record in records]), prepare=True)
+    if intake.advanced:
+        connection.execute(
+            "UPDATE log SET acked = moved.acked FROM unnest(%s::text[], %s::int8[]) AS moved (install_id, acked)"
+            " WHERE log.install_id = moved.install_id",
+            (list(intake.advanced), list(intake.advanced.values())), prepare=True,
+        )  # fmt: skip
+    named = blobs_named(intake)
+    if named:
+        connection.execute(
+            "INSERT INTO blob_named (sha256, kind, id, size)"
+            " SELECT DISTINCT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::int8[]) ON CONFLICT DO NOTHING",
+            _columns(named),
+        )
+
+
+_UPSERT = (
+    "INSERT INTO record (county, kind, id, area, rev, seq, fields, since, deleted)"
+    " SELECT county, kind, id, area, rev, seq, fields::jsonb, since::jsonb, deleted FROM unnest(%s::text[], %s::text[],"
+    " %s::text[], %s::text[], %s::int8[], %s::int8[], %s::text[], %s::text[], %s::bool[])"
+    " AS new (county, kind, id, area, rev, seq, fields, since, deleted)"
+    " ON CONFLICT (county, kind, id) DO UPDATE SET area = excluded.area, rev = excluded.rev, seq = excluded.seq,"
+    " fields = excluded.fields, since = excluded.since, deleted = excluded.deleted"
+)
+
+
+def write_pushes(
+    connection: psycopg.Connection, pushes: Sequence[Pushed], replies: Sequence[PushReply], received: str
+) -> None:
+    """That these bodies came. Their ops are kept byte by byte; the whole body is where one of them is not."""
+    rows = []
+    for pushed, reply in zip(pushes, replies, strict=True):
+        incomplete = any(result.status == RETRY for result in reply.results)
+        digest = hashlib.sha256(pushed.raw).hexdigest()
+        rows.append((pushed.credential.install_id, received, digest, pushed.raw if incomplete else b""))
+    connection.execute(
+        "INSERT INTO raw_push (install_id, received_at, sha256, body)"
+        " SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::bytea[])",
+        _columns(rows), prepare=True,
+    )  # fmt: skip
+    connection.execute(
+        "UPDATE install SET last_seen = %s WHERE install_id = ANY(%s)",
+        (received, sorted({row[0] for row in rows})), prepare=True,
+    )  # fmt: skip
+
+
+def record_of(row: Any) -> Record:
+    kind, id_, area, rev, seq, fields, since, deleted = row
+    return Record(kind=kind, id=id_, area=area, rev=rev, seq=seq, fields=msgspec.json.decode(fields),
+                  since=msgspec.json.decode(since), deleted=deleted)  # fmt: skip
+
+
+def counties_of(intake: Intake) -> set[str]:
+    """Where the intake will write."""
+    return {_county_of_op(kept) for kept in intake.kept} | {county_of(put.record.area) for put in intake.puts}
+
+
+def _county_of_op(kept: Kept) -> str:
+    # An op that was set aside may claim any area: it must not make partitions.
+    return ASIDE if kept.status == QUARANTINED else county_of(kept.arrival.op.area)
+
+
+def _op_row(kept: Kept, received: str) -> tuple[Any, ...]:
+    op = kept.arrival.op
+    return (_county_of_op(kept), kept.n, op.op_id, op.install_id, op.dseq, op.entity, op.id, op.submission,
+            kept.arrival.hash, kept.arrival.body, received, kept.status, kept.code, kept.rev, kept.seq,
+            kept.variant)  # fmt: skip
+
+
+def _record_row(record: Record) -> tuple[Any, ...]:
+    return (county_of(record.area), record.kind, record.id, record.area, record.rev, record.seq,
+            _json.encode(record.fields).decode(), _json.encode(record.since).decode(), record.deleted)  # fmt: skip
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> tuple[list[Any], ...]:
+    return tuple(list(column) for column in zip(*rows, strict=True))

@@ -1,0 +1,133 @@
+"""What an `Intake` asks of SQLite, and how what it gathered is written there."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from sync.protocol import op_of_body
+from sync.records import RETRY, Op, PushReply, Record
+from sync.store.intake import Intake, Kept, Key, KnownOp, Pushed, Stored, Unsettled, Waiting
+from sync.store.naming import blobs_named
+
+RECORD = "kind, id, area, rev, seq, fields, since, pending, deleted"
+_json = msgspec.json.Encoder()
+
+
+class SqliteMemory:
+    """The one writer's transaction, asked. Single look-ups by key cost microseconds, so nothing is fetched in bulk."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._ask = connection.execute
+
+    def known_ops(self, ops: Sequence[Op]) -> dict[str, KnownOp]:
+        sql = "SELECT hash, status, code, rev, seq, received_at FROM op WHERE op_id = ? AND variant = 0"
+        found = ((op.op_id, self._ask(sql, (op.op_id,)).fetchone()) for op in ops)
+        return {op_id: KnownOp(*row) for op_id, row in found if row}
+
+    def has_content(self, op: Op, hash: str) -> bool:
+        sql = "SELECT 1 FROM op WHERE op_id = ? AND hash = ?"
+        return self._ask(sql, (op.op_id, hash)).fetchone() is not None
+
+    def acked(self, install_ids: Sequence[str]) -> dict[str, int]:
+        return {install: acked_of(self._ask, install) for install in install_ids}
+
+    def stored(self, keys: Sequence[tuple[str, str, str]]) -> dict[Key, Stored]:
+        found: dict[Key, Stored] = {}
+        for kind, id, _area in keys:
+            row = self._ask(f"SELECT {RECORD}, upstream FROM record WHERE kind = ? AND id = ?", (kind, id)).fetchone()  # noqa: S608
+            if row:
+                upstream = msgspec.json.decode(row[9], type=Record) if row[9] else None
+                found[kind, id] = Stored(record_of(row[:9]), upstream)
+        return found
+
+    def waiting(self, key: Key) -> list[Waiting]:
+        rows = self._ask("SELECT n, body FROM op WHERE status = 'held' AND entity = ? AND id = ? ORDER BY n", key)
+        return [Waiting(n, op_of_body(body)) for n, body in rows]
+
+    def unsettled(self, key: Key, place: int) -> list[Unsettled]:
+        rows = self._ask(
+            "SELECT body, up_status, up_seq FROM op WHERE entity = ? AND id = ? AND variant = 0"
+            " AND status != 'quarantined' AND (up_status IS NULL OR up_seq > ?) ORDER BY n",
+            (*key, place),
+        )
+        return [Unsettled(op_of_body(body), status, seq) for body, status, seq in rows]
+
+
+def write_down(write: sqlite3.Connection, intake: Intake) -> None:
+    """Everything a placed intake gathered."""
+    write.executemany(
+        "INSERT INTO op (n, op_id, install_id, dseq, entity, id, submission, hash, body, received_at, status, code,"
+        " rev, seq, variant) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [_op_row(kept, intake.received) for kept in intake.kept],
+    )
+    write.executemany(
+        "UPDATE op SET status = ?, code = ?, rev = ?, seq = ? WHERE n = ?",
+        [(kept.status, kept.code, kept.rev, kept.seq, kept.n) for kept in intake.released],
+    )
+    write.executemany(
+        "INSERT INTO change (seq, kind, id, op_n) VALUES (?, ?, ?, ?)",
+        [(put.record.seq, put.record.kind, put.record.id, put.op_n) for put in intake.puts],
+    )
+    write.executemany(
+        f"INSERT INTO record ({RECORD}, upstream) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        " ON CONFLICT (kind, id) DO UPDATE SET area = excluded.area, rev = excluded.rev, seq = excluded.seq,"
+        " fields = excluded.fields, since = excluded.since, pending = excluded.pending, deleted = excluded.deleted,"
+        " upstream = coalesce(excluded.upstream, upstream)",
+        [(*_record_row(put.record), _encoded(put.fresh)) for put in intake.newest()],
+    )
+    write.executemany(
+        "UPDATE record SET upstream = ? WHERE kind = ? AND id = ?",
+        [(_encoded(record), *key) for key, record in intake.upstreams.items()],
+    )
+    write.executemany(
+        "INSERT INTO log (install_id, acked) VALUES (?, ?) ON CONFLICT (install_id) DO UPDATE SET acked = excluded.acked",
+        list(intake.advanced.items()),
+    )
+    write.executemany(
+        "INSERT OR IGNORE INTO blob_named (sha256, kind, id, size) VALUES (?, ?, ?, ?)", blobs_named(intake)
+    )
+
+
+def write_pushes(
+    write: sqlite3.Connection, pushes: Sequence[Pushed], replies: Sequence[PushReply], received: str
+) -> None:
+    """That these bodies came. Their ops are kept byte by byte; the whole body is where one of them is not."""
+    for pushed, reply in zip(pushes, replies, strict=True):
+        incomplete = any(result.status == RETRY for result in reply.results)
+        install = pushed.credential.install_id
+        write.execute(
+            "INSERT INTO raw_push (install_id, received_at, sha256, body) VALUES (?, ?, ?, ?)",
+            (install, received, hashlib.sha256(pushed.raw).hexdigest(), pushed.raw if incomplete else b""),
+        )
+        write.execute("UPDATE install SET last_seen = ? WHERE install_id = ?", (received, install))
+
+
+def acked_of(ask: Any, install_id: str) -> int:
+    found = ask("SELECT acked FROM log WHERE install_id = ?", (install_id,)).fetchone()
+    return int(found[0]) if found else 0
+
+
+def record_of(row: Any) -> Record:
+    kind, id_, area, rev, seq, fields, since, pending, deleted = row
+    return Record(kind=kind, id=id_, area=area, rev=rev, seq=seq, fields=msgspec.json.decode(fields),
+                  since=msgspec.json.decode(since), pending=pending, deleted=bool(deleted))  # fmt: skip
+
+
+def _op_row(kept: Kept, received: str) -> tuple[Any, ...]:
+    op = kept.arrival.op
+    return (kept.n, op.op_id, op.install_id, op.dseq, op.entity, op.id, op.submission, kept.arrival.hash,
+            kept.arrival.body, received, kept.status, kept.code, kept.rev, kept.seq, int(kept.variant))  # fmt: skip
+
+
+def _record_row(record: Record) -> tuple[Any, ...]:
+    return (record.kind, record.id, record.area, record.rev, record.seq, _json.encode(record.fields).decode(),
+            _json.encode(record.since).decode(), record.pending, int(record.deleted))  # fmt: skip
+
+
+def _encoded(record: Record | None) -> str | None:
+    return _json.encode(record).decode() if record else None

@@ -1,0 +1,459 @@
+"""What every `Store` must keep, said once; `test_sync_store.py` holds each database to it.
+
+Numbered as docs/sync-protocol.md tells the rules:
+P push, L pull, C conflicts, B blobs, D devices, T many at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from sync import service
+from sync.author import Author, with_hash
+from sync.problems import Problem
+from sync.protocol import checked_body, push_body, push_headers
+from sync.records import CENTRE, BlobRef, Credential, FieldChange, Grant, Op, Scope
+from sync.scope import EVERYTHING, scope_of
+from sync.store.base import Store
+
+VILLAGE, NEIGHBOUR, ABROAD = "500156103203", "500156103204", "500240103201"
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+_json = msgspec.json.Encoder()
+
+
+def clock() -> datetime:
+    return NOW
+
+
+class Phone:
+    """A cadre's device at a store: makes ops, pushes bytes as they came."""
+
+    def __init__(self, store: Store, user: str = "u-cadre") -> None:
+        self.store = store
+        self.install = store.add_install(user, kind="device", name="phone")
+        self.author = Author(self.install.install_id, user, clock=clock)
+
+    @property
+    def credential(self) -> Credential:
+        found = self.store.credential(self.install.token)
+        assert found is not None
+        return found
+
+    def push(self, *ops: Op) -> list[dict[str, Any]]:
+        return self.reply(*ops)["results"]
+
+    def reply(self, *ops: Op) -> dict[str, Any]:
+        body = push_body([_json.encode(op) for op in ops], server_id=None, epoch=None)
+        return service.push(self.store, self.credential, checked_body(body, push_headers(body)), now=NOW)
+
+    def water(self, old: str, new: str, household: str = "h1", **more: Any) -> Op:
+        return self.author.update("household", household, VILLAGE, {"water_source": (old, new)}, **more)
+
+    def visit(self, id: str, **more: Any) -> Op:
+        return self.author.create("submission", id, VILLAGE, {"form_id": "visit", "answers": {"a": "1"}}, **more)
+
+
+def statuses(results: list[dict[str, Any]]) -> list[str]:
+    return [result["status"] for result in results]
+
+
+class StoreContract:
+    """Mixed into one class a database, which provides the fixture ``new_store``."""
+
+    @pytest.fixture
+    def store(self, new_store: Callable[[], Store]) -> Iterator[Store]:
+        made = new_store()
+        seed = Author("seed", "seed", clock=clock)
+        people = {"u-cadre": ("cadre", VILLAGE), "u-other": ("cadre", ABROAD), "u-node": ("node", VILLAGE),
+                  "u-county": ("county", "500156")}  # fmt: skip
+        made.load(
+            [seed.create("user", id, area, {"role": role, "area": area, "password_hash": "x"})
+             for id, (role, area) in people.items()]
+            + [seed.create("household", "h1", VILLAGE, {"head_name": "冉光明", "water_source": "well"}),
+               seed.create("household", "h2", NEIGHBOUR, {"head_name": "田秀英"}),
+               seed.create("household", "h3", ABROAD, {"head_name": "马𠮷"})]
+        )  # fmt: skip
+        yield made
+        made.close()
+
+    @pytest.fixture
+    def phone(self, store: Store) -> Phone:
+        return Phone(store)
+
+    # P: push
+
+    def test_p1_an_op_is_applied_and_answered_with_a_receipt(self, store: Store, phone: Phone) -> None:
+        op = phone.water("well", "piped")
+        [result] = phone.push(op)
+        record = store.get("household", "h1")
+        assert record is not None and record.fields["water_source"] == "piped"
+        assert record.rev == 2 and record.since["water_source"] == "2026-11-24"
+        assert (result["status"], result["rev"], result["seq"]) == ("applied", 2, record.seq)
+        assert result["receipt"]["tier"] == CENTRE and result["receipt"]["hash"] == op.hash
+        assert store.latest_seq() == record.seq
+
+    def test_p2_the_same_again_is_a_duplicate_with_the_stored_answer(self, store: Store, phone: Phone) -> None:
+        op = phone.water("well", "piped")
+        [first] = phone.push(op)
+        before = store.latest_seq()
+        [again] = phone.push(op)
+        assert (again["status"], again["first"]) == ("duplicate", "applied")
+        assert again["receipt"] == first["receipt"]
+        assert store.latest_seq() == before
+
+    def test_p3_twice_in_one_body_has_one_effect(self, store: Store, phone: Phone) -> None:
+        op = phone.visit("s1")
+        assert statuses(phone.push(op, op)) == ["applied", "duplicate"]
+        assert len(store.history("submission", "s1")) == 1
+
+    def test_p4_a_gap_is_sent_back(self, store: Store, phone: Phone) -> None:
+        one, two, three = phone.visit("s1"), phone.visit("s2"), phone.visit("s3")
+        reply = phone.reply(one, three)
+        assert statuses(reply["results"]) == ["applied", "retry"]
+        assert reply["expected"] == {phone.install.install_id: 2}
+        assert reply["acked_dseq"][phone.install.install_id] == 1
+        assert statuses(phone.push(one, two, three)) == ["duplicate", "applied", "applied"]
+        assert store.acked([phone.install.install_id, "nobody"]) == {phone.install.install_id: 3, "nobody": 0}
+
+    def test_p5_another_content_under_a_known_id_is_kept_beside_it(self, store: Store, phone: Phone) -> None:
+        op = phone.water("well", "piped")
+        phone.push(op)
+        forged = with_hash(msgspec.structs.replace(op, fields={"water_source": FieldChange("well", "cistern")}))
+        assert statuses(phone.push(forged)) == ["quarantined"]
+        assert statuses(phone.push(forged)) == ["quarantined"]
+        assert [(change.op.op_id, change.code) for change in store.quarantined()] == [(op.op_id, "same_id_other_content")]
+        record = store.get("household", "h1")
+        assert record is not None and record.fields["water_source"] == "piped"
+
+    def test_p6_a_used_number_with_a_new_id_is_a_fork(self, store: Store, phone: Phone) -> None:
+        phone.push(phone.visit("s1"))
+        phone.author.next_dseq = 1
+        assert statuses(phone.push(phone.visit("s2"))) == ["quarantined"]
+        assert [change.code for change in store.quarantined()] == ["forked_log"]
+        assert store.get("submission", "s2") is None
+
+    def test_p7_a_poison_op_is_set_aside_and_the_rest_flows(self, store: Store, phone: Phone) -> None:
+        good, later = phone.visit("s1"), phone.visit("s2")
+        phone.author.next_dseq = 2
+        broken = msgspec.structs.replace(phone.visit("s9"), hash="0" * 64)
+        phone.author.next_dseq = 3
+        later = phone.visit("s2")
+        assert statuses(phone.push(good, broken, later)) == ["applied", "quarantined", "applied"]
+        assert [change.code for change in store.quarantined()] == ["hash_mismatch"]
+
+    def test_p8_an_effect_that_raises_does_not_stop_the_rest(
+        self, store: Store, phone: Phone, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from sync.store import intake
+
+        real = intake.effect_of
+
+        def poisoned(op: Op, current: Any) -> Any:
+            if op.id == "poison":
+                raise RuntimeError("poison")
+            return real(op, current)
+
+        monkeypatch.setattr(intake, "effect_of", poisoned)
+        assert statuses(phone.push(phone.visit("s1"), phone.visit("poison"), phone.visit("s2"))) == [
+            "applied", "quarantined", "applied"]  # fmt: skip
+        assert [change.code for change in store.quarantined()] == ["cannot_apply"]
+        assert store.get("submission", "s2") is not None
+
+    def test_p9_what_no_database_can_hold_is_kept_aside(self, store: Store, phone: Phone) -> None:
+        nul = phone.author.create("submission", "s1", VILLAGE, {"answers": {"a": "x\u0000y"}})
+        after = phone.visit("s2")
+        assert statuses(phone.push(nul, after)) == ["quarantined", "applied"]
+        assert store.get("submission", "s1") is None
+        assert [change.op.op_id for change in store.quarantined()] == [nul.op_id]
+
+    def test_p10_odd_texts_come_back_as_they_were(self, store: Store, phone: Phone) -> None:
+        odd = {"quote": "'\"; DROP TABLE op;--", "astral": "𠮷🎃", "slash": "\\u0000", "list": ["a", {"b": 1}], "none": None}
+        phone.push(phone.author.create("issue", "i1", VILLAGE, odd))
+        record = store.get("issue", "i1")
+        assert record is not None and record.fields == odd | {"none": ""}
+
+    def test_p11_outside_the_area_is_kept_and_not_applied(self, store: Store, phone: Phone) -> None:
+        foreign = phone.author.update("household", "h3", VILLAGE, {"head_name": ("马𠮷", "y")})
+        claimed = phone.author.create("household", "h9", ABROAD, {"head_name": "x"})
+        assert statuses(phone.push(foreign, claimed, phone.visit("s1"))) == ["quarantined", "quarantined", "applied"]
+        record = store.get("household", "h3")
+        assert record is not None and record.fields["head_name"] == "马𠮷"
+        assert store.get("household", "h9") is None
+        assert [change.code for change in store.quarantined()] == ["outside_area", "outside_area"]
+
+    def test_p12_a_revoked_device_pulls_nothing_and_its_ops_are_kept(self, store: Store, phone: Phone) -> None:
+        store.revoke(phone.install.install_id)
+        assert statuses(phone.push(phone.visit("s1"))) == ["quarantined"]
+        with pytest.raises(Problem) as refused:
+            service.pull(store, phone.credential, None, 100, now=NOW)
+        assert refused.value.code == "device_revoked"
+
+    def test_p13_a_node_passes_on_many_logs_and_the_persons_own_rights_hold(self, store: Store) -> None:
+        node = store.add_install("u-node", kind="node", name="village")
+        credential = store.credential(node.token)
+        assert credential is not None
+        ops = []
+        for install, actor in (("phone-a", "u-cadre"), ("phone-b", "u-other"), ("phone-c", "nobody")):
+            author = Author(install, actor, clock=clock)
+            ops += [author.create("submission", f"s-{install}", VILLAGE, {"answers": {}})]
+        body = push_body([_json.encode(op) for op in ops], server_id=None, epoch=None)
+        reply = service.push(store, credential, body, now=NOW)
+        assert [(r["status"], r["code"]) if "code" in r else r["status"] for r in reply["results"]] == [
+            "applied", ("quarantined", "outside_area"), ("quarantined", "unknown_actor")]  # fmt: skip
+
+    def test_p14_own_ops_are_loaded_once(self, store: Store) -> None:
+        author = Author("import", "office", clock=clock)
+        ops = [author.create("household", f"x{n}", VILLAGE, {"head_name": str(n)}) for n in range(30)]
+        assert store.load(ops) == 30
+        assert store.load(ops) == 0
+        author.next_dseq = 5
+        with pytest.raises(Problem) as fork:
+            store.load([author.create("household", "other", VILLAGE, {})])
+        assert fork.value.code == "forked_log"
+        author.next_dseq = 99
+        with pytest.raises(Problem):
+            store.load([author.create("household", "other", VILLAGE, {})])
+        assert store.get("household", "other") is None
+
+    def test_p15_receipts_come_in_order(self, store: Store, phone: Phone) -> None:
+        phone.push(*(phone.visit(f"s{n}") for n in range(5)))
+        late = store.receipts(phone.install.install_id, 2)
+        assert [(one.dseq, one.status, one.receipt.tier) for one in late] == [
+            (n, "applied", CENTRE) for n in (3, 4, 5)]  # fmt: skip
+        assert store.confirmed([phone.install.install_id]) == {phone.install.install_id: 5}
+
+    def test_p16_the_ops_of_a_visit_are_found_by_it(self, store: Store, phone: Phone) -> None:
+        phone.push(phone.visit("s1"), phone.water("well", "piped", submission="s1"))
+        assert [change.op.entity for change in store.ops_of_submission("s1")] == ["submission", "household"]
+        assert [change.op.actor for change in store.history("household", "h1")] == ["seed", "u-cadre"]
+
+    # C: conflicts, waiting, removal
+
+    def test_c1_two_values_for_one_field_wait_for_a_person(self, store: Store, phone: Phone) -> None:
+        other = Phone(store)
+        phone.push(phone.water("well", "piped"))
+        [result] = other.push(other.water("well", "cistern"))
+        assert result["status"] == "conflict"
+        record = store.get("household", "h1")
+        assert record is not None and record.fields["water_source"] == "piped"
+        conflicts = [r for r in store.changes(0, 100).records if r.kind == "conflict"]
+        assert [(c.fields["ours"], c.fields["theirs"]) for c in conflicts] == [
+            ({"water_source": "piped"}, {"water_source": "cistern"})]  # fmt: skip
+
+    def test_c2_an_update_before_its_create_waits_in_any_body(self, store: Store, phone: Phone) -> None:
+        other = Phone(store)
+        assert statuses(other.push(other.author.update("member", "m1", VILLAGE, {"phone": ("", "1")}))) == ["held"]
+        update = phone.author.update("member", "m1", VILLAGE, {"full_name": ("", "冉小")})
+        create = phone.author.create("member", "m1", VILLAGE, {"household_id": "h1"})
+        assert statuses(phone.push(update, create)) == ["held", "applied"]
+        record = store.get("member", "m1")
+        assert record is not None and record.fields == {"household_id": "h1", "full_name": "冉小", "phone": "1"}
+        assert store.quarantined() == []
+
+    def test_c3_a_removed_record_rises_only_by_a_person(self, store: Store, phone: Phone) -> None:
+        phone.push(phone.author.void("household", "h1", VILLAGE, {"water_source": "well"}, "moved"))
+        record = store.get("household", "h1")
+        assert record is not None and record.deleted
+        other = Phone(store)
+        assert statuses(other.push(other.water("well", "piped"))) == ["conflict"]
+        record = store.get("household", "h1")
+        assert record is not None and record.deleted
+
+    def test_c4_a_submission_is_made_once(self, store: Store, phone: Phone) -> None:
+        phone.push(phone.visit("s1"))
+        other = Phone(store)
+        assert statuses(other.push(other.visit("s1"))) == ["quarantined"]
+
+    # L: pull
+
+    def test_l1_a_puller_sees_its_own_place_only(self, store: Store, phone: Phone) -> None:
+        page = store.pull(scope_of(phone.credential), None, 500)
+        assert {record.id for record in page.records if record.kind == "household"} == {"h1"}
+        assert all("password_hash" not in record.fields for record in page.records)
+        assert store.pull(Scope(area_prefixes=()), None, 500).records == ()
+
+    def test_l2_each_changed_record_comes_once_at_its_newest(self, store: Store, phone: Phone) -> None:
+        first = store.pull(scope_of(phone.credential), None, 500)
+        phone.push(phone.water("well", "piped"), phone.water("piped", "spring"))
+        page = store.pull(scope_of(phone.credential), first.cursor, 500)
+        assert [(record.id, record.fields["water_source"]) for record in page.records] == [("h1", "spring")]
+        assert store.pull(scope_of(phone.credential), page.cursor, 500).records == ()
+
+    def test_l3_pages_join_without_gap_or_overlap(self, store: Store) -> None:
+        author = Author("import", "office", clock=clock)
+        store.load(author.create("household", f"x{n}", VILLAGE, {"n": str(n)}) for n in range(57))
+        scope = Scope(area_prefixes=(VILLAGE,), kinds=("household",))
+        seen: list[str] = []
+        cursor, more = None, True
+        while more:
+            page = store.pull(scope, cursor, 10)
+            seen += [record.id for record in page.records]
+            cursor, more = page.cursor, page.more
+        assert sorted(seen) == sorted(["h1", *(f"x{n}" for n in range(57))]) and len(set(seen)) == len(seen)
+
+    def test_l4_a_cursor_of_elsewhere_is_stale(self, store: Store, phone: Phone) -> None:
+        scope = scope_of(phone.credential)
+        page = store.pull(scope, None, 500)
+        wrong = ["x" + page.cursor, page.cursor + "0000", "1", page.cursor.rsplit(".", 1)[0] + ".-1"]
+        for cursor in wrong:
+            with pytest.raises(Problem) as stale:
+                store.pull(scope, cursor, 500)
+            assert stale.value.code == "cursor_stale"
+        with pytest.raises(Problem):
+            store.pull(Scope(area_prefixes=("500240",)), page.cursor, 500)
+
+    def test_l5_what_a_place_above_publishes_reaches_below(self, store: Store) -> None:
+        author = Author("centre", "office", clock=clock)
+        store.load([author.create("form", "visit", "500000000000", {"title": "入户走访"}),
+                    author.create("household", "above", "500156103", {"head_name": "不该看到"})])  # fmt: skip
+        scope = Scope(area_prefixes=(VILLAGE,), kinds=("form", "household"), reader="device")
+        assert {record.id for record in store.pull(scope, None, 500).records} == {"visit", "h1"}
+
+    def test_l6_prefixes_are_digits_not_patterns(self, store: Store) -> None:
+        for prefix in ("%", "5001561032_3", "' OR 1=1 --"):
+            assert store.pull(Scope(area_prefixes=(prefix,)), None, 500).records == ()
+        assert len(store.pull(EVERYTHING, None, 500).records) == 7
+
+    def test_l7_changes_follow_the_log(self, store: Store, phone: Phone) -> None:
+        start = store.changes(0, 500)
+        assert start.seq == store.latest_seq() and not start.more
+        phone.push(phone.visit("s1"))
+        page = store.changes(start.seq, 500)
+        assert [record.id for record in page.records] == ["s1"] and page.seq == store.latest_seq()
+
+    # B: blobs
+
+    def test_b1_parts_are_joined_and_verified(self, store: Store, phone: Phone) -> None:
+        body = bytes(range(256)) * 40
+        sha256 = hashlib.sha256(body).hexdigest()
+        with pytest.raises(Problem):
+            service.put_blob(store, phone.credential, sha256, 0, len(body), body)
+        phone.push(phone.visit("s1", blobs=[BlobRef(sha256, len(body))]))
+        assert not store.has_blob(sha256)
+        assert service.put_blob(store, phone.credential, sha256, 0, len(body), body[:3000]) == 3000
+        assert store.blob_state(sha256) == (3000, len(body))
+        with pytest.raises(Problem) as wrong:
+            service.put_blob(store, phone.credential, sha256, 2000, len(body), body[2000:])
+        assert wrong.value.code == "blob_offset" and wrong.value.details == {"offset": 3000}
+        assert service.put_blob(store, phone.credential, sha256, 3000, len(body), body[3000:]) == len(body)
+        assert service.put_blob(store, phone.credential, sha256, 0, len(body), body) == len(body)
+        assert service.read_blob(store, phone.credential, sha256) == body
+
+    def test_b2_wrong_bytes_are_dropped_and_can_be_sent_anew(self, store: Store, phone: Phone) -> None:
+        body = b"a picture"
+        sha256 = hashlib.sha256(body).hexdigest()
+        phone.push(phone.visit("s1", blobs=[BlobRef(sha256, len(body))]))
+        with pytest.raises(Problem) as wrong:
+            service.put_blob(store, phone.credential, sha256, 0, len(body), b"a PICTURE")
+        assert wrong.value.code == "blob_digest"
+        assert store.blob_state(sha256) is None
+        assert service.put_blob(store, phone.credential, sha256, 0, len(body), body) == len(body)
+
+    def test_b3_a_blob_of_elsewhere_is_not_found(self, store: Store, phone: Phone) -> None:
+        body = b"a face"
+        sha256 = hashlib.sha256(body).hexdigest()
+        phone.push(phone.visit("s1", blobs=[BlobRef(sha256, len(body))]))
+        service.put_blob(store, phone.credential, sha256, 0, len(body), body)
+        stranger = Phone(store, "u-other")
+        for asking in (service.read_blob, service.blob_state):
+            with pytest.raises(Problem) as refused:
+                asking(store, stranger.credential, sha256)
+            assert refused.value.code == "not_found"
+        with pytest.raises(Problem):
+            store.open_blob("../../etc/passwd")
+
+    def test_b4_missing_form_definitions_are_listed(self, store: Store) -> None:
+        sha256 = hashlib.sha256(b"definition").hexdigest()
+        author = Author("centre", "office", clock=clock)
+        store.load([author.create("form", "visit", "500000000000", {"definition": sha256, "versions": {"1": sha256}})])
+        assert [name for name, _ in store.missing_blobs(10)] == [sha256]
+        store.put_blob_part(sha256, 0, 10, b"definition")
+        assert store.missing_blobs(10) == []
+
+    # D: devices
+
+    def test_d1_a_token_speaks_for_its_person_with_the_grants_of_now(self, store: Store, phone: Phone) -> None:
+        assert phone.credential.grants == (Grant("cadre", VILLAGE),)
+        assert store.credential("guess") is None
+        county = Phone(store, "u-county")
+        user = store.get("user", "u-cadre")
+        assert user is not None
+        county.push(county.author.update("user", "u-cadre", VILLAGE, {"state": ("", "disabled")}))
+        assert phone.credential.grants == ()
+
+    def test_d2_devices_are_listed_with_what_they_promised(self, store: Store, phone: Phone) -> None:
+        phone.push(phone.visit("s1"))
+        store.seen(phone.install.install_id, made_dseq=4, now=NOW)
+        store.seen(phone.install.install_id, made_dseq=2, now=NOW)
+        [one] = [install for install in store.installs() if install.install_id == phone.install.install_id]
+        assert (one.made_dseq, one.acked_dseq, one.confirmed_dseq, one.revoked) == (4, 1, 1, False)
+        assert one.last_seen == "2026-11-24T12:00:00.000Z"
+
+    # T: many at once
+
+    def test_t1_the_same_op_from_twenty_threads_has_one_effect(self, store: Store, phone: Phone) -> None:
+        op = phone.visit("s1")
+        found = together(20, lambda _: statuses(phone.push(op)))
+        assert sorted(found) == [["applied"]] + [["duplicate"]] * 19
+        assert len(store.history("submission", "s1")) == 1
+
+    def test_t2_a_follower_misses_none_of_many_writers(self, store: Store) -> None:
+        phones = [Phone(store) for _ in range(6)]
+        done = threading.Event()
+        seen: list[str] = []
+
+        def follow() -> None:
+            place = 0
+            while True:
+                finished = done.is_set()
+                page = store.changes(place, 7)
+                seen.extend(record.id for record in page.records if record.kind == "submission")
+                place = page.seq
+                if finished and not page.more and not page.records:
+                    return
+
+        follower = threading.Thread(target=follow)
+        follower.start()
+        together(len(phones), lambda n: [phones[n].push(phones[n].visit(f"s{n}-{k}")) for k in range(15)])
+        done.set()
+        follower.join(60)
+        assert sorted(seen) == sorted(f"s{n}-{k}" for n in range(6) for k in range(15))
+
+    def test_t3_many_writers_of_one_record_lose_nothing(self, store: Store) -> None:
+        phones = [Phone(store) for _ in range(5)]
+        names = [f"field_{n}" for n in range(5)]
+        together(5, lambda n: phones[n].push(
+            phones[n].author.create("household", "shared", VILLAGE, {names[n]: "1"}),
+            phones[n].author.update("household", "shared", VILLAGE, {names[n]: ("1", "2")})))  # fmt: skip
+        record = store.get("household", "shared")
+        assert record is not None and record.fields == dict.fromkeys(names, "2")
+
+
+def together(count: int, work: Callable[[int], Any]) -> list[Any]:
+    """work(0) … work(count - 1), all begun at the same moment; raises the first error."""
+    start = threading.Barrier(count)
+    found: list[Any] = [None] * count
+    errors: list[BaseException] = []
+
+    def run(number: int) -> None:
+        try:
+            start.wait()
+            found[number] = work(number)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    if errors:
+        raise errors[0]
+    return found
