@@ -12,7 +12,7 @@ from markupsafe import Markup
 from wtforms import FileField as BaseFileField
 from wtforms import Form, RadioField, SelectField, SelectMultipleField, StringField
 from wtforms.fields.choices import SelectChoice
-from wtforms.widgets import CheckboxInput, DateInput, DateTimeLocalInput, Input, ListWidget, TextArea, TextInput, TimeInput
+from wtforms.widgets import CheckboxInput, DateInput, DateTimeLocalInput, ListWidget, MonthInput, NumberInput, TextArea, TextInput, TimeInput
 
 from app import markup
 
@@ -210,7 +210,7 @@ def _select(node: Node, looks: set[str], common: dict[str, Any], options: Sequen
         if not many:
             return SelectField(**common, choices=[SelectChoice("", lazy_gettext("请选择")), *words], validate_choice=False)
     if not many:
-        if "minimal" in looks:
+        if looks & {"minimal", "picker"}:
             return SelectField(**common, choices=[SelectChoice("", lazy_gettext("请选择")), *words], validate_choice=False)
         return RadioField(**common, choices=rows, validate_choice=False)
     return SelectMultipleField(**common, choices=rows, validate_choice=False, option_widget=CheckboxInput(),
@@ -229,7 +229,7 @@ def _range(node: Node, looks: set[str], common: dict[str, Any], whole: bool) -> 
     start, end, step = _ends(given)
     if whole:
         attributes = {"min": min(start, end, key=float), "max": max(start, end, key=float), "step": step}
-        return Range(**common, widget=Input("number"), render_kw=attributes)
+        return Range(**common, widget=NumberInput(), render_kw=attributes)
     return Range(**common, widget=TextInput(), render_kw={"inputmode": "decimal", "autocomplete": "off"})
 
 
@@ -258,9 +258,9 @@ def _dated(kind: str, looks: set[str], common: dict[str, Any], whole: bool) -> A
     if kind != "date":
         return DayAndTime(**common, widget=DateTimeLocalInput())
     if whole and "year" in looks:
-        return _cut(4)(**common, widget=Input("number"), render_kw={"min": "1800", "max": "2200"})
+        return _cut(4)(**common, widget=NumberInput(), render_kw={"min": "1800", "max": "2200"})
     if whole and "month-year" in looks:
-        return _cut(7)(**common, widget=Input("month"))
+        return _cut(7)(**common, widget=MonthInput())
     return Dated(**common, widget=DateInput())
 
 

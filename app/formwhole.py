@@ -81,6 +81,8 @@ class _Tree:
         self.default = form.definition["default_language"]
         self.unbound: dict[str, Any] = {}
         self.data: dict[str, Any] = {}
+        self.longest: dict[str, int] = {}
+        self.options: dict[str, dict[str, fields.Option]] = {}
         self.wrong: list[Item] = []
         self.multipart = False
 
@@ -106,21 +108,27 @@ class _Tree:
     def _declare_question(self, answer: Answer) -> None:
         node, path, key = answer.definition, self.instance.path_of(answer), f"q{len(self.unbound)}"
         label = fields.plain(node.get("label"), self.lang, self.default)
-        unbound = fields.field_of(node, path, label, list(self._options(answer, path).values()), whole=True)
+        offered = self._offered(answer, path)
+        options = list(offered.values())
+        unbound = fields.field_of(node, path, label, options, whole=True, longest=self.longest.get(path, 0))
         self.unbound[key] = unbound
         kind = unbound.field_class
         several = issubclass(kind, fields.SelectMultipleField)
         self.multipart = self.multipart or issubclass(kind, fields.Files)
         self.data[key] = answer.text.split() if several else answer.text
 
-    def _options(self, answer: Answer, path: str) -> dict[str, fields.Option]:
-        """What is offered now, in the words of the list when it is one of the form's own."""
+    def _offered(self, answer: Answer, path: str) -> dict[str, fields.Option]:
+        """What is offered now, in the words of the list when it is one of the form's own; {} when it is too much to show."""
         node = answer.definition
         if not fields.is_select(node):
             return {}
+        choices = self.instance.choices(path)
+        self.longest[path] = len(choices)
+        if len(choices) > fields.LONGEST_MENU:
+            return {}
         listed = {one["name"]: one for one in self.form.definition["lists"].get(node.get("list"), ())}
-        offered = {}
-        for choice in self.instance.choices(path):
+        offered = self.options[path] = {}
+        for choice in choices:
             own = listed.get(choice.name) or {"name": choice.name, "label": choice.label}
             offered[choice.name] = fields.option_of(self.form.definition, own, self.lang)
         return offered
@@ -135,7 +143,7 @@ class _Tree:
             path=path,
             **{name: self._words(answer, name) for name in ("label", "hint", "guidance")},
             media=media_of(node, self.lang, self.default),
-            options=self._options(answer, path) if node["kind"] == "question" else {},
+            options=self.options.get(path, {}),
             value=answer.text,
             error=self.errors.get(path, ""),
             required=answer.required,
