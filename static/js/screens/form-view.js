@@ -8,6 +8,7 @@ import { last, nodePath, pageFinder, pageShown, pathWithin } from './form-model.
 import { sectionOf } from './form-pages.js';
 import { bindRepeat } from './form-repeat.js';
 import { element } from './widgets/dom.js';
+import { paintText } from './widgets/texts.js';
 
 /** @typedef {import('./form-bind.js').Binder} Binder */
 /** @typedef {import('./form-bind.js').Screen} Screen */
@@ -118,7 +119,7 @@ export function createView(screen, form, pages, tell) {
   function repaintAll() {
     const card = last(cards);
     const legend = card?.root.querySelector('.instance > legend');
-    if (card && legend) legend.textContent = instance.label(card.at.replace(/\[\d+\]$/, '')) || legend.textContent;
+    if (card && legend) paintText(legend, instance.parts(card.at.replace(/\[\d+\]$/, ''), 'label'));
     for (const binding of bound()?.bindings.values() ?? []) binding.refresh();
     tell.painted();
   }
@@ -132,7 +133,7 @@ export function createView(screen, form, pages, tell) {
   /** @param {LivePage} one the server writes the form's first language */
   function nameSection(one) {
     const title = one.section?.querySelector('h2');
-    if (title && titleOf(one)) title.textContent = titleOf(one);
+    if (title && titleOf(one)) paintText(title, instance.parts(one.path, 'label'));
   }
 
   // — going —

@@ -66,7 +66,6 @@ function fill(root, ctx, params, opened) {
   let answeredAt = null;
   /** What one answer changes, painted in one go. @type {Set<string> | null} */
   let changing = null;
-  let saving = false;
   let closed = false;
 
   const writer = createWriter({
@@ -105,10 +104,15 @@ function fill(root, ctx, params, opened) {
       screen.opened.delete(path);
       at(path);
       view.repaint([path]);
-      keepSoon();
+      writer.touch();
     },
     openMember: (path) => void members.open(path),
     addMember: (repeat) => void members.add(repeat),
+    advance,
+    async formFile(name) {
+      const kept = await ctx.formstore.attachment?.(definition.form_id, definition.version, name);
+      return kept ? URL.createObjectURL(kept) : `/forms/${encodeURIComponent(definition.form_id)}/${encodeURIComponent(definition.version)}/files/${encodeURIComponent(name)}`;
+    },
     files: createFiles({ drafts: ctx.drafts, draftId: draft.draft_id, now: ctx.now, trial: Boolean(params.trial) }),
     flush: settle,
   };
@@ -122,7 +126,7 @@ function fill(root, ctx, params, opened) {
     dress: (card) => members.dress(card),
   });
   const members = createMembers(screen, view, {
-    settle, keep: keepSoon, event: (name, path) => quiet?.event(name, path), note: (...lines) => frame.note(...lines),
+    settle, keep: writer.touch, event: (name, path) => quiet?.event(name, path), note: (...lines) => frame.note(...lines),
     at: (path) => (stored || !opened.fresh) && at(path),
   });
   const others = definition.languages.filter((one) => one !== 'default');
@@ -176,7 +180,7 @@ function fill(root, ctx, params, opened) {
       put: (path, value) => {
         if (closed) return;
         instance.set(path, value);
-        keepSoon();
+        writer.touch();
       },
     });
     quiet.arrived(view.card?.at ?? view.page.path);
@@ -199,8 +203,7 @@ function fill(root, ctx, params, opened) {
     if (!typing) screen.told.add(path);
     at(path);
     view.repaint(changed);
-    if (typing) writer.touch();
-    else keepSoon();
+    writer.touch();
   }
 
   /** @param {string} path */
@@ -208,16 +211,6 @@ function fill(root, ctx, params, opened) {
     draft.position = { page: view.page.path, path };
   }
 
-  /** On disk right after what changed can be seen; by the writer's own delay where no frame is drawn. */
-  function keepSoon() {
-    writer.touch();
-    if (saving) return;
-    saving = true;
-    requestAnimationFrame(() => setTimeout(() => {
-      saving = false;
-      void writer.flush();
-    }));
-  }
 
   /**
    * What is in the hand becomes an answer, and every answer is on disk.
@@ -293,7 +286,7 @@ function fill(root, ctx, params, opened) {
       const open = unconfirmed(draft.carried, instance, view.here);
       if (open.length) {
         draft.carried = confirmed(draft.carried, open);
-        keepSoon();
+        writer.touch();
       }
       const found = problems(screen, view.here);
       if (found.length && !warned.has(scope)) {
@@ -309,7 +302,7 @@ function fill(root, ctx, params, opened) {
     if (!after) return finish(false);
     draft.position = { page: after.path, path: '' };
     view.turnTo(after);
-    if (!screen.readonly) keepSoon();
+    if (!screen.readonly) writer.touch();
   }
 
   /** Told beside each question, and the first of them is where the finger goes. @param {{path: string}[]} found */
@@ -335,6 +328,15 @@ function fill(root, ctx, params, opened) {
     const shown = view.shownPages();
     const before = shown[shown.indexOf(view.page) - 1];
     if (before) view.turnTo(before);
+  }
+
+  /** From a question that is answered by one tap to the one below it, or to the next page; never past the end. @param {string} path */
+  function advance(path) {
+    const shown = [...(view.bindings()?.values() ?? [])].filter((one) => one.element.classList.contains('question') && !one.element.hidden);
+    const after = shown[shown.findIndex((one) => one.path === path) + 1];
+    if (after) return view.arrive(form, after.path);
+    const pages = view.shownPages();
+    if (view.card || view.page !== pages[pages.length - 1]) void next();
   }
 
   /** @param {string} path */
