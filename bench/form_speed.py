@@ -230,17 +230,19 @@ def run_large(phone: Phone, form_id: str, *, pages: bool) -> dict[str, float]:
     page.wait_for_timeout(1000)
     found: dict[str, float] = {"open_s": opened}
     # All 200 calculations depend on the first answer; the note on this screen shows the last of them.
-    changes = [
-        page.evaluate(
-            """(value) => timed(() => {
-              const input = document.querySelector('[data-path$="/a1"] input');
-              input.value = value;
-              input.dispatchEvent(new Event('input', { bubbles: true }));
-            }, () => document.querySelector('[data-path$="/total"]').textContent.includes('合计 ' + value))""",
-            str(1000 + number),
+    changes = []
+    for number in range(9):
+        page.wait_for_timeout(300)  # as a person types
+        changes.append(
+            page.evaluate(
+                """(value) => timed(() => {
+                  const input = document.querySelector('[data-path$="/a1"] input');
+                  input.value = value;
+                  input.dispatchEvent(new Event('input', { bubbles: true }));
+                }, () => document.querySelector('[data-path$="/total"]').textContent.includes('合计 ' + value))""",
+                str(1000 + number),
+            )
         )
-        for number in range(9)
-    ]
     found["change_ms"] = statistics.median(one[0] for one in changes)
     found["change_drawn_ms"] = statistics.median(one[1] for one in changes)
     found["filter_ms"] = page.evaluate(
@@ -273,6 +275,7 @@ def run_large(phone: Phone, form_id: str, *, pages: bool) -> dict[str, float]:
               const times = [];
               for (const name of [...Array(count).fill('.form-next'), ...Array(count).fill('.form-previous')]) {
                 const before = where();
+                await new Promise((done) => setTimeout(done, 300));
                 times.push((await timed(() => document.querySelector('.form-foot ' + name).click(), () => where() !== before))[0]);
               }
               return times;
@@ -326,7 +329,9 @@ def run_household(phone: Phone) -> dict[str, float]:
     changes = page.evaluate(
         """async () => {
           const times = [];
+          const rest = () => new Promise((done) => setTimeout(done, 300));
           for (const [date, shows] of [['1990-01-01', true], ['2024-01-01', false], ['1980-05-05', true], ['2023-01-01', false], ['1970-05-05', true]]) {
+            await rest();
             times.push((await timed(() => {
               const input = document.querySelector('.member-card [data-path$="/birth_date"] input:not([aria-hidden])');
               input.value = date;
