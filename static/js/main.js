@@ -26,7 +26,7 @@ async function start() {
   const log = createLog({ db, now });
   const sync = createSync({ api, outbox, store, session, formstore, log, now });
   await useLanguage(localStorage.getItem('ruhu-lang') ?? 'zh');
-  document.body.classList.toggle('large', localStorage.getItem('ruhu-large') === '1');
+  document.documentElement.classList.toggle('large', localStorage.getItem('ruhu-large') === '1');
   const page = document.body.dataset.form;
   const named = /^\/forms\/([^/]+)\//.exec(page ?? '')?.[1];
   // The shell may know which form page is wanted: it comes while the rest starts.

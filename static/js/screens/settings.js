@@ -21,7 +21,7 @@ export async function show(root, ctx) {
       }),
       button(large ? t('标准字号') : t('大字号'), async () => {
         localStorage.setItem('ruhu-large', large ? '0' : '1');
-        document.body.classList.toggle('large', !large);
+        document.documentElement.classList.toggle('large', !large);
         await ctx.reload();
       })),
     ...(ctx.session.user ? [element('section', { class: 'card' },
