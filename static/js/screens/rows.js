@@ -15,7 +15,7 @@ export const word = (ctx, list, value) => {
 export function householdRow(ctx, row, note = '') {
   return element('a', { class: 'row', href: `#/household/${row.id}`, 'data-id': row.id },
     element('b', {}, row.head || ctx.t('(无户主)')), element('span', { class: `tag ${row.status}` }, word(ctx, 'status', row.status)),
-    element('small', {}, `${row.group} ${row.house_no}${ctx.t('号')} · ${row.names.length} ${ctx.t('人')}${note ? ` · ${note}` : ''}`));
+    element('small', {}, `${row.group} ${ctx.t('{n}号', { n: row.house_no })} · ${row.names.length} ${ctx.t('人')}${note ? ` · ${note}` : ''}`));
 }
 
 /** Ticks of a sync state, in words too. @param {import('./context.js').Ctx} ctx @param {string} state */
