@@ -27,7 +27,7 @@ UNSAFE = {"too_slow", "too_big", "bomb", "crashed"}
 
 Told = dict[str, Any]
 
-_checker = Checker(30)
+_checker = Checker()
 """Its child starts with the first upload and ends with the node."""
 
 # How a column may be headed, by the name a problem gives it.
