@@ -166,6 +166,8 @@ export interface Definition {
   nodes: NodeDefinition[];
   lists: Record<string, ChoiceDefinition[]>;
   instances: Record<string, { kind: string; file?: string }>;
+  /** rows of attached lists, by instance */
+  tables?: Record<string, Record<string, string>[]>;
   entities: EntityDefinition[];
   order: [string, string][];
 }

@@ -54,7 +54,7 @@ export function createInstance(definition, options) {
   function external(id) {
     let found = externals.get(id);
     if (!found) {
-      const rows = options.external?.[id] ?? choiceRows(id) ?? (definition.instances?.[id] || id === '__last-saved' ? [] : undefined);
+      const rows = options.external?.[id] ?? definition.tables?.[id] ?? choiceRows(id) ?? (definition.instances?.[id] || id === '__last-saved' ? [] : undefined);
       if (!rows) return fail(`there is no list ${id}`);
       found = externalInstance(rows);
       externals.set(id, found);

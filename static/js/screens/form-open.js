@@ -130,7 +130,7 @@ async function externalOf(ctx, definition, base) {
     village: (base.village ?? []).map((one) => item(one, one.fields.village_title ?? '')),
   };
   for (const [name, { kind }] of Object.entries(definition.instances ?? {})) {
-    if (kind !== 'file' || external[name]) continue;
+    if (kind !== 'file' || external[name] || definition.tables?.[name]) continue;
     external[name] = (await ctx.formstore.file?.(definition.form_id, definition.version, name)) ?? [];
   }
   return external;

@@ -52,6 +52,7 @@ export interface Definition {
   nodes: DefinitionNode[];
   lists: { [name: string]: { name: string; label: Text; media?: { [kind: string]: unknown }; extra?: { [column: string]: string } }[] };
   instances?: { [name: string]: { kind: string; file?: string } };
+  tables?: { [name: string]: { [column: string]: string }[] };
   entities?: EntityDeclaration[];
   /** the log of filling, where the form asks for one */
   audit?: { path: string; parameters: { [name: string]: string } };
