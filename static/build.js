@@ -72,6 +72,12 @@ const manifest = {
   'app.css': write('app.css', css.outputFiles[0].contents),
   'zxing.wasm': write('zxing.wasm', readFileSync(WASM)),
 };
+// The office's preview is a bundle of its own, so that no chunk of the phone's is cut for it.
+const preview = await build({
+  entryPoints: { preview: join(here, 'js/preview.js') }, plugins: [catalogues], bundle: true, format: 'esm', minify: true,
+  target: TARGET, outdir: part, entryNames: '[name]-[hash]', legalComments: 'none', logLevel: 'warning', metafile: true,
+});
+manifest['preview.js'] = basename(Object.keys(preview.metafile.outputs)[0] ?? '');
 const shell = readFileSync(join(here, 'shell.html'), 'utf8')
   .replace('{css}', url(manifest['app.css']))
   .replace('{main}', url(manifest['main.js']))

@@ -41,6 +41,7 @@ from sync.scope import grants_of, scope_version, shown
 from sync.store.base import NewInstall, ToRelay
 from sync.store.blobs import BlobFolder
 from sync.store.group import GroupCommit
+from sync.store.high_water import HighWater
 from sync.store.intake import Intake, Key, Pushed
 from sync.store.pages import moment_text, page_of, place_of, token_hash
 from sync.store.scope_sql import scope_sql
@@ -63,8 +64,17 @@ class SqliteStore:
         self._server_id = self._file.meta_or("server_id", uuid.uuid4)
         self._epoch = self._file.meta_or("epoch", uuid.uuid4)
         self._tier = self._file.meta_or("tier", lambda: CENTRE)
+        if moved := self._one("SELECT value FROM meta WHERE key = 'moved_to'"):
+            self._file.close()
+            raise Problem("folder_moved", where=str(moved[0]))
         self._latest = int(self._one("SELECT coalesce(max(seq), 0) FROM change")[0])
         self._last_n = int(self._one("SELECT coalesce(max(n), 0) FROM op")[0])
+        self._high_water = HighWater(folder)
+        if self._high_water.is_above(self._epoch, self._last_n, self._latest):
+            self._high_water.close()
+            self._file.close()
+            raise Problem("folder_rolled_back", where=str(folder))
+        self._high_water.note(self._epoch, self._last_n, self._latest)
         self._push_together = GroupCommit(self._push_all)
 
     @property
@@ -79,8 +89,30 @@ class SqliteStore:
     def tier(self) -> str:
         return self._tier
 
+    def agree(self, name: str, proposal: str) -> str:
+        return self._file.meta_or(f"agreed.{name}", lambda: proposal)
+
     def close(self) -> None:
+        self._high_water.close()
         self._file.close()
+
+    # --- moving house --------------------------------------------------------------------------------------
+
+    def rows(self, question: str, **functions: Callable[..., Any]) -> Iterator[Any]:
+        """Rows of the tables themselves, for copies; functions: of Python, that the question calls."""
+        connection = self._file.reader()
+        for name, function in functions.items():
+            connection.create_function(name, -1, function, deterministic=True)
+        yield from connection.execute(question)
+
+    def ends(self) -> tuple[int, int]:
+        """The last op and the last place of the log."""
+        return self._last_n, self._latest
+
+    def mark(self, key: str, value: str) -> None:
+        """Write a note about the folder into it."""
+        with self._writing() as write:
+            set_meta(write, key, value)
 
     # --- taking ops in ------------------------------------------------------------------------------------
 
@@ -110,6 +142,7 @@ class SqliteStore:
             # Only now may a cursor pass these places: a puller that ran ahead of the commit would skip them.
             self._latest += len(intake.puts)
             self._last_n += len(intake.kept)
+            self._high_water.note(self._epoch, self._last_n, self._latest)
 
     def load(self, ops: Iterable[Op]) -> int:
         count = 0
