@@ -229,6 +229,8 @@ export interface Instance {
   hint(path: string): string;
   /** any other text of the question: guidance, required_message, constraint_message */
   text(path: string, which: 'label' | 'hint' | 'guidance' | 'required_message' | 'constraint_message'): string;
+  /** the same in pieces: what an author wrote, and values */
+  parts(path: string, which: 'label' | 'hint' | 'guidance'): (string | { value: string })[];
   setLanguage(lang: string): void;
   readonly lang: string;
   /** relevant answers only: what a submission holds */

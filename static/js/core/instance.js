@@ -471,6 +471,13 @@ export function createInstance(definition, options) {
     return parts.map((part) => (typeof part === 'string' ? part : toText(evaluate(part.tree, env, node)))).join('');
   }
 
+  /** A text in pieces, so that what people answered is never taken for an author's marks. @param {Text|undefined} text @param {XNode} node */
+  function partsIn(text, node) {
+    const parts = inLanguage(text);
+    if (typeof parts === 'string') return parts === '' ? [] : [parts];
+    return parts.map((part) => (typeof part === 'string' ? part : { value: toText(evaluate(part.tree, env, node)) }));
+  }
+
   /** A text without its variable parts. @param {Text|undefined} text */
   function plainText(text) {
     const parts = inLanguage(text);
@@ -652,6 +659,10 @@ export function createInstance(definition, options) {
     label: (path) => text(path, 'label'),
     hint: (path) => text(path, 'hint'),
     text,
+    parts: (path, which) => {
+      const node = find(path);
+      return node ? asked(node, `${which}_parts`, () => partsIn(node.d?.[which], node), []) : [];
+    },
     setLanguage(next) {
       if (next === lang || !definition.languages.includes(next)) return;
       lang = next;

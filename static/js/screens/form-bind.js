@@ -7,6 +7,7 @@ import { afterAnswer } from './form-carried.js';
 import { inWords, moves, pathWithin } from './form-model.js';
 import { button, element } from './widgets/dom.js';
 import { widgetFor } from './widgets/index.js';
+import { paintText } from './widgets/texts.js';
 import { unreadable } from './widgets/values.js';
 
 /** @typedef {import('./form-types.d.ts').Carried} Carried */
@@ -27,6 +28,8 @@ import { unreadable } from './widgets/values.js';
  *   carry: (path: string, entry: Carried) => void,
  *   openMember: (at: string) => void,
  *   addMember: (repeat: string) => void,
+ *   advance?: (path: string) => void,
+ *   formFile?: (name: string) => Promise<string>,
  *   files: import('./form-files.js').Files,
  *   flush: (stay?: boolean) => Promise<unknown>,
  * }} Screen
@@ -69,13 +72,16 @@ export function bind(markup, within, screen, bindRepeat) {
 /** @param {HTMLElement} group @param {string} path @param {DefinitionNode} node @param {Screen} screen @returns {Binding} */
 function bindGroup(group, path, node, screen) {
   const title = group.querySelector(':scope > h2, :scope > legend, :scope > .label, :scope > h3');
+  const hint = group.querySelector(':scope > .hint');
   let lang = screen.model.definition.default_language;
   return {
     path,
     element: group,
     refresh() {
       group.hidden = !screen.instance.isRelevant(path);
-      if (title && node.label && (moves(node.label) || lang !== screen.lang())) title.textContent = screen.instance.label(path);
+      const translated = lang !== screen.lang();
+      if (title && node.label && (moves(node.label) || translated)) paintText(title, screen.instance.parts(path, 'label'), translated);
+      if (hint && node.hint && (moves(node.hint) || translated)) paintText(hint, screen.instance.parts(path, 'hint'), translated);
       lang = screen.lang();
     },
   };
@@ -84,18 +90,29 @@ function bindGroup(group, path, node, screen) {
 /** @param {HTMLElement} question @param {string} path @param {DefinitionNode} node @param {Screen} screen @returns {Binding} */
 function bindQuestion(question, path, node, screen) {
   const { instance, model, t } = screen;
-  const label = question.querySelector('.label') ?? (node.type === 'note' ? question : null);
-  const hint = question.querySelector('.hint');
+  const label = question.querySelector('.label');
+  const hint = /** @type {HTMLElement | null} */ (question.querySelector('.hint'));
+  const guidance = question.querySelector('.guidance > div');
+  const result = question.querySelector('output.calculated');
   const error = /** @type {HTMLElement | null} */ (question.querySelector('.error'));
   const carriedBox = /** @type {HTMLElement | null} */ (question.querySelector('.carried'));
   const required = element('b', { class: 'required-mark', hidden: true, 'aria-hidden': 'true' }, '*');
-  if (label && label !== question) label.append(' ', required);
-  const words = label === question ? label : textHolder(label);
+  if (label) label.append(' ', required);
+  const words = textHolder(label);
+  const fluid = hasFluidChoices(screen, node);
   let lang = model.definition.default_language;
   /** @type {Widget | null} */
   let widget = null;
 
-  if (error && !error.id) error.id = `error${path.replace(/[^\w-]/g, '-')}`;
+  const id = path.replace(/[^\w-]/g, '-');
+  if (error) error.id = `error${id}`;
+  if (hint) hint.id = `hint${id}`;
+  if (node.media || question.querySelector('[data-file]')) decorate(question);
+
+  /** Pictures and sounds come from the form's files, which are seldom there. @param {HTMLElement} part */
+  function decorate(part) {
+    void import('./widgets/pictures.js').then(({ showFiles }) => showFiles(part, node, screen));
+  }
 
   const widgetMade = () => {
     widget ??= widgetFor(question, {
@@ -107,6 +124,9 @@ function bindQuestion(question, path, node, screen) {
       files: screen.files,
       beforeCamera: () => screen.flush(true),
       choices: () => instance.choices(path),
+      advance: () => screen.advance?.(path),
+      decorate,
+      fileOf: (names) => fileIn(names, screen.lang(), model.definition.default_language),
     });
     return widget;
   };
@@ -116,8 +136,11 @@ function bindQuestion(question, path, node, screen) {
     if (question.hidden) return;
     const translated = lang !== screen.lang();
     lang = screen.lang();
-    if (words && node.label && (translated || moves(node.label))) setText(words, instance.label(path));
-    if (hint && node.hint && (translated || moves(node.hint))) setText(hint, instance.hint(path));
+    if (words && node.label && (translated || moves(node.label))) paintText(words, instance.parts(path, 'label'), translated);
+    if (hint && node.hint && (translated || moves(node.hint))) paintText(hint, instance.parts(path, 'hint'), translated);
+    if (guidance && node.guidance && (translated || moves(node.guidance))) paintText(guidance, instance.parts(path, 'guidance'), translated);
+    if (translated && node.media) decorate(question);
+    if (result && result.textContent !== instance.value(path)) result.textContent = instance.value(path);
 
     const entry = screen.draft.carried[path];
     const locked = screen.readonly || instance.isReadonly(path);
@@ -126,7 +149,7 @@ function bindQuestion(question, path, node, screen) {
     if (!folded && model.takesAnswer(node)) {
       const made = widgetMade();
       if (made) {
-        if (node.list && (node.choice_filter || translated || dynamicList(screen, node))) made.offer?.(instance.choices(path));
+        if (fluid || (translated && (node.list || node.items))) made.offer?.(instance.choices(path));
         made.show(instance.value(path));
         made.lock?.(locked);
       }
@@ -144,10 +167,13 @@ function bindQuestion(question, path, node, screen) {
       if (error.textContent !== message) error.textContent = message;
       error.hidden = message === '';
     }
-    for (const control of question.querySelectorAll('input, select, textarea, canvas')) {
-      if (message !== '') control.setAttribute('aria-invalid', 'true');
-      else control.removeAttribute('aria-invalid');
-      if (error && message !== '') control.setAttribute('aria-describedby', error.id);
+    const told = [message !== '' && error ? error.id : '', hint?.id ?? ''].filter(Boolean).join(' ');
+    // A group of choices bears the mistake and the hint itself; its rows would repeat them one by one.
+    const group = question.querySelector('fieldset');
+    for (const control of group ? [group] : question.querySelectorAll('input:not([type=hidden]), select, textarea, canvas')) {
+      setOrDrop(control, 'aria-invalid', message !== '' && !group ? 'true' : '');
+      setOrDrop(control, 'aria-describedby', told);
+      if (control.tagName !== 'FIELDSET') setOrDrop(control, 'aria-required', instance.isRequired(path) ? 'true' : '');
     }
   }
 
@@ -209,13 +235,29 @@ function textHolder(label) {
   return words;
 }
 
-/** @param {Element} holder @param {string} text */
-function setText(holder, text) {
-  if (holder.textContent !== text) holder.textContent = text;
+/** @param {Element} control @param {string} name @param {string} value '' for none */
+function setOrDrop(control, name, value) {
+  if (value !== '') control.setAttribute(name, value);
+  else control.removeAttribute(name);
 }
 
-/** Whether a question's choices are not all in the page. @param {Screen} screen @param {DefinitionNode} node */
-const dynamicList = (screen, node) => Boolean(node.list && !screen.model.definition.lists[node.list]);
+/** Whether a question's choices change while it is filled, or are not all in the page. @param {Screen} screen @param {DefinitionNode} node */
+function hasFluidChoices(screen, node) {
+  if (!node.list && !node.items) return false;
+  const listed = screen.model.definition.lists[node.list ?? ''];
+  return Boolean(node.choice_filter || !listed || node.type === 'rank' || node.parameters?.randomize || listed.some((one) => moves(one.label)));
+}
+
+/** The name of a media file in a language; '' for none. @param {unknown} names @param {string} lang @param {string} other */
+export function fileIn(names, lang, other) {
+  if (typeof names === 'string' || !names) return String(names ?? '');
+  const given = Object.entries(/** @type {{[lang: string]: string}} */ (names));
+  for (const wish of [lang, other, 'default']) {
+    const found = given.find(([key]) => key === wish || key.endsWith(`(${wish})`));
+    if (found) return found[1];
+  }
+  return given[0]?.[1] ?? '';
+}
 
 /** A carried answer's entry after the person answered. @param {Carried | undefined} entry @param {string} value */
 export const carriedAfter = (entry, value) => (entry ? afterAnswer(entry, value) : undefined);

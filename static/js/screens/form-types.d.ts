@@ -10,6 +10,9 @@ export interface DefinitionNode {
   parent: string;
   label?: Text;
   hint?: Text;
+  guidance?: Text;
+  media?: { [kind: string]: string | { [lang: string]: string } };
+  items?: { repeat?: string; instance?: string };
   appearance?: string[];
   parameters?: { [name: string]: string };
   /** body:: extras */
@@ -47,7 +50,7 @@ export interface Definition {
   default_language: string;
   root: string;
   nodes: DefinitionNode[];
-  lists: { [name: string]: { name: string; label: Text; extra?: { [column: string]: string } }[] };
+  lists: { [name: string]: { name: string; label: Text; media?: { [kind: string]: unknown }; extra?: { [column: string]: string } }[] };
   instances?: { [name: string]: { kind: string; file?: string } };
   entities?: EntityDeclaration[];
   /** the log of filling, where the form asks for one */
@@ -63,6 +66,7 @@ export interface Violation {
 export interface Choice {
   name: string;
   label: string;
+  media?: { [kind: string]: string | { [lang: string]: string } };
 }
 
 /** What core/instance.js gives. */
@@ -79,6 +83,7 @@ export interface Instance {
   choices(path: string): Choice[];
   label(path: string): string;
   hint(path: string): string;
+  parts(path: string, which: 'label' | 'hint' | 'guidance'): (string | { value: string })[];
   answers(): unknown;
   draft(): unknown;
   finalize(): { valid: boolean; violations: Violation[]; answers: unknown; instanceName?: string };
@@ -131,6 +136,8 @@ export interface Draft {
   consent?: 'yes' | 'no';
   started: string;
   updated: string;
+  /** Who began it; absent in drafts of older versions. */
+  user_id?: string;
 }
 
 export interface StoredBlob {
@@ -187,6 +194,8 @@ export interface Context {
   };
   formstore: {
     open(formId: string, version?: string): Promise<{ html: string } | null>;
+    /** a picture, sound or film of the form that is on this phone */
+    attachment?: (formId: string, version: string, name: string) => Promise<Blob | null>;
     file?: (formId: string, version: string, name: string) => Promise<{ [column: string]: string }[] | null>;
   };
   drafts: import('../data/drafts.js').Drafts;

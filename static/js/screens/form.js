@@ -14,6 +14,7 @@ import { asText, blankInstance, countQuestion, last, lastIndex, nodePath, pageOf
 import { languageOf, openForm } from './form-open.js';
 import { bindRepeat } from './form-repeat.js';
 import { button, element } from './widgets/dom.js';
+import { paintText } from './widgets/texts.js';
 
 /** @typedef {import('./form-types.d.ts').Context} Context */
 /** @typedef {import('./form-types.d.ts').Params} Params */
@@ -111,6 +112,11 @@ function fill(root, ctx, params, opened) {
     },
     openMember: (path) => void openCard(path),
     addMember: (repeat) => void addMember(repeat),
+    advance,
+    async formFile(name) {
+      const kept = await ctx.formstore.attachment?.(definition.form_id, definition.version, name);
+      return kept ? URL.createObjectURL(kept) : `/forms/${encodeURIComponent(definition.form_id)}/${encodeURIComponent(definition.version)}/files/${encodeURIComponent(name)}`;
+    },
     files: createFiles({ drafts: ctx.drafts, draftId: draft.draft_id, now: ctx.now, trial: Boolean(params.trial) }),
     flush: settle,
   };
@@ -264,7 +270,7 @@ function fill(root, ctx, params, opened) {
   function repaintAll() {
     const card = last(cards);
     const legend = card?.root.querySelector('.instance > legend');
-    if (card && legend) legend.textContent = instance.label(card.at.replace(/\[\d+\]$/, '')) || legend.textContent;
+    if (card && legend) paintText(legend, instance.parts(card.at.replace(/\[\d+\]$/, ''), 'label'));
     for (const binding of bindings()?.values() ?? []) binding.refresh();
     paintFrame();
   }
@@ -490,6 +496,14 @@ function fill(root, ctx, params, opened) {
     if (before) turnTo(before);
   }
 
+  /** From a question that is answered by one tap to the one below it, or to the next page; never past the end. @param {string} path */
+  function advance(path) {
+    const shown = [...(bindings()?.values() ?? [])].filter((one) => one.element.classList.contains('question') && !one.element.hidden);
+    const after = shown[shown.findIndex((one) => one.path === path) + 1];
+    if (after) return arrive(page.section, after.path);
+    if (cards.length || page !== last(shownPages())) void next();
+  }
+
   /** @returns {import('./form-frame.js').JumpRow[]} */
   function jumps() {
     return shownPages().map((one, i) => {
@@ -574,7 +588,7 @@ function fill(root, ctx, params, opened) {
   function nameScreens() {
     for (const one of pages) {
       const title = one.section.querySelector('h2');
-      if (title && model.node(one.path)?.label) title.textContent = instance.label(one.path);
+      if (title && model.node(one.path)?.label) paintText(title, instance.parts(one.path, 'label'));
     }
   }
 
