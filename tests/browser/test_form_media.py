@@ -44,6 +44,15 @@ INK = """(canvas) => {
   return {n, from: left / canvas.width, to: right / canvas.width, wide: canvas.width};
 }"""
 
+UNSENT = """async () => {
+  const db = await new Promise((done) => { const ask = indexedDB.open('ruhu-outbox'); ask.onsuccess = () => done(ask.result); });
+  const count = await new Promise((done) => {
+    const ask = db.transaction('blob').objectStore('blob').index('unsent').count(); ask.onsuccess = () => done(ask.result);
+  });
+  db.close();
+  return count === 0;
+}"""
+
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
@@ -90,9 +99,12 @@ def page(context: BrowserContext, node: NodeProcess) -> Page:
     return page
 
 
-def picture(width: int = 3000, height: int = 2000) -> dict[str, Any]:
-    raw = io.BytesIO()
-    Image.effect_noise((width, height), 60).convert("RGB").save(raw, "JPEG", quality=90)
+def picture(width: int = 3000, height: int = 2000, *, lying: bool = False) -> dict[str, Any]:
+    """A noisy photo; lying: taken with the phone upright, as cameras store it."""
+    raw, exif = io.BytesIO(), Image.Exif()
+    if lying:
+        exif[0x0112] = 6
+    Image.effect_noise((width, height), 60).convert("RGB").save(raw, "JPEG", quality=90, exif=exif)
     return {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": raw.getvalue()}
 
 
@@ -213,6 +225,7 @@ def test_every_kind_from_phone_to_office(page: Page, context: BrowserContext, no
     page.click(".form-next")
     page.wait_for_selector(".done")
     assert rows(page, "ruhu-data", "draft") == []
+    assert rows(page, "ruhu-data", "photo") == []
     (op,) = [row["op"] for row in rows(page, "ruhu-outbox", "op")]
     answers = op["fields"]["answers"]["new"]
     blobs = {row["sha256"]: row for row in rows(page, "ruhu-outbox", "blob")}
@@ -231,10 +244,7 @@ def test_every_kind_from_phone_to_office(page: Page, context: BrowserContext, no
 
     context.set_offline(False)
     page.goto(f"{node.url}/#/sync")
-    for _ in range(150):
-        if not [row for row in rows(page, "ruhu-outbox", "blob") if row.get("unsent")]:
-            break
-        page.wait_for_timeout(200)
+    page.wait_for_function(UNSENT, timeout=60_000)
     seen_in_the_office(context, node, op["id"], answers, {sha256: bytes(row["bytes"]) for sha256, row in blobs.items()})
 
 
@@ -281,7 +291,7 @@ def test_a_photo_without_room_is_not_saved_and_heals(page: Page) -> None:
       };
     }""")
     house = question(page, "house")
-    house.locator("input[type=file]").set_input_files(picture(800, 600))
+    house.locator("input[type=file]").set_input_files(picture(800, 600, lying=True))
     house.locator(".unsaved").wait_for()
     words = house.locator(".unsaved").inner_text()
     assert "没有保存" in words and "存储已满" in words and "其他答案都还在" in words
@@ -294,6 +304,8 @@ def test_a_photo_without_room_is_not_saved_and_heals(page: Page) -> None:
     house.locator(".kept-retry").click()
     value = wait_for_answer(page, "house", ".jpg")
     assert house.locator(".unsaved").count() == 0
+    (row,) = [row for row in rows(page, "ruhu-data", "photo") if row["sha256"] == value.split(".")[0]]
+    assert Image.open(io.BytesIO(bytes(row["bytes"]))).size == (600, 800)
     house.locator(".photo-remove").click()
     saved(page, '"house":""')
     house.locator(".kept-undo").click()

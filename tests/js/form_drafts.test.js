@@ -124,6 +124,19 @@ test('files no draft names are swept a day later, with all that living drafts ne
   assert.equal((await drafts.recording('gone', '/data/talk').read()).length, 0);
 });
 
+test('a finished draft\'s files go at once, unless another draft names them', async () => {
+  const { drafts } = await setUp();
+  const sha = (/** @type {string} */ digit) => digit.repeat(64);
+  const kept = '2026-11-24T11:59:00.000Z';
+  const blob = (/** @type {string} */ sha256, /** @type {string} */ draft_id) => ({ sha256, size: 1, type: 'image/png', bytes: new ArrayBuffer(1), draft_id, kept });
+  await drafts.save(draft('b', '1', { photo: `${sha('2')}.jpg` }));
+  for (const one of [blob(sha('1'), 'a'), blob(sha('2'), 'a'), blob(sha('3'), 'b')]) await drafts.putBlob(one);
+  await drafts.sweepBlobs(new Date('2026-11-24T12:00:00Z'), 'a');
+  assert.equal(await drafts.getBlob(sha('1')), undefined);
+  assert.ok(await drafts.getBlob(sha('2')));
+  assert.ok(await drafts.getBlob(sha('3')));
+});
+
 test('a recording is kept in pieces, in order, for one question', async () => {
   const { drafts } = await setUp();
   const pieces = drafts.recording('a', '/data/talk');

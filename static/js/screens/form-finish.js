@@ -62,6 +62,8 @@ export async function finishForm(ctx, screen, log = '') {
     blobs: [...blobs.values()],
   });
   await ctx.drafts.remove(draft.draft_id);
+  // They are in the outbox now; a phone short of space should not hold them twice.
+  void ctx.drafts.sweepBlobs(now, draft.draft_id).catch(() => {});
   ctx.sync?.soon?.('finish');
   return { kind: 'done', changes };
 }
