@@ -62,6 +62,7 @@ def index() -> Response:
             "form_id": form.form_id,
             "version": form.version,
             "title": form.definition["title"],
+            "about": form.about,
             "hash": form.hash,
             "page": page_address(form),
         }

@@ -14,7 +14,7 @@ from forms.problems import Problem
 from forms.suggest import nearest
 from forms.vocabulary import MEDIA
 
-RECORDS = frozenset({"household", "member", "visit", "issue"})
+RECORDS = frozenset({"household", "member", "visit", "issue", "village"})
 """The register's lists: an instance of one of these names reads records, not an attached file."""
 
 TRUE = {"yes", "true", "true()", "1"}

@@ -45,6 +45,11 @@ class Form:
     def version(self) -> str:
         return str(self.definition["version"])
 
+    @property
+    def about(self) -> str:
+        """What one filling is about: a ``household``, a ``village``, or nothing of the register ('')."""
+        return next((kind for kind in ("household", "village") if kind in self.definition["instances"]), "")
+
     @cached_property
     def hash(self) -> str:
         """SHA-256 of the canonical definition: the name of a version's content."""

@@ -183,7 +183,7 @@ def from_pyxform(error: Exception, file: str, outline: Outline) -> Problem:
         lines = outline.choices.get(told["list"], ())
         row = next((line.row for line in lines if line.name == told["choice"]), None)
     _look_up(told, outline, sheet, column, row)
-    key = re.sub(r"\s*\(.*\)$", "", column)
+    key = {"dataset": "list_name"}.get(column) or re.sub(r"\s*\(.*\)$", "", column)
     values = {name: template.format_map(told) for name, template in rule.values.items()}
     detail = rule.detail.format_map(told)
     if rule.code == "unknown_name":

@@ -131,7 +131,8 @@ PARAMETERS: dict[tuple[str, str], Support] = {
     **dict.fromkeys((("audit", name) for name in ("location-priority", "location-min-interval", "location-max-age")), FULL),
     ("audit", "track-changes"): FULL,
     ("audit", "track-changes-reasons"): Support(NO, YES, YES, "不问改动原因", "no reasons are asked for", True),
-    ("audit", "identify-user"): Support(PART, YES, YES, "不再询问:登录的账号就是填表人", "not asked: the account signed in is the user"),
+    ("audit", "identify-user"): Support(PART, YES, YES, "不再询问:登录的账号就是填表人",
+                                        "not asked: the account signed in is the user"),
 }  # fmt: skip
 
 SETTINGS: dict[str, Support] = {
@@ -140,7 +141,8 @@ SETTINGS: dict[str, Support] = {
     "public_key": Support(NO, NO, YES, "表单不用自己的密钥加密;传输和备份另行加密",
                           "answers are not encrypted with the form's own key; transfer and backups are encrypted apart", True),
     **dict.fromkeys(("submission_url", "auto_send", "auto_delete", "client_editable"),
-                    Support(NO, NO, YES, "不起作用:按本系统的同步规则上报", "does nothing: answers go by this system's sync", True)),
+                    Support(NO, NO, YES, "不起作用:按本系统的同步规则上报",
+                            "does nothing: answers go by this system's sync", True)),
     **dict.fromkeys(("namespaces", "instance_xmlns", "instance_id", "omit_instanceID", "attribute", "prefix", "delimiter"),
                     Support(PART, PART, YES, "存下来,不起作用", "kept, does nothing")),
     **dict.fromkeys(("sms_keyword", "sms_separator", "sms_allow_media", "sms_date_format", "sms_datetime_format", "sms_response"),

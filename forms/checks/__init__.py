@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from forms.checks import choices, columns, entities, names, parameters, structure, support, texts
 from forms.checks.report import Report
-from forms.outline import Outline
+from forms.outline import Line, Outline
 from forms.problems import Problem
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ def check_finished(made: Compilation, graph: Graph) -> list[Problem]:
 
     check_graph(made, graph)
     report = Report(made.outline, made.file)
+    if not made.outline.survey:
+        report.problem("empty_survey", Line("survey", 2, {}), "")
     choices.check_filters(report)
     columns.check(report)
     names.check_case(report)

@@ -22,7 +22,7 @@ async function start() {
   const store = createStore({ db, outbox });
   const api = createApi();
   const formstore = createFormstore({ db, store, api });
-  const drafts = createDrafts({ run: db.data.run });
+  const drafts = createDrafts({ run: db.data.run, user: () => session.user?.id ?? '' });
   const log = createLog({ db, now });
   const sync = createSync({ api, outbox, store, session, formstore, log, now });
   await useLanguage(localStorage.getItem('ruhu-lang') ?? 'zh');

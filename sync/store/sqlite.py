@@ -21,6 +21,7 @@ from sync.problems import Problem
 from sync.protocol import op_of_body
 from sync.records import (
     CENTRE,
+    CONFLICT,
     NODE,
     RETRY,
     Arrival,
@@ -378,10 +379,12 @@ class SqliteStore:
                 if tier == CENTRE:
                     self._confirm(write, result.op_id, status, result.rev, result.code, result.receipt)
                 row = write.execute(
-                    "SELECT entity, id FROM op WHERE op_id = ? AND variant = 0", (result.op_id,)
+                    "SELECT entity, id, status, body FROM op WHERE op_id = ? AND variant = 0", (result.op_id,)
                 ).fetchone()
                 if row:
                     touched[row[0], row[1]] = None
+                    if row[2] == CONFLICT and status != CONFLICT:
+                        intake.withdraw_conflicts(op_of_body(row[3]))
             for key in touched:
                 intake.rebuild(key)
             intake.placed((), self._last_n, self._latest)

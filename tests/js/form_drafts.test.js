@@ -3,7 +3,9 @@
  * 1. Every save asks for strict durability.
  * 2. A deleted draft comes back whole by its undo.
  * 3. One tab holds a draft; the second is told.
- * 4. Photos no draft names any more are swept, the others stay.
+ * 4. A draft is found by who began it only, and is there again when that person is back; theirs
+ *    or not, it keeps its photos.
+ * 5. Photos no draft names any more are swept, the others stay.
  */
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -31,7 +33,9 @@ async function setUp() {
       };
     },
   });
-  return { asked, drafts: createDrafts({ run: (work) => work(/** @type {any} */ (watched)), locks: locks() }) };
+  const signedIn = { user: 'u-1' };
+  const run = (/** @type {any} */ work) => work(/** @type {any} */ (watched));
+  return { asked, signedIn, drafts: createDrafts({ run, locks: locks(), user: () => signedIn.user }) };
 }
 
 /** A LockManager's ifAvailable, in one process. @returns {any} */
@@ -72,6 +76,23 @@ test('a deleted draft comes back', async () => {
   assert.deepEqual((await drafts.get('a'))?.answers, { name: '张三' });
 });
 
+test('the next user of a phone does not see what the first has begun, and does not lose it', async () => {
+  const { drafts, signedIn } = await setUp();
+  const photo = 'a'.repeat(64);
+  await drafts.putBlob({ sha256: photo, size: 1, type: 'image/png', bytes: new ArrayBuffer(1), draft_id: 'a' });
+  await drafts.save(draft('a', '1', { photo: `${photo}.jpg` }));
+  signedIn.user = 'u-2';
+  assert.equal(await drafts.get('a'), undefined);
+  assert.equal(await drafts.find('visit', 'h1'), undefined);
+  assert.deepEqual(await drafts.mine(), []);
+  await drafts.save(draft('b', '2'));
+  await drafts.sweepBlobs(new Date());
+  signedIn.user = 'u-1';
+  assert.deepEqual((await drafts.mine()).map((one) => one.draft_id), ['a']);
+  assert.equal((await drafts.find('visit', 'h1'))?.draft_id, 'a');
+  assert.ok(await drafts.getBlob(photo));
+});
+
 test('one tab at a time', async () => {
   const { drafts } = await setUp();
   const release = await drafts.hold('a');
@@ -88,7 +109,7 @@ test('photos without a draft are swept', async () => {
   await drafts.save(draft('a', '1', { close: { photo: `${'1'.repeat(64)}.jpg` } }));
   await drafts.putBlob(blob('1'.repeat(64)));
   await drafts.putBlob(blob('2'.repeat(64)));
-  await drafts.sweepBlobs();
+  await drafts.sweepBlobs(new Date());
   assert.ok(await drafts.getBlob('1'.repeat(64)));
   assert.equal(await drafts.getBlob('2'.repeat(64)), undefined);
 });

@@ -1,6 +1,8 @@
 /**
  * Drafts: what a person typed and has not finished. Every save is strictly durable. Photos and
  * signatures are rows of their own, written before the answer that names them.
+ *
+ * A phone may be handed on: a draft belongs to who began it, and only that person finds it again.
  */
 
 /** @typedef {import('../screens/form-types.d.ts').Draft} Draft */
@@ -20,11 +22,16 @@ const SWEEP_AFTER_MS = 24 * 3600 * 1000;
  * @param {{
  *   run: <T>(work: (db: Database) => Promise<T>) => Promise<T>,
  *   locks?: LockManager,
- * }} use  run reopens a connection the browser closed and throws NotSaved when it can't
+ *   user?: () => string,
+ * }} use  run reopens a connection the browser closed and throws NotSaved when it can't; user is the id of who is signed in
  */
-export function createDrafts({ run, locks = globalThis.navigator?.locks }) {
+export function createDrafts({ run, locks = globalThis.navigator?.locks, user = () => '' }) {
+  /** @param {Draft} draft */
+  const isMine = (draft) => !draft.user_id || draft.user_id === user();
+
   /** @param {Draft} draft */
   function save(draft) {
+    draft.user_id ||= user();
     return run(async (db) => {
       const tx = db.transaction('draft', 'readwrite', { durability: 'strict' });
       const put = tx.store.put(draft);
@@ -35,17 +42,26 @@ export function createDrafts({ run, locks = globalThis.navigator?.locks }) {
   }
 
   /** @param {string} draftId @returns {Promise<Draft | undefined>} */
-  const get = (draftId) => run((db) => db.get('draft', draftId));
+  const anyones = (draftId) => run((db) => db.get('draft', draftId));
 
-  /** All drafts, the latest first. @returns {Promise<Draft[]>} */
+  /** One of this person's drafts. @param {string} draftId */
+  async function get(draftId) {
+    const draft = await anyones(draftId);
+    return draft && isMine(draft) ? draft : undefined;
+  }
+
+  /** Everyone's drafts on this phone, the latest first; what is shown comes from mine(). @returns {Promise<Draft[]>} */
   async function list() {
     const drafts = await run((db) => db.getAll('draft'));
     return drafts.sort((/** @type {Draft} */ a, /** @type {Draft} */ b) => b.updated.localeCompare(a.updated));
   }
 
-  /** The latest draft of this form for this household, to go on with. @param {string} formId @param {string} householdId */
+  /** This person's drafts, the latest first. */
+  const mine = async () => (await list()).filter(isMine);
+
+  /** This person's latest draft of this form for this household, to go on with. @param {string} formId @param {string} householdId */
   async function find(formId, householdId) {
-    return (await list()).find((draft) => draft.form_id === formId && draft.household_id === householdId);
+    return (await mine()).find((draft) => draft.form_id === formId && draft.household_id === householdId);
   }
 
   /**
@@ -53,7 +69,7 @@ export function createDrafts({ run, locks = globalThis.navigator?.locks }) {
    * @param {string} draftId
    */
   async function remove(draftId) {
-    const draft = await get(draftId);
+    const draft = await anyones(draftId);
     await run(async (db) => {
       const tx = db.transaction('draft', 'readwrite', { durability: 'strict' });
       await Promise.all([tx.store.delete(draftId), tx.done]);
@@ -134,5 +150,5 @@ export function createDrafts({ run, locks = globalThis.navigator?.locks }) {
     });
   }
 
-  return { save, get, list, find, remove, putBlob, getBlob, recording, sweepBlobs, hold };
+  return { save, get, list, mine, find, remove, putBlob, getBlob, recording, sweepBlobs, hold };
 }

@@ -136,6 +136,8 @@ export interface Draft {
   consent?: 'yes' | 'no';
   started: string;
   updated: string;
+  /** Who began it; absent in drafts of older versions. */
+  user_id?: string;
 }
 
 export interface StoredBlob {
