@@ -82,6 +82,7 @@ def publication_of(form: Form, published: Record | None) -> Publication | None:
         "form_id": form.form_id,
         "version": form.version,
         "title": form.definition["title"],
+        "about": form.about,
         "hash": form.hash,
         "definition": form.hash,
         # What somebody took off the phones does not come back because the program was updated.

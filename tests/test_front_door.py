@@ -27,7 +27,8 @@ VENV, PIP, NPM, BUILD, WORDS = "virtual environment", "Python packages", "npm pa
 SLOW = """
 const { existsSync, mkdirSync, writeFileSync } = require('fs');
 const name = process.argv[2];
-if (process.env.CUT === name) { writeFileSync(`${name}.begun`, ''); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60000); }
+if (process.env.CUT === name) { writeFileSync(`${name}.begun`, '');
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60000); }
 if (name === 'build') { mkdirSync('static/dist', { recursive: true }); writeFileSync('static/dist/manifest.json', '{}'); }
 """
 

@@ -33,4 +33,6 @@ class HighWater:
         os.pwrite(self._handle, line.ljust(_WIDTH - 1).encode() + b"\n", 0)
 
     def close(self) -> None:
-        os.close(self._handle)
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1

@@ -5,7 +5,7 @@
 import { STRICT } from './db.js';
 
 /**
- * @typedef {{form_id: string, version: string, title: any, hash: string}} FormInfo
+ * @typedef {{form_id: string, version: string, title: any, hash: string, about?: string}} FormInfo
  * @typedef {{form_id: string, version: string, html: string}} Page
  */
 
@@ -97,7 +97,7 @@ export function createFormstore({ db, store, api }) {
 
 /** @param {import('../types.js').RuhuRecord} record @returns {FormInfo} */
 function infoOf({ id, fields }) {
-  return { form_id: fields.form_id ?? id, version: String(fields.version), title: fields.title, hash: fields.hash };
+  return { form_id: fields.form_id ?? id, version: String(fields.version), title: fields.title, hash: fields.hash, about: fields.about };
 }
 
 /** @param {FormInfo[]} forms @returns {FormInfo[]} one per form_id, the highest version */

@@ -1,7 +1,7 @@
 /** One household: who lives there, what is known with its date, visits, issues; start a visit or note that nobody was met. */
 import { grouped } from '../core/code.js';
 import { localDate } from '../data/ids.js';
-import { word } from './rows.js';
+import { formLinks, word } from './rows.js';
 import { button, element } from './widgets/dom.js';
 
 const KNOWN = [
@@ -24,9 +24,9 @@ export async function show(root, ctx, params) {
   const { area, fields, since } = household;
   const { user } = ctx.session;
   ctx.header({ title: fields.head_name, back: true });
-  const [members, visits, issues, place, words] = await Promise.all([
+  const [members, visits, issues, place, words, forms] = await Promise.all([
     ctx.store.members(household.id), ctx.store.visits(household.id), ctx.store.issues(household.id),
-    ctx.store.areaName(household.area), labels(ctx)]);
+    ctx.store.areaName(household.area), labels(ctx), formLinks(ctx, 'household', household.id)]);
   const start = button(t('填走访表'), () => ctx.go(`#/form?form_id=${params.form_id ?? 'visit'}&household_id=${household.id}${params.sheet ? `&sheet=${params.sheet}` : ''}`),
     { class: 'main', 'data-name': 'start' });
   const notMet = element('details', { class: 'card' }, element('summary', {}, t('没见到人')),
@@ -35,7 +35,7 @@ export async function show(root, ctx, params) {
     element('section', { class: 'card' },
       element('p', {}, element('span', { class: `tag ${fields.status}` }, word(ctx, 'status', fields.status)), ` ${place} ${fields.group} ${t('{n}号', { n: fields.house_no })}`,
         ...(household.pending ? [element('span', { class: 'tag pending' }, t('有未到中心的更新'))] : [])),
-      start, notMet),
+      start, ...(forms.length ? [element('details', { class: 'card', 'data-name': 'forms' }, element('summary', {}, t('填其他表')), ...forms)] : []), notMet),
     element('section', { class: 'card' }, element('h2', {}, t('家庭成员')), ...members
       .filter((/** @type {any} */ one) => ['', 'active', undefined].includes(one.fields.state))
       .map((/** @type {any} */ one) => element('p', { class: 'member' }, element('b', {}, one.fields.full_name),
