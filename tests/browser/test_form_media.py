@@ -258,7 +258,11 @@ def seen_in_the_office(
         page.fill("input[name=username]", "centre")
         page.fill("input[name=password]", "ruhu-demo")
         page.click("form button")
-        page.goto(f"{node.url}/office/submissions/{id}")
+        for _ in range(40):  # the read tables follow the store
+            page.goto(f"{node.url}/office/submissions/{id}")
+            if page.locator(".answers img").count() == 4:
+                break
+            page.wait_for_timeout(500)
         page.wait_for_function("() => [...document.images].every((one) => one.complete && one.naturalWidth > 0)")
         assert page.locator(".answers img").count() == 4
         media = page.locator(".answers audio, .answers video")
