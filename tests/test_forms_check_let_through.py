@@ -106,6 +106,7 @@ def warned(survey: str, **sheets: str) -> list[tuple[str, str, int | None, str]]
 
 
 WARNINGS: list[tuple[str, dict[str, Any], tuple[str, str, int | None, str]]] = [
+    ("type | name | label\n text | a | A\n begin group | g | G\n end group | | ", {}, ("empty_group", "survey", 3, "type")),
     ("type | name | label | constrant\n text | a | A | 1", {}, ("unknown_column", "survey", 1, "constrant")),
     ("type | name | label | appearance\n text | a | A | multilin", {}, ("unknown_appearance", "survey", 2, "appearance")),
     ("type | name | label | appearance\n text | a | A | likert", {}, ("no_effect", "survey", 2, "appearance")),

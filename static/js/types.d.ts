@@ -220,6 +220,8 @@ export interface Instance {
   /** 1-based index of the new instance, or 0 when adding is not allowed */
   addRepeat(path: string): number;
   removeRepeat(path: string, index?: number): boolean;
+  /** Puts the instance removed last back where it was. */
+  restoreRepeat(): boolean;
   count(path: string): number;
   isFixed(path: string): boolean;
   has(path: string): boolean;
