@@ -61,25 +61,15 @@ _OUTSIDE = Support(NO, YES, NO, "不能打开别的应用,按普通题填", "no 
 _CALENDAR = Support(NO, YES, NO, "只有公历", "Gregorian calendar only", True)
 
 APPEARANCES: dict[str, tuple[tuple[str, ...], Support]] = {
-<<<<<<< HEAD
-    "multiline": (("text",), FULL), "numbers": (("text",), FULL), "url": (("text",), FULL), "masked": (("text",), _PLAIN),
-    "thousands-sep": (("integer", "decimal", "text"), _PLAIN), "counter": (("integer",), FULL), "bearing": (("decimal",), _PLAIN),
-    "hidden-answer": (("barcode", "text"), FULL), "hide-input": (("barcode", "text"), _PLAIN),
-    "minimal": (_CHOICE, FULL), "autocomplete": (_CHOICE, FULL), "search": (_CHOICE, FULL), "quick": (_ONE, FULL),
-    "quickcompact": (_ONE, FULL), "compact": (_CHOICE, FULL), "compact-N": (_CHOICE, FULL), "columns": (_CHOICE, FULL),
-    "columns-N": (_CHOICE, FULL), "columns-pack": (_CHOICE, FULL), "no-buttons": (_CHOICE, FULL), "horizontal": (_CHOICE, FULL),
-    "horizontal-compact": (_CHOICE, FULL), "likert": (_ONE, FULL), "image-map": (_CHOICE, _PLAIN), "label": (_CHOICE, FULL),
-    "list-nolabel": (_CHOICE, FULL), "list": (_CHOICE, FULL), "picker": ((*_CHOICE, "range"), _PLAIN),
-=======
     "multiline": (("text",), FULL), "numbers": (("text",), FULL), "url": (("text",), FULL), "masked": (("text",), FULL),
     "thousands-sep": (("integer", "decimal"), FULL), "counter": (("integer",), FULL), "bearing": (("decimal",), _PLAIN),
     "hidden-answer": (("barcode", "text"), FULL), "hide-input": (("barcode", "text"), FULL),
     "minimal": (_CHOICE, FULL), "autocomplete": (_CHOICE, FULL), "search": (_CHOICE, FULL), "quick": (_ONE, FULL),
     "quickcompact": (_ONE, FULL), "compact": (_CHOICE, FULL), "compact-N": (_CHOICE, FULL), "columns": (_CHOICE, FULL),
     "columns-N": (_CHOICE, FULL), "columns-pack": (_CHOICE, FULL), "no-buttons": (_CHOICE, FULL), "horizontal": (_CHOICE, FULL),
-    "horizontal-compact": (_CHOICE, FULL), "likert": (_ONE, FULL), "image-map": (_CHOICE, Support(PART, YES, PART, "不显示图,列出选项", "the choices are listed, not the picture", True)), "label": (_CHOICE, FULL),
+    "horizontal-compact": (_CHOICE, FULL), "likert": (_ONE, FULL), "label": (_CHOICE, FULL),
+    "image-map": (_CHOICE, Support(PART, YES, PART, "不显示图,列出选项", "the choices are listed, not the picture", True)),
     "list-nolabel": (_CHOICE, FULL), "list": (_CHOICE, FULL), "picker": ((*_CHOICE, "range"), FULL),
->>>>>>> main
     "map": (_CHOICE, Support(PART, YES, NO, "没有地图,列出选项", "no map; the choices are listed", True)),
     "vertical": (("range",), FULL), "no-ticks": (("range",), FULL), "rating": (("range",), FULL),
     "analog-scale": (("integer", "decimal", "range"), _PLAIN), "distress": (("integer", "range"), _PLAIN),
@@ -94,7 +84,8 @@ APPEARANCES: dict[str, tuple[tuple[str, ...], Support]] = {
     "new-rear": (("image", "video"), _PLAIN),
     "selfie": (("image", "video"), _PLAIN), "textonly": (("image", "file"), _PLAIN), "no-manual": (("barcode",), _PLAIN),
     "field-list": (_GROUP, FULL), "table-list": (("group",), FULL), "accordion": (_GROUP, _PLAIN), "compact ": (_GROUP, _PLAIN),
-    "w1–w12": ((*_GROUP, "text"), Support(PART, YES, PART, "宽屏上并排,手机上一题一行", "side by side on wide screens, one question a line on the phone")),
+    "w1–w12": ((*_GROUP, "text"), Support(PART, YES, PART, "宽屏上并排,手机上一题一行",
+                                          "side by side on wide screens, one question a line on the phone")),
     "ex:": (("text", "integer", "decimal", "group", "image", "file"), _OUTSIDE), "printer:": (("text",), _OUTSIDE),
     "intent:": (("group",), _OUTSIDE),
     "comment": (("text",), _PLAIN), "kobo-disclaimer": (("note",), _PLAIN), "hxl": (("text",), _PLAIN),
@@ -124,14 +115,8 @@ KNOWN_EXTRAS = {
 """``bind::`` and ``body::`` columns that do something, or are written by other tools without being meant."""
 
 PARAMETERS: dict[tuple[str, str], Support] = {
-<<<<<<< HEAD
-    ("range", "start"): FULL, ("range", "end"): FULL, ("range", "step"): FULL,
-    **{("range", name): Support(PART, YES, YES, "刻度按 step 画", "ticks follow step", True)
-       for name in ("tick_interval", "placeholder", "tick_labelset")},
-=======
     **{("range", name): FULL for name in ("start", "end", "step", "tick_interval", "placeholder")},
     ("range", "tick_labelset"): Support(PART, YES, YES, "刻度旁不显示文字", "no words beside the ticks", True),
->>>>>>> main
     ("text", "rows"): FULL, ("image", "max-pixels"): FULL,
     ("image", "app"): _OUTSIDE,
     ("audio", "quality"): Support(PART, YES, YES, "按同样的码率录成 Opus", "recorded as Opus at the same bit rate"),
@@ -170,7 +155,9 @@ SETTINGS: dict[str, Support] = {
 }  # fmt: skip
 
 STYLES = {
-    "pages": FULL, "theme-grid": Support(PART, YES, PART, "宽屏上并排,手机上一题一行", "side by side on wide screens, one question a line on the phone"),
+    "pages": FULL,
+    "theme-grid": Support(PART, YES, PART, "宽屏上并排,手机上一题一行",
+                          "side by side on wide screens, one question a line on the phone"),
     "theme-formhub": _PLAIN,
 }  # fmt: skip
 
