@@ -25,7 +25,7 @@ import { createModel } from './form-model.js';
 
 /**
  * @param {Context} ctx @param {Params} params
- * @returns {Promise<{ok: true, opened: OpenedForm} | {ok: false, reason: 'no_form' | 'no_draft' | 'no_household'}>}
+ * @returns {Promise<{ok: true, opened: OpenedForm} | {ok: false, reason: 'no_form' | 'no_draft' | 'no_household' | 'retired'}>}
  */
 export async function openForm(ctx, params) {
   const draft = params.draft_id
@@ -34,10 +34,13 @@ export async function openForm(ctx, params) {
   if (params.draft_id && !draft) return { ok: false, reason: 'no_draft' };
 
   const formId = draft?.form_id ?? params.form_id ?? '';
-  const [page, base] = await Promise.all([
+  const [page, base, retired] = await Promise.all([
     ctx.formstore.open(formId, draft?.version),
     draft ? draft.base : baseOf(ctx, params.household_id ?? '', villageOf(ctx)),
+    // What is begun may be finished.
+    draft || params.trial ? false : ctx.formstore.retired?.(formId),
   ]);
+  if (retired) return { ok: false, reason: 'retired' };
   if (!page) return { ok: false, reason: 'no_form' };
   if (!draft && params.household_id && !base.household) return { ok: false, reason: 'no_household' };
 
