@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import render_template
+from flask_babel import lazy_gettext
 from markupsafe import Markup, escape
 from wtforms import DateField, Field, Form, RadioField, SelectField, SelectMultipleField, StringField
 from wtforms import FileField as BaseFileField
@@ -36,24 +37,36 @@ DRAWN = {"signature", "draw", "annotate"}
 LONGEST_FILTERED = 100
 
 
-class Drawing(StringField):
-    """A picture drawn with the finger; the answer is the picture's file."""
+class Files(BaseFileField):
+    """A photo, a recording or another file; the answer is the file's name. written: how to type it, for a reader."""
+
+    written = ""
+
+
+class Drawing(Files):
+    """A picture drawn with the finger; without JavaScript one from elsewhere."""
 
 
 class Place(StringField):
     """A position; the answer is "latitude longitude altitude accuracy"."""
 
+    written = lazy_gettext("纬度 经度,如 30.1234 108.5678")
+
+
+class Places(Place):
+    """A line or an area: positions joined by semicolons."""
+
+    written = lazy_gettext("每个点写 纬度 经度,点与点用分号隔开")
+
 
 class Scanned(StringField):
     """A code read with the camera, or typed."""
 
+    written = ""
+
 
 class Note(StringField):
     """A text to read, without an answer."""
-
-
-class Files(BaseFileField):
-    """A photo or another file."""
 
 
 @dataclass(frozen=True)
@@ -113,9 +126,9 @@ def _field(definition: Definition, node: Node, lang: str) -> Any:
     if kind == "note" or kind in SILENT:
         return Note(**common)
     if kind in ("signature", "draw") or (kind == "image" and looks & DRAWN):
-        return Drawing(**common)
+        return Drawing(**common, render_kw={"accept": "image/*"})
     if kind in ("image", "photo", "audio", "video", "file"):
-        return Files(**common, render_kw=_file_attributes(kind, looks))
+        return Files(**common, render_kw=_file_attributes(kind, node, looks))
     if kind == "date":
         return DateField(**common)
     if kind == "time":
@@ -123,9 +136,9 @@ def _field(definition: Definition, node: Node, lang: str) -> Any:
     if kind in ("dateTime", "datetime"):
         return DateTimeLocalField(**common)
     if kind in ("geopoint", "geotrace", "geoshape"):
-        return Place(**common)
+        return (Place if kind == "geopoint" else Places)(**common, render_kw={"autocomplete": "off"})
     if kind == "barcode":
-        return Scanned(**common)
+        return Scanned(**common, render_kw={"autocomplete": "off"})
     return StringField(**common, widget=_text_widget(node, looks), render_kw=_text_attributes(kind, node, looks))
 
 
@@ -147,15 +160,16 @@ def _text_attributes(kind: str, node: Node, looks: set[str]) -> dict[str, Any]:
     return attributes
 
 
-def _file_attributes(kind: str, looks: set[str]) -> dict[str, Any]:
+def _file_attributes(kind: str, node: Node, looks: set[str]) -> dict[str, Any]:
+    """What the chooser offers; capture opens the camera or recorder at once, without the album."""
     if kind == "file":
-        return {}
-    accept = {"photo": "image"}.get(kind, kind)
-    attributes: dict[str, Any] = {"accept": f"{accept}/*"}
-    if "new" in looks or ("new-front" not in looks and kind in ("image", "photo")):
-        attributes["capture"] = "environment"
-    elif "new-front" in looks:
+        accept = (node.get("body") or {}).get("accept")
+        return {"accept": accept} if accept else {}
+    attributes: dict[str, Any] = {"accept": "image/*" if kind == "photo" else f"{kind}/*"}
+    if "new-front" in looks:
         attributes["capture"] = "user"
+    elif "new" in looks:
+        attributes["capture"] = "environment"
     return attributes
 
 

@@ -85,7 +85,11 @@ def _form(made: Compilation) -> Form:
         "nodes": made.nodes, "lists": lists, "instances": made.instances, "entities": entities,
         "order": [list(cell) for cell in graph.order],
     }  # fmt: skip
-    return Form(definition, in_order(made.warnings))
+    form = Form(definition, in_order(made.warnings))
+    for name, line in made.wanted.items():
+        sheet, column = (line.sheet, made.outline.header(line.sheet, "type")) if line else ("survey", "")
+        form.rows_of_files[name] = (sheet, line.row if line else None, column)
+    return form
 
 
 def in_order(problems: Sequence[Problem]) -> list[Problem]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from forms.checks.expressions import calls
+from forms.checks.expressions import FUNCTIONS, calls
 from forms.compile_texts import Languages
 from forms.expression.parse import ExpressionError, Tree, parse
 from forms.outline import ROOT, Line, Outline
@@ -70,7 +70,8 @@ class Compilation:
         for code, detail in calls(tree):
             if detail in known:
                 continue
-            self.problem(code, line, column, detail, position=place_of_call(str(text), detail))
+            near = nearest(detail, FUNCTIONS) if code == "unknown_function" else ""
+            self.problem(code, line, column, detail, position=place_of_call(str(text), detail), near=near)
         return tree
 
     def condition(self, text: Any, line: Line | None, column: str) -> Any:

@@ -34,6 +34,8 @@ class Form:
     def __init__(self, definition: Mapping[str, Any], warnings: Sequence[Problem] = ()) -> None:
         self.definition = definition
         self.warnings = list(warnings)
+        self.rows_of_files: dict[str, tuple[str, int | None, str]] = {}
+        """Attached file → (sheet, row, column) that wants it; known only just after compiling."""
 
     @property
     def form_id(self) -> str:

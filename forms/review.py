@@ -91,10 +91,12 @@ def _moment(text: Any) -> datetime:
 
 def _unknown(answers: Mapping[str, Any], form: Form) -> Iterator[str]:
     engine = engine_of(form)
+    # The log of filling is no question: it stands where ODK has it.
+    log = form.definition.get("audit", {}).get("path", "")
 
     def visit(value: Any, path: str, shown: str) -> Iterator[str]:
         node = engine.by_path.get(path)
-        kind = node["kind"] if node else "group" if path == engine.root else ""
+        kind = node["kind"] if node else "group" if path == engine.root or path == log.removesuffix("/audit") else ""
         if kind == "repeat" and isinstance(value, list):
             for place, each in enumerate(value, 1):
                 if isinstance(each, Mapping):
@@ -105,7 +107,7 @@ def _unknown(answers: Mapping[str, Any], form: Form) -> Iterator[str]:
         elif kind == "group" and isinstance(value, Mapping):
             for name, inner in value.items():
                 yield from visit(inner, f"{path}/{name}", f"{shown}/{name}")
-        elif not (kind == "question" and isinstance(value, str)):
+        elif not ((kind == "question" or path == log) and isinstance(value, str)):
             yield shown
 
     yield from visit(answers, engine.root, engine.root)

@@ -58,6 +58,7 @@ async function start() {
   if (session.installs.length) sync.soon();
   if (session.user) void navigator.storage?.persist?.();
   void outbox.prune(now());
+  void drafts.sweepBlobs(now()).catch(() => {});
   registerWorker(router);
 }
 

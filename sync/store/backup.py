@@ -53,17 +53,16 @@ def back_up(folder: Path, target: Path, *, now: datetime, say: Callable[[str], N
         manifest = {"format": FORMAT, "made": now.isoformat(timespec="seconds"), **facts,
                     "files": {name: _weighed(path, name) for name, path in files.items()}}  # fmt: skip
         say("writing")
-        with part.open("wb") as out:
-            with tarfile.open(fileobj=out, mode="w") as tar:
-                _add(tar, MANIFEST, json.dumps(manifest, indent=1).encode())
-                for name, path in files.items():
-                    tar.add(path, arcname=name, recursive=False)
-        with part.open("r+b") as out:
-            sealed = hashlib.file_digest(out, "sha256").hexdigest()
-            out.seek(0, os.SEEK_END)
-            out.write(sealed.encode())
-            out.flush()
-            os.fsync(out.fileno())
+        with part.open("wb") as out, tarfile.open(fileobj=out, mode="w") as tar:
+            _add(tar, MANIFEST, json.dumps(manifest, indent=1).encode())
+            for name, path in files.items():
+                tar.add(path, arcname=name, recursive=False)
+        with part.open("r+b") as whole:
+            sealed = hashlib.file_digest(whole, "sha256").hexdigest()
+            whole.seek(0, os.SEEK_END)
+            whole.write(sealed.encode())
+            whole.flush()
+            os.fsync(whole.fileno())
     say("verifying")
     try:
         verify(part)

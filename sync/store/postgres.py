@@ -121,11 +121,18 @@ class PostgresStore:
     # --- asking and writing -------------------------------------------------------------------------------
 
     def _all(self, question: LiteralString | bytes, *values: Any) -> list[Any]:
-        try:
-            with self._pool.connection() as connection:
-                return connection.execute(question, values).fetchall()
-        except (psycopg.OperationalError, PoolTimeout) as error:
-            _refuse(error)
+        """Asked a second time when the connection had died meanwhile: the database was restarted."""
+        for again in (True, False):
+            try:
+                with self._pool.connection() as connection:
+                    return connection.execute(question, values).fetchall()
+            except psycopg.OperationalError as error:
+                if not again:
+                    _refuse(error)
+                self._pool.check()
+            except PoolTimeout as error:
+                _refuse(error)
+        raise AssertionError
 
     def _one(self, question: LiteralString | bytes, *values: Any) -> Any:
         rows = self._all(question, *values)
@@ -172,7 +179,12 @@ class PostgresStore:
     def _taking_in(
         self, received: str, take: Callable[[psycopg.Connection, Intake], Answer]
     ) -> Answer:
-        """One transaction with an intake; begun anew when it met another host's crosswise."""
+        """One transaction with an intake; begun anew when it met another host's crosswise.
+
+        Also once when the connection died: should the commit have been done after all, every op of it is
+        a duplicate now.
+        """
+        silent = 0
         for attempt in range(TRIES):
             try:
                 with self._pool.connection() as connection, connection.transaction():
@@ -183,9 +195,14 @@ class PostgresStore:
             except _CROSSED as error:
                 log.info("began anew: %s", type(error).__name__)
                 time.sleep(random.uniform(0, 0.01 * 2**attempt))
-            except (psycopg.OperationalError, PoolTimeout) as error:
+            except psycopg.OperationalError as error:
+                silent += 1
+                if silent > 1:
+                    _refuse(error)
+                self._pool.check()
+            except PoolTimeout as error:
                 _refuse(error)
-        raise Problem("store_failed")
+        raise Problem("busy")
 
     @staticmethod
     def _place(connection: psycopg.Connection, intake: Intake, replies: Iterable[PushReply]) -> list[PushReply]:

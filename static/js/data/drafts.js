@@ -7,6 +7,14 @@
 /** @typedef {import('../screens/form-types.d.ts').StoredBlob} StoredBlob */
 /** @typedef {import('idb').IDBPDatabase} Database */
 /** @typedef {ReturnType<typeof createDrafts>} Drafts */
+/**
+ * A file of a draft. name: what it was called where it came from. origin: what it was made from (the strokes of
+ * a drawing, the photo below them), so that a person can go on. kept: when, as ISO time.
+ * @typedef {StoredBlob & {draft_id: string, name?: string, origin?: {strokes?: unknown, base?: string}, kept?: string}} Row
+ */
+
+/** Long after any tab that could still name or take back a file. */
+const SWEEP_AFTER_MS = 24 * 3600 * 1000;
 
 /**
  * @param {{
@@ -55,7 +63,7 @@ export function createDrafts({ run, locks = globalThis.navigator?.locks }) {
     };
   }
 
-  /** @param {StoredBlob & {draft_id: string}} blob */
+  /** @param {Row} blob */
   function putBlob(blob) {
     return run(async (db) => {
       const tx = db.transaction('photo', 'readwrite', { durability: 'strict' });
@@ -63,15 +71,47 @@ export function createDrafts({ run, locks = globalThis.navigator?.locks }) {
     });
   }
 
-  /** @param {string} sha256 @returns {Promise<(StoredBlob & {draft_id: string}) | undefined>} */
+  /** @param {string} sha256 @returns {Promise<Row | undefined>} */
   const getBlob = (sha256) => run((db) => db.get('photo', sha256));
 
-  /** Photos no draft names any more: of finished, deleted or retaken ones. */
-  async function sweepBlobs() {
-    const named = JSON.stringify((await list()).map((draft) => draft.answers));
+  /**
+   * A recording under way, piece by piece: what was said before the phone died is not lost with it.
+   * @param {string} draftId @param {string} path
+   */
+  function recording(draftId, path) {
+    const first = `${draftId}|${path}|`;
+    const all = () => IDBKeyRange.bound(first, `${first}\uffff`);
+    return {
+      /** @param {number} n @param {{type: string, bytes: ArrayBuffer}} piece @param {string} kept */
+      add: (n, { type, bytes }, kept) =>
+        putBlob({ sha256: `${first}${String(n).padStart(6, '0')}`, size: bytes.byteLength, type, bytes, draft_id: draftId, kept }),
+      /** @returns {Promise<Row[]>} in order */
+      read: () => run((db) => db.getAll('photo', all())),
+      drop: () => run((db) => db.delete('photo', all())),
+    };
+  }
+
+  /**
+   * Files no draft names any more: of finished or deleted ones, and of answers given anew. Young ones stay:
+   * another tab may be about to name them, and a person may take a removal back.
+   * @param {Date} now
+   */
+  async function sweepBlobs(now) {
+    const drafts = await list();
+    const living = new Set(drafts.map((draft) => draft.draft_id));
+    let named = JSON.stringify(drafts.map((draft) => draft.answers));
+    const young = new Date(now.getTime() - SWEEP_AFTER_MS).toISOString();
     return run(async (db) => {
       const tx = db.transaction('photo', 'readwrite');
-      for (const key of await tx.store.getAllKeys()) if (!named.includes(String(key))) void tx.store.delete(key);
+      /** @type {string[]} */
+      const loose = [];
+      for (let at = await tx.store.openCursor(); at; at = await at.continue()) {
+        const { sha256, kept = '', draft_id, origin } = /** @type {Row} */ (at.value);
+        const piece = sha256.includes('|') && living.has(draft_id);
+        if (named.includes(sha256)) named += origin?.base ?? '';
+        else if (!piece && kept < young) loose.push(sha256);
+      }
+      for (const key of loose) if (!named.includes(key)) void tx.store.delete(key);
       await tx.done;
     });
   }
@@ -94,5 +134,5 @@ export function createDrafts({ run, locks = globalThis.navigator?.locks }) {
     });
   }
 
-  return { save, get, list, find, remove, putBlob, getBlob, sweepBlobs, hold };
+  return { save, get, list, find, remove, putBlob, getBlob, recording, sweepBlobs, hold };
 }

@@ -27,9 +27,8 @@ import { unreadable } from './widgets/values.js';
  *   carry: (path: string, entry: Carried) => void,
  *   openMember: (at: string) => void,
  *   addMember: (repeat: string) => void,
- *   keep: (bytes: Blob, extension: string) => Promise<string>,
- *   open: (name: string) => Promise<Blob | null>,
- *   flush: () => Promise<unknown>,
+ *   files: import('./form-files.js').Files,
+ *   flush: (stay?: boolean) => Promise<unknown>,
  * }} Screen
  * @typedef {{path: string, refresh: () => void, widget?: Widget | null, destroy?: () => void, element: HTMLElement}} Binding
  */
@@ -104,9 +103,9 @@ function bindQuestion(question, path, node, screen) {
       t,
       set: (value) => screen.answer(path, value),
       typing: (value) => screen.answer(path, value, true),
-      keep: screen.keep,
-      open: screen.open,
-      beforeCamera: screen.flush,
+      path,
+      files: screen.files,
+      beforeCamera: () => screen.flush(true),
       choices: () => instance.choices(path),
     });
     return widget;

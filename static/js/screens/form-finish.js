@@ -12,12 +12,14 @@ import { button, element } from './widgets/dom.js';
 /** @typedef {import('./form-types.d.ts').StoredBlob} StoredBlob */
 /** @typedef {import('./form-bind.js').Screen} Screen */
 
+/** Types whose answer names a file. */
+const FILES = new Set(['image', 'draw', 'signature', 'annotate', 'photo', 'audio', 'video', 'file', 'background-audio']);
 const FILE_NAME = /^([0-9a-f]{64})\.\w+$/;
 
 /** The files the answers name: {path, sha256}, of relevant questions. @param {Screen} screen */
 export function filesNamed({ model, instance }) {
   return model.definition.nodes
-    .filter((node) => node.kind === 'question' && ['image', 'draw', 'signature', 'photo', 'audio', 'video', 'file'].includes(node.type))
+    .filter((node) => node.kind === 'question' && FILES.has(node.type))
     .flatMap((node) => model.instancesOf(instance, node.path))
     .filter((path) => instance.isRelevant(path))
     .map((path) => ({ path, sha256: FILE_NAME.exec(instance.value(path))?.[1] ?? '' }))
@@ -26,15 +28,16 @@ export function filesNamed({ model, instance }) {
 
 /**
  * Puts the form into the outbox and lets the draft go.
- * @param {Context} ctx @param {Screen} screen
+ * @param {Context} ctx @param {Screen} screen @param {string} [log] the file that tells how the form was filled
  * @returns {Promise<{kind: 'done', changes: EntityChange[]} | {kind: 'invalid'} | {kind: 'missing_file', path: string}>}
  * @throws {Error} NotSaved: nothing was stored, the draft is as it was
  */
-export async function finishForm(ctx, screen) {
+export async function finishForm(ctx, screen, log = '') {
   const { draft, instance, model } = screen;
   /** @type {Map<string, StoredBlob>} */
   const blobs = new Map();
-  for (const { path, sha256 } of filesNamed(screen)) {
+  const files = [...filesNamed(screen), ...(log ? [{ path: '', sha256: log.slice(0, 64) }] : [])];
+  for (const { path, sha256 } of files) {
     const stored = await ctx.drafts.getBlob(sha256);
     if (!stored) return { kind: 'missing_file', path };
     blobs.set(sha256, { sha256, size: stored.size, type: stored.type, bytes: stored.bytes });
@@ -46,7 +49,7 @@ export async function finishForm(ctx, screen) {
   const user = /** @type {NonNullable<Context['session']['user']>} */ (ctx.session.user);
   const now = ctx.now();
   const ops = opsOf({
-    draft, answers: result.answers, carried: askedOf(screen), instanceName: result.instanceName ?? '', changes,
+    draft, answers: log ? { .../** @type {object} */ (result.answers), meta: { audit: log } } : result.answers, carried: askedOf(screen), instanceName: result.instanceName ?? '', changes,
     outcome: answerNamed(screen, 'outcome') || 'met', note: answerNamed(screen, 'remark'),
     blobs: [...blobs.values()], today: localDate(now), ended: localTime(now), visitId: ctx.ids(), user,
   });

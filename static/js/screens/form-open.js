@@ -56,8 +56,7 @@ export async function openForm(ctx, params) {
     now: () => ctx.now().getTime(),
     external: await externalOf(ctx, definition, base),
     prefill: {
-      household_id: own.household_id, sheet: own.sheet, village_id: villageOf(ctx),
-      username: ctx.session.user?.username ?? '', deviceid: ctx.session.install_id ?? '',
+      ...metadata(ctx, definition), household_id: own.household_id, sheet: own.sheet, village_id: villageOf(ctx),
     },
     answers: draft ? /** @type {any} */ (draft.answers) : undefined,
     ids: ctx.ids,
@@ -66,6 +65,19 @@ export async function openForm(ctx, params) {
   own.carried = draft ? pruned(draft.carried, model, instance) : carriedAtOpening(model, instance, base);
   const release = params.trial ? () => {} : await ctx.drafts.hold(own.draft_id);
   return { ok: true, opened: { draft: own, fresh: !draft, definition, model, instance, form, release } };
+}
+
+/**
+ * Who fills it on which phone, by the questions' own names. An account has a telephone number or an address only
+ * where the office gave it one.
+ * @param {Context} ctx @param {Definition} definition
+ */
+function metadata({ session }, definition) {
+  const user = session.user;
+  /** @type {{[type: string]: string}} */
+  const known = { username: user?.username ?? '', deviceid: session.install_id ?? '', phonenumber: user?.phone ?? '', email: user?.email ?? '' };
+  return { username: known.username, deviceid: known.deviceid,
+    ...Object.fromEntries(definition.nodes.filter((node) => known[node.type] !== undefined).map((node) => [node.name, known[node.type]])) };
 }
 
 /** The app's language if the form has it. @param {Definition} definition @param {string} lang */

@@ -12,6 +12,8 @@ export interface DefinitionNode {
   hint?: Text;
   appearance?: string[];
   parameters?: { [name: string]: string };
+  /** body:: extras */
+  body?: { [name: string]: string };
   required?: unknown;
   constraint?: unknown;
   readonly?: unknown;
@@ -22,6 +24,7 @@ export interface DefinitionNode {
   list?: string;
   choice_filter?: unknown;
   count?: unknown;
+  trigger?: string[];
   carried?: { list: string; property: string };
   reads_register?: boolean;
   save_to?: string;
@@ -47,6 +50,8 @@ export interface Definition {
   lists: { [name: string]: { name: string; label: Text; extra?: { [column: string]: string } }[] };
   instances?: { [name: string]: { kind: string; file?: string } };
   entities?: EntityDeclaration[];
+  /** the log of filling, where the form asks for one */
+  audit?: { path: string; parameters: { [name: string]: string } };
 }
 
 export interface Violation {
@@ -120,6 +125,10 @@ export interface Draft {
   carried: { [path: string]: Carried };
   position: { page: string; path: string };
   base: Base;
+  /** how it was filled, where the form asks for it */
+  audit?: import('./audit.js').AuditRow[];
+  /** to being recorded */
+  consent?: 'yes' | 'no';
   started: string;
   updated: string;
   /** Answers of an older version that have no place in this one, in the words they were read in. */
@@ -157,7 +166,7 @@ export interface EntityChange {
 }
 
 export interface Session {
-  user: { id: string; name: string; username: string; area: string } | null;
+  user: { id: string; name: string; username: string; area: string; phone?: string; email?: string } | null;
   install_id: string;
 }
 

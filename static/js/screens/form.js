@@ -3,12 +3,12 @@
  * page in view, the draft's write-ahead and the frame; decisions live in the modules beside it.
  */
 
-import { sha256Hex } from '../data/sha256.js';
 import { createWriter } from '../data/drafts-writer.js';
 import { localTime } from '../data/ids.js';
 import { bind, carriedAfter } from './form-bind.js';
 import { afterRemoval, carriedAtOpening, confirmed, pruned, unconfirmed } from './form-carried.js';
 import { checkPage, openPoints, problems } from './form-check.js';
+import { createFiles } from './form-files.js';
 import { createFrame } from './form-frame.js';
 import { asText, blankInstance, countQuestion, last, lastIndex, nodePath, pageOf, pageShown, pathWithin, plain, summary } from './form-model.js';
 import { languageOf, openForm } from './form-open.js';
@@ -22,6 +22,9 @@ import { button, element } from './widgets/dom.js';
 /** @typedef {import('./form-bind.js').Screen} Screen */
 /** @typedef {Page & {section: HTMLElement, bindings: Map<string, Binding> | null}} LivePage */
 /** @typedef {{at: string, root: HTMLElement, bindings: Map<string, Binding>}} Card */
+
+/** Types that run beside the questions. */
+const QUIET = new Set(['background-audio', 'background-geopoint', 'start-geopoint']);
 
 /**
  * @param {HTMLElement} root @param {Context} ctx @param {Params} params
@@ -64,8 +67,6 @@ function fill(root, ctx, params, opened) {
   let cards = [];
   /** pages a person was already told of, and may leave as they are */
   const warned = new Set();
-  /** Files made in this sitting, to show without reading them back. @type {Map<string, Blob>} */
-  const shots = new Map();
   /** @type {number | null} */
   let answeredAt = null;
   let closed = false;
@@ -111,22 +112,7 @@ function fill(root, ctx, params, opened) {
     },
     openMember: (path) => void openCard(path),
     addMember: (repeat) => void addMember(repeat),
-    async keep(bytes, extension) {
-      const content = await bytes.arrayBuffer();
-      const sha256 = await sha256Hex(content);
-      if (!params.trial) {
-        await ctx.drafts.putBlob({ sha256, size: content.byteLength, type: bytes.type, bytes: content, draft_id: draft.draft_id });
-      }
-      shots.set(sha256, bytes);
-      return `${sha256}.${extension}`;
-    },
-    async open(name) {
-      const sha256 = name.split('.')[0] ?? '';
-      const kept = shots.get(sha256);
-      if (kept) return kept;
-      const found = await ctx.drafts.getBlob(sha256);
-      return found ? new Blob([found.bytes], { type: found.type }) : null;
-    },
+    files: createFiles({ drafts: ctx.drafts, draftId: draft.draft_id, now: ctx.now, trial: Boolean(params.trial) }),
     flush: settle,
   };
   const others = definition.languages.filter((one) => one !== 'default');
@@ -147,22 +133,42 @@ function fill(root, ctx, params, opened) {
   form.addEventListener('focusin', (event) => {
     const question = /** @type {HTMLElement} */ (event.target).closest('.question');
     const path = [...(bindings() ?? [])].find(([, one]) => one.element === question)?.[0];
+    if (path) quiet?.at(path);
     if (path && path !== draft.position.path && !screen.readonly) {
       at(path);
       if (stored) writer.touch();
     }
   });
+  /** What runs beside the questions. @type {import('./form-quiet.js').Quiet | null} */
+  let quiet = null;
+  if (!screen.readonly && !params.trial && (definition.audit || definition.nodes.some((node) => QUIET.has(node.type)))) void watchQuietly();
   if (screen.readonly) frame.note(t('这份表单正在另一个窗口里填写。这里只能看,不能改。'));
   else if (params.trial) frame.note(t('这是试填,不会保存,也不会上报。'));
   if (lang !== definition.default_language) nameScreens();
 
   const unsubscribe = instance.subscribe((changed) => repaint(changed));
-  const hidden = () => document.visibilityState === 'hidden' && void settle();
-  const going = () => void settle();
+  const hidden = () => document.visibilityState === 'hidden' && void settle(true);
+  const going = () => void settle(true);
   document.addEventListener('visibilitychange', hidden);
   window.addEventListener('pagehide', going);
   reopen();
   return leave;
+
+  async function watchQuietly() {
+    const { createQuiet } = await import('./form-quiet.js');
+    if (closed) return;
+    const place = element('div', { class: 'quiet' });
+    frame.body.before(place);
+    quiet = createQuiet({
+      screen, fresh: opened.fresh, user: ctx.session.user?.username ?? '', now: ctx.now, place,
+      put: (path, value) => {
+        if (closed) return;
+        instance.set(path, value);
+        keepNow();
+      },
+    });
+    quiet.arrived(last(cards)?.at ?? page.path);
+  }
 
   // — answers —
 
@@ -171,6 +177,7 @@ function fill(root, ctx, params, opened) {
     if (screen.readonly) return;
     answeredAt ??= performance.now();
     const counts = repeatCounts();
+    quiet?.answered(path, instance.value(path), value);
     instance.set(path, value);
     const entry = carriedAfter(draft.carried[path], value);
     if (entry) draft.carried[path] = entry;
@@ -192,12 +199,16 @@ function fill(root, ctx, params, opened) {
     void writer.flush();
   }
 
-  /** What is in the hand becomes an answer, and every answer is on disk. @returns {Promise<boolean>} */
-  async function settle() {
-    const waiting = [...(bindings()?.values() ?? [])].map((one) => one.widget?.flush?.());
+  /**
+   * What is in the hand becomes an answer, and every answer is on disk.
+   * @param {boolean} [stay] the person stays on this page: a recording goes on @returns {Promise<boolean>}
+   */
+  async function settle(stay = false) {
+    const waiting = [...(bindings()?.values() ?? [])].map((one) => one.widget?.flush?.(stay));
     // Started before the first await: the page may be going away.
     const first = writer.flush();
-    if (waiting.some(Boolean)) await Promise.all(waiting);
+    // A photo the phone has no room for stops here, with its own message beside it.
+    if (waiting.some(Boolean) && (await Promise.all(waiting)).includes(false)) return false;
     await first;
     return screen.readonly || writer.flush();
   }
@@ -292,6 +303,7 @@ function fill(root, ctx, params, opened) {
     page = wanted;
     page.bindings ??= bind(page.section, '', screen, bindOneRepeat);
     form.replaceChildren(page.section);
+    quiet?.arrived(page.path);
     frame.fold();
     repaintAll();
     arrive(page.section, focus);
@@ -336,6 +348,7 @@ function fill(root, ctx, params, opened) {
     const card = last(cards);
     if (!card) return;
     form.replaceChildren(card.root);
+    quiet?.arrived(card.at);
     frame.fold();
     repaintAll();
     arrive(card.root, path);
@@ -391,6 +404,7 @@ function fill(root, ctx, params, opened) {
       answer(path, String(Number(instance.value(path) || 0) + 1));
     } else if (!blankInstance(model, instance, `${repeat}[${instance.count(repeat)}]`)) {
       instance.addRepeat(repeat);
+      quiet?.event('add repeat', `${repeat}[${instance.count(repeat)}]`);
       keepNow();
     }
     await openCard(`${repeat}[${instance.count(repeat)}]`);
@@ -403,6 +417,7 @@ function fill(root, ctx, params, opened) {
       .filter((node) => model.takesAnswer(node) && last(model.repeatsAbove(node.path)) === nodePath(repeat))
       .map((node) => /** @type {const} */ ([node.path, instance.value(pathWithin(node.path, at))]));
     instance.removeRepeat(repeat, lastIndex(at));
+    quiet?.event('delete repeat', at);
     draft.carried = afterRemoval(draft.carried, repeat, lastIndex(at));
     keepNow();
     turnTo(page);
@@ -446,7 +461,10 @@ function fill(root, ctx, params, opened) {
 
   /** Told beside each question, and the first of them is where the finger goes. @param {{path: string}[]} found */
   function showProblems(found) {
-    for (const { path } of found) screen.told.add(path);
+    for (const { path } of found) {
+      screen.told.add(path);
+      quiet?.event('constraint error', path);
+    }
     repaintAll();
     const first = found[0]?.path ?? '';
     if (bindings()?.has(first)) return arrive(page.section, first);
@@ -499,6 +517,7 @@ function fill(root, ctx, params, opened) {
     const target = pageOf(pages, path);
     if (!target) return;
     screen.told.add(path);
+    quiet?.event('jump', path);
     frame.showFoot({ previous: t('上一页'), next: t('下一页') });
     turnTo(target, path);
     if (model.repeatsAbove(path).length) showCards(path);
@@ -512,11 +531,12 @@ function fill(root, ctx, params, opened) {
     if (params.trial) return showCheck(found);
     try {
       const { donePage, finishForm } = await finishing();
-      const done = await finishForm(ctx, screen);
+      const log = (await quiet?.finish()) ?? '';
+      const done = await finishForm(ctx, screen, log);
       if (done.kind === 'invalid') return showCheck(openPoints(screen));
       if (done.kind === 'missing_file') {
         jumpTo(done.path);
-        frame.note(t('这里的图片不在这部手机上,请重拍或删除。'));
+        frame.note(t('这里的图片或文件不在这部手机上,请重拍或删除。'));
         return;
       }
       await close();
@@ -563,6 +583,7 @@ function fill(root, ctx, params, opened) {
     if (closed) return;
     closed = true;
     unsubscribe();
+    quiet?.stop();
     document.removeEventListener('visibilitychange', hidden);
     window.removeEventListener('pagehide', going);
     dropCards();
@@ -571,7 +592,10 @@ function fill(root, ctx, params, opened) {
   }
 
   async function leave() {
-    if (!closed) await settle();
+    if (!closed) {
+      await quiet?.leave().catch(() => {});
+      await settle();
+    }
     await close();
     ctx.header?.({ hide: false });
   }

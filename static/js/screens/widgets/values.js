@@ -52,5 +52,8 @@ export function unreadable(type, value) {
   if (type === 'integer' && !/^-?\d+$/.test(value)) return '这里要填整数。';
   if (type === 'decimal' && !/^-?(\d+\.?\d*|\.\d+)$/.test(value)) return '这里要填数字。';
   if (type === 'date' && dateText(value) !== value) return '日期看不懂,请按 19520312 这样填。';
+  // A shape ends where it began, so three corners are four points.
+  if (type === 'geotrace' && value.split(';').length < 2) return '至少要记两个点。';
+  if (type === 'geoshape' && value.split(';').length < 4) return '至少要记三个点。';
   return '';
 }
