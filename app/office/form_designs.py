@@ -144,7 +144,7 @@ def _taken(design: Design, upload: Upload, what: str) -> AnyResponse:
     here = node()
     shared = lists_of(here.config.forms_dir)
     attachments = {one.name: one.body for one in upload.attachments}
-    reading = read_form(upload.source.name, upload.source.body, attachments, shared)
+    reading = read_form(upload.source.name, upload.source.body, attachments, shared, here.checker.compile)
     source = kept(upload.source.name, upload.source.body)
     deed = Deed(what, here.now().isoformat(timespec="milliseconds"), current_user().id, source,
                 detail=str(len(reading.problems)))  # fmt: skip

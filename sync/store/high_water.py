@@ -33,4 +33,7 @@ class HighWater:
         os.pwrite(self._handle, line.ljust(_WIDTH - 1).encode() + b"\n", 0)
 
     def close(self) -> None:
-        os.close(self._handle)
+        """May be called again; a number given back may be another file's by then."""
+        handle, self._handle = self._handle, -1
+        if handle >= 0:
+            os.close(handle)
