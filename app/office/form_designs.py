@@ -45,6 +45,18 @@ def design_again(id: str) -> AnyResponse:
     return _taken(design, Upload(upload.source, (*upload.attachments, *stay)), "uploaded")
 
 
+@blueprint.post("/forms/<form_id>/copy")
+@office("county")
+def form_copy(form_id: str) -> AnyResponse:
+    """A design to work on, from the shipped file of a published form."""
+    record = form_rights.managed_record(form_id)
+    path = node().library.files.get(form_id)
+    if path is None:
+        raise Problem("not_found")
+    design = Design(form_rights.designs().new_id(), record.area)
+    return _taken(design, Upload(Given(path.name, path.read_bytes()), ()), "uploaded")
+
+
 @blueprint.post("/forms/designs/<id>/text")
 @office("county")
 def design_text(id: str) -> AnyResponse:
