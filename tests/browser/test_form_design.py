@@ -33,7 +33,7 @@ V2 = [["text", "main_crop", "种了什么", "What is grown", ""], V1[1], ["text"
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
     folder = tmp_path_factory.mktemp("form-design")
-    make_demo(folder / "data", households=60)
+    make_demo(folder / "data", households=240)
     running = NodeProcess(folder / "data").start()
     yield running
     running.stop()
@@ -158,7 +158,7 @@ def test_from_a_faulty_workbook_to_one_table_of_two_versions(
     page.wait_for_selector(".done")
     sync(page, node.url)
     page.goto(node.url + "/#/today")
-    page.locator("[data-name=due] .row").nth(1).wait_for()
+    page.locator("[data-name=due] .row").first.wait_for()
     begin(page)
     page.fill(f"{question(page, 'crop')} input", "水稻")
     page.click(f"{question(page, 'water')} label.choice:has(input[value=yes])")
