@@ -78,7 +78,7 @@ function fill(root, ctx, params, opened) {
   const writer = createWriter({
     now: ctx.now,
     onState: (state) => {
-      frame.showSaved(state);
+      if (!params.trial) frame.showSaved(state);
       if (state.kind === 'saved' && answeredAt !== null) {
         performance.measure?.('ruhu:answer-to-disk', { start: answeredAt });
         answeredAt = null;

@@ -18,7 +18,7 @@ export async function show(root, ctx) {
     button(t('扫码'), () => ctx.go('#/scan'), { class: 'main' }), button(t('查登记册'), () => ctx.go('#/register'), { class: 'main second' }));
   const head = element('h2', {});
   const loose = element('div', { 'data-name': 'loose' });
-  root.replaceChildren(big, drafts, loose, head, due);
+  root.replaceChildren(big, drafts, head, due, loose);
   await paint();
   const stop = [ctx.store.subscribe(() => void paint()), ctx.sync.subscribe(() => {})];
   return () => stop.forEach((one) => one());
