@@ -17,6 +17,7 @@ from flask import current_app
 from app import keys
 from app.config import Config
 from app.designs import Designs
+from app.outside import refresh_views
 from app.people import People
 from app.publish import FormShelf, publish_library
 from app.tables.follow import Tables
@@ -139,6 +140,8 @@ def open_node(config: Config) -> Node:
         if not config.follows:
             library.problems += publish_library(store, library, Node.now)
         shelf = FormShelf(store)
+        if is_database(config.upstream):
+            refresh_views(store, shelf)
         tables = Tables(config.data_dir / "read.db", store)
         return Node(
             config=config,

@@ -82,9 +82,9 @@ def publication_of(form: Form, published: Record | None) -> Publication | None:
         "form_id": form.form_id,
         "version": form.version,
         "title": form.definition["title"],
+        "about": form.about,
         "hash": form.hash,
         "definition": form.hash,
-        "about": about_of(form.definition),
         # What somebody took off the phones does not come back because the program was updated.
         "state": RETIRED if retired else PUBLISHED,
         "versions": versions | {form.version: form.hash},
@@ -202,15 +202,6 @@ def _change(
 
 
 # --- the library ------------------------------------------------------------------------------------------
-
-
-def about_of(definition: Mapping[str, Any]) -> str:
-    """Where phones offer the form: household (it asks which one), village, or any: it can be filled with or without."""
-    names = {node["name"] for node in definition["nodes"]} | set(definition.get("instances") or {})
-    names |= {entity["list"] for entity in definition.get("entities") or ()}
-    if names & {"household_id", "household", "member"}:
-        return "household"
-    return "village" if names & {"village_id", "village"} else "any"
 
 
 def publish_library(store: Store, library: Library, clock: Callable[[], datetime]) -> list[Refusal]:

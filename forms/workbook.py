@@ -56,7 +56,7 @@ def _read(data: bytes | str, suffix: str, filename: str) -> DefinitionData:
     if body.startswith(_ZIP):
         limits.check_zip(body, filename)
         return _of_archive(body) if suffix == ".zip" else get_xlsform(body, ".xlsx")
-    if not body.startswith(_OLE):
+    if suffix != ".xls" and not body.startswith(_OLE):
         limits.refuse("unreadable", filename, "not .xlsx, not .xls")
     return get_xlsform(body, ".xls")
 

@@ -60,8 +60,8 @@ def index() -> str:
         group=request.args.get("group", ""),
         status=request.args.get("status", ""),
         forms=_forms(),
-        jobs=[job for job in _jobs().all() if _may_see(job)][:20],
-        missing=_missing(),
+        jobs=[job for job in jobs_here().all() if _may_see(job)][:20],
+        missing=missing_here(),
     )
 
 
@@ -91,7 +91,7 @@ def start() -> AnyResponse:
 @office(*MAY_PRINT)
 def household(id: str, what: str) -> str:
     """One household: what will be printed, and the button."""
-    return page.show("printing_one.html", row=_household(id), what=what, forms=_forms(), missing=_missing())
+    return page.show("printing_one.html", row=_household(id), what=what, forms=_forms(), missing=missing_here())
 
 
 @blueprint.post("/household/<id>/sheet.html")
@@ -122,7 +122,7 @@ def status(id: str) -> Response:
 @blueprint.post("/jobs/<id>/cancel")
 @office(*MAY_PRINT)
 def cancel(id: str) -> AnyResponse:
-    _jobs().cancel(_job(id).id)
+    jobs_here().cancel(_job(id).id)
     return redirect(url_for("printing.job", id=id), 303)
 
 
@@ -130,7 +130,7 @@ def cancel(id: str) -> AnyResponse:
 @office(*MAY_PRINT)
 def result(id: str) -> Response:
     found = _job(id)
-    path = _jobs().result(found.id)
+    path = jobs_here().result(found.id)
     if found.state != "done" or not path.exists():
         raise Problem("not_found")
     response = send_file(path, mimetype="application/pdf", download_name=f"{found.kind}-{found.created[:10]}.pdf")
@@ -138,7 +138,7 @@ def result(id: str) -> Response:
     return response
 
 
-def _jobs() -> Jobs:
+def jobs_here() -> Jobs:
     """The jobs of this node, opened at the first use."""
     with _starting:
         found: Jobs | None = current_app.extensions.get("ruhu_print")
@@ -151,7 +151,7 @@ def _jobs() -> Jobs:
 
 def _job(id: str) -> Job:
     """A job all of whose villages the reader may see; 404 otherwise."""
-    found = _jobs().get(id)
+    found = jobs_here().get(id)
     if found is None or not _may_see(found):
         raise Problem("not_found")
     return found
@@ -182,7 +182,7 @@ def _forms() -> list[tuple[str, str]]:
     return sorted(found, key=lambda one: one[0] != DEFAULT_FORM)
 
 
-def _missing() -> str:
+def missing_here() -> str:
     try:
         fonts.check()
     except fonts.PrintingMissing as missing:
@@ -192,7 +192,7 @@ def _missing() -> str:
 
 def _start(what: str, rows: Sequence[Row]) -> Job:
     now, user = datetime.now().astimezone(), current_user()
-    _jobs().sweep((now - timedelta(days=KEEP_DAYS)).isoformat(timespec="seconds"))
+    jobs_here().sweep((now - timedelta(days=KEEP_DAYS)).isoformat(timespec="seconds"))
     place = page.places().name(rows[0]["area"])
     whom = f"{place} {rows[0]['group']}{rows[0]['house_no']}" if len(rows) == 1 else f"{place} {len(rows)} 户"
     areas, created = {row["area"] for row in rows}, now.isoformat(timespec="seconds")
@@ -200,10 +200,10 @@ def _start(what: str, rows: Sequence[Row]) -> Job:
         form = _form()
         job = new_job("sheet", f"{form.title('zh')} · {whom}", user.id, areas, len(rows), created,
                       form_id=form.form_id, form_version=form.version)  # fmt: skip
-        return _jobs().start(job, _sheet_pages(rows, form))
+        return jobs_here().start(job, _sheet_pages(rows, form))
     sheets = -(-len(rows) // pages.CARDS_A_PAGE)
     job = new_job("door-card", f"门牌卡 · {whom}", user.id, areas, sheets, created)
-    return _jobs().start(job, _card_pages(rows))
+    return jobs_here().start(job, _card_pages(rows))
 
 
 def _sheet_pages(rows: Sequence[Row], form: Form, style: str = "") -> Callable[[], Iterable[str]]:
@@ -247,3 +247,6 @@ def _card_pages(rows: Sequence[Row]) -> Callable[[], Iterable[str]]:
     ]
     address = node().config.address
     return lambda: pages.card_pages(cards, address)
+
+
+from app.office import printing_forms  # noqa: E402, F401

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from forms.checks import choices, columns, entities, names, parameters, structure, support, texts
 from forms.checks.report import Report
-from forms.outline import Outline
+from forms.outline import Line, Outline
 from forms.problems import Problem
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def _says(ours: Problem, complaint: Problem) -> bool:
 
 
 _SAME = {
-    ("crossed_end", "unmatched_end"), ("select_without_list", "unknown_type"), ("reference", "unknown_name"),
+    ("crossed_end", "unmatched_end"), ("select_without_list", "unknown_type"), ("kobo_type", "unknown_type"),
+    ("kobo_type", "missing_name"), ("full_width", "reference"), ("reference", "unknown_name"),
     ("reference", "reference_comma"), ("unclosed", "reference"), ("unknown_list", "no_choices_sheet"),
 }  # fmt: skip
 
@@ -58,6 +59,8 @@ def check_finished(made: Compilation, graph: Graph) -> list[Problem]:
 
     check_graph(made, graph)
     report = Report(made.outline, made.file)
+    if not made.outline.survey:
+        report.problem("empty_survey", Line("survey", 2, {}), "")
     choices.check_filters(report)
     columns.check(report)
     names.check_case(report)

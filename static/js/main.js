@@ -22,11 +22,11 @@ async function start() {
   const store = createStore({ db, outbox });
   const api = createApi();
   const formstore = createFormstore({ db, store, api });
-  const drafts = createDrafts({ run: db.data.run });
+  const drafts = createDrafts({ run: db.data.run, user: () => session.user?.id ?? '' });
   const log = createLog({ db, now });
   const sync = createSync({ api, outbox, store, session, formstore, log, now });
   await useLanguage(localStorage.getItem('ruhu-lang') ?? 'zh');
-  document.body.classList.toggle('large', localStorage.getItem('ruhu-large') === '1');
+  document.documentElement.classList.toggle('large', localStorage.getItem('ruhu-large') === '1');
   const page = document.body.dataset.form;
   const named = /^\/forms\/([^/]+)\//.exec(page ?? '')?.[1];
   // The shell may know which form page is wanted: it comes while the rest starts.

@@ -57,7 +57,7 @@ async function start() {
       },
     },
     drafts: {
-      get: async () => undefined, find: async () => undefined, list: async () => [], save: async () => {}, remove: async () => async () => {},
+      get: async () => undefined, find: async () => undefined, list: async () => [], mine: async () => [], save: async () => {}, remove: async () => async () => {},
       hold: async () => () => {},
       putBlob: async (/** @type {any} */ blob) => void files.set(blob.sha256, blob),
       getBlob: async (/** @type {string} */ sha256) => files.get(sha256),

@@ -33,7 +33,6 @@ class HighWater:
         os.pwrite(self._handle, line.ljust(_WIDTH - 1).encode() + b"\n", 0)
 
     def close(self) -> None:
-        """May be called again; a number given back may be another file's by then."""
-        handle, self._handle = self._handle, -1
-        if handle >= 0:
-            os.close(handle)
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1

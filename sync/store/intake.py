@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from sync.apply import effect_of
+from sync.apply import conflict_id, effect_of
 from sync.overlay import is_pending, visible
 from sync.problems import Problem
 from sync.records import (
@@ -363,6 +363,15 @@ class Intake:
     def take_upstream(self, record: Record) -> None:
         """A record as the node above has it."""
         self._rebuild((record.kind, record.id), None, record)
+
+    def withdraw_conflicts(self, op: Op) -> None:
+        """The node above took the op without a conflict: what was noted here is no question for a person any more."""
+        for name in ("", *op.fields):
+            key = ("conflict", conflict_id(op.op_id, name))
+            self._fetch([(*key, op.area)])
+            record, upstream = self._stored[key]
+            if record is not None and upstream is None and not record.deleted:
+                self._put(msgspec.structs.replace(record, deleted=True), None)
 
     def rebuild(self, key: Key) -> None:
         """What is seen of a record, after the node above answered for some of its ops."""

@@ -1,6 +1,8 @@
 /**
  * Drafts: what a person typed and has not finished. Every save is strictly durable. Photos and
  * signatures are rows of their own, written before the answer that names them.
+ *
+ * A phone may be handed on: a draft belongs to who began it, and only that person finds it again.
  */
 
 /** @typedef {import('../screens/form-types.d.ts').Draft} Draft */
@@ -20,11 +22,16 @@ const SWEEP_AFTER_MS = 24 * 3600 * 1000;
  * @param {{
  *   run: <T>(work: (db: Database) => Promise<T>) => Promise<T>,
  *   locks?: LockManager,
- * }} use  run reopens a connection the browser closed and throws NotSaved when it can't
+ *   user?: () => string,
+ * }} use  run reopens a connection the browser closed and throws NotSaved when it can't; user is the id of who is signed in
  */
-export function createDrafts({ run, locks = globalThis.navigator?.locks }) {
+export function createDrafts({ run, locks = globalThis.navigator?.locks, user = () => '' }) {
+  /** @param {Draft} draft */
+  const isMine = (draft) => !draft.user_id || draft.user_id === user();
+
   /** @param {Draft} draft */
   function save(draft) {
+    draft.user_id ||= user();
     return run(async (db) => {
       const tx = db.transaction('draft', 'readwrite', { durability: 'strict' });
       const put = tx.store.put(draft);
@@ -35,17 +42,26 @@ export function createDrafts({ run, locks = globalThis.navigator?.locks }) {
   }
 
   /** @param {string} draftId @returns {Promise<Draft | undefined>} */
-  const get = (draftId) => run((db) => db.get('draft', draftId));
+  const anyones = (draftId) => run((db) => db.get('draft', draftId));
 
-  /** All drafts, the latest first. @returns {Promise<Draft[]>} */
+  /** One of this person's drafts. @param {string} draftId */
+  async function get(draftId) {
+    const draft = await anyones(draftId);
+    return draft && isMine(draft) ? draft : undefined;
+  }
+
+  /** Everyone's drafts on this phone, the latest first; what is shown comes from mine(). @returns {Promise<Draft[]>} */
   async function list() {
     const drafts = await run((db) => db.getAll('draft'));
     return drafts.sort((/** @type {Draft} */ a, /** @type {Draft} */ b) => b.updated.localeCompare(a.updated));
   }
 
-  /** The latest draft of this form for this household, to go on with. @param {string} formId @param {string} householdId */
+  /** This person's drafts, the latest first. */
+  const mine = async () => (await list()).filter(isMine);
+
+  /** This person's latest draft of this form for this household, to go on with. @param {string} formId @param {string} householdId */
   async function find(formId, householdId) {
-    return (await list()).find((draft) => draft.form_id === formId && draft.household_id === householdId);
+    return (await mine()).find((draft) => draft.form_id === formId && draft.household_id === householdId);
   }
 
   /**
@@ -53,7 +69,7 @@ export function createDrafts({ run, locks = globalThis.navigator?.locks }) {
    * @param {string} draftId
    */
   async function remove(draftId) {
-    const draft = await get(draftId);
+    const draft = await anyones(draftId);
     await run(async (db) => {
       const tx = db.transaction('draft', 'readwrite', { durability: 'strict' });
       await Promise.all([tx.store.delete(draftId), tx.done]);
@@ -94,9 +110,9 @@ export function createDrafts({ run, locks = globalThis.navigator?.locks }) {
   /**
    * Files no draft names any more: of finished or deleted ones, and of answers given anew. Young ones stay:
    * another tab may be about to name them, and a person may take a removal back.
-   * @param {Date} now
+   * @param {Date} now @param {string} [done] a draft just finished, whose files the outbox has: they may go at once
    */
-  async function sweepBlobs(now) {
+  async function sweepBlobs(now, done = '') {
     const drafts = await list();
     const living = new Set(drafts.map((draft) => draft.draft_id));
     let named = JSON.stringify(drafts.map((draft) => draft.answers));
@@ -104,13 +120,17 @@ export function createDrafts({ run, locks = globalThis.navigator?.locks }) {
     return run(async (db) => {
       const tx = db.transaction('photo', 'readwrite');
       /** @type {string[]} */
+      const keys = await tx.store.getAllKeys();
+      /** @type {string[]} */
       const loose = [];
-      for (let at = await tx.store.openCursor(); at; at = await at.continue()) {
-        const { sha256, kept = '', draft_id, origin } = /** @type {Row} */ (at.value);
-        const piece = sha256.includes('|') && living.has(draft_id);
-        if (named.includes(sha256)) named += origin?.base ?? '';
-        else if (!piece && kept < young) loose.push(sha256);
+      // Rows hold whole films: one at a time, and those in use only if there is something to delete.
+      for (const key of keys) {
+        if (named.includes(key)) continue;
+        const { kept = '', draft_id } = /** @type {Row} */ (await tx.store.get(key));
+        const piece = key.includes('|') && living.has(draft_id);
+        if (!piece && (kept < young || draft_id === done)) loose.push(key);
       }
+      if (loose.length) for (const key of keys) if (named.includes(key)) named += (await tx.store.get(key)).origin?.base ?? '';
       for (const key of loose) if (!named.includes(key)) void tx.store.delete(key);
       await tx.done;
     });
@@ -134,5 +154,5 @@ export function createDrafts({ run, locks = globalThis.navigator?.locks }) {
     });
   }
 
-  return { save, get, list, find, remove, putBlob, getBlob, recording, sweepBlobs, hold };
+  return { save, get, list, mine, find, remove, putBlob, getBlob, recording, sweepBlobs, hold };
 }

@@ -106,8 +106,7 @@ const isRetired = ({ fields }) => fields.state === 'retired';
 
 /** @param {import('../types.js').RuhuRecord} record @returns {FormInfo} */
 function infoOf({ id, fields }) {
-  const { version, title, hash, about } = fields;
-  return { form_id: fields.form_id ?? id, version: String(version), title, hash, about };
+  return { form_id: fields.form_id ?? id, version: String(fields.version), title: fields.title, hash: fields.hash, about: fields.about };
 }
 
 /** @param {FormInfo[]} forms @returns {FormInfo[]} one per form_id, the highest version */

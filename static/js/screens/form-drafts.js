@@ -1,4 +1,4 @@
-/** The drafts on this phone: open one, delete one (asked once, and taken back with one tap). */
+/** This person's drafts on this phone: open one, delete one (asked once, and taken back with one tap). */
 
 import { plain } from './form-model.js';
 import { button, element } from './widgets/dom.js';
@@ -13,7 +13,7 @@ import { button, element } from './widgets/dom.js';
  */
 export async function draftList(root, ctx, which = () => true) {
   const { t } = ctx;
-  const drafts = (await ctx.drafts.list()).filter(which);
+  const drafts = (await ctx.drafts.mine()).filter(which);
   const forms = new Map(drafts.length ? (await ctx.store.all?.('form') ?? []).map((form) => [form.id, form.fields]) : []);
   root.replaceChildren(element('ul', { class: 'drafts' }, ...drafts.map((draft) => element('li', {}, ...row(draft)))));
   return drafts.length;

@@ -10,6 +10,9 @@ export interface DefinitionNode {
   parent: string;
   label?: Text;
   hint?: Text;
+  guidance?: Text;
+  media?: { [kind: string]: string | { [lang: string]: string } };
+  items?: { repeat?: string; instance?: string };
   appearance?: string[];
   parameters?: { [name: string]: string };
   /** body:: extras */
@@ -47,8 +50,9 @@ export interface Definition {
   default_language: string;
   root: string;
   nodes: DefinitionNode[];
-  lists: { [name: string]: { name: string; label: Text; extra?: { [column: string]: string } }[] };
+  lists: { [name: string]: { name: string; label: Text; media?: { [kind: string]: unknown }; extra?: { [column: string]: string } }[] };
   instances?: { [name: string]: { kind: string; file?: string } };
+  tables?: { [name: string]: { [column: string]: string }[] };
   entities?: EntityDeclaration[];
   /** the log of filling, where the form asks for one */
   audit?: { path: string; parameters: { [name: string]: string } };
@@ -63,13 +67,17 @@ export interface Violation {
 export interface Choice {
   name: string;
   label: string;
+  media?: { [kind: string]: string | { [lang: string]: string } };
 }
 
 /** What core/instance.js gives. */
 export interface Instance {
   set(path: string, text: string): unknown;
   addRepeat(path: string): unknown;
-  removeRepeat(path: string, index: number): unknown;
+  removeRepeat(path: string, index: number): boolean;
+  /** Puts the instance removed last back where it was. */
+  restoreRepeat(): boolean;
+  has(path: string): boolean;
   count(path: string): number;
   value(path: string): string;
   isRelevant(path: string): boolean;
@@ -79,6 +87,7 @@ export interface Instance {
   choices(path: string): Choice[];
   label(path: string): string;
   hint(path: string): string;
+  parts(path: string, which: 'label' | 'hint' | 'guidance'): (string | { value: string })[];
   answers(): unknown;
   draft(): unknown;
   finalize(): { valid: boolean; violations: Violation[]; answers: unknown; instanceName?: string };
@@ -133,6 +142,8 @@ export interface Draft {
   updated: string;
   /** Answers of an older version that have no place in this one, in the words they were read in. */
   unplaced?: { path: string; name: string; label: string; value: string; words: string; version: string }[];
+  /** Who began it; absent in drafts of older versions. */
+  user_id?: string;
 }
 
 export interface StoredBlob {
@@ -190,7 +201,9 @@ export interface Context {
   };
   formstore: {
     retired?: (formId: string) => Promise<boolean>;
-    open(formId: string, version?: string): Promise<{ html: string } | null>;
+    open(formId: string, version?: string): Promise<{ version: string; html: string } | null>;
+    /** a picture, sound or film of the form that is on this phone */
+    attachment?: (formId: string, version: string, name: string) => Promise<Blob | null>;
     file?: (formId: string, version: string, name: string) => Promise<{ [column: string]: string }[] | null>;
   };
   drafts: import('../data/drafts.js').Drafts;

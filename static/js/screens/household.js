@@ -1,8 +1,7 @@
 /** One household: who lives there, what is known with its date, visits, issues; start a visit or note that nobody was met. */
 import { grouped } from '../core/code.js';
 import { localDate } from '../data/ids.js';
-import { plain } from './form-model.js';
-import { word } from './rows.js';
+import { formLinks, word } from './rows.js';
 import { button, element } from './widgets/dom.js';
 
 const KNOWN = [
@@ -24,9 +23,9 @@ export async function show(root, ctx, params) {
   const { area, fields, since } = household;
   const { user } = ctx.session;
   ctx.header({ title: fields.head_name, back: true });
-  const [members, visits, issues, place, words, others] = await Promise.all([
+  const [members, visits, issues, place, words, forms] = await Promise.all([
     ctx.store.members(household.id), ctx.store.visits(household.id), ctx.store.issues(household.id),
-    ctx.store.areaName(household.area), labels(ctx), otherForms(ctx)]);
+    ctx.store.areaName(household.area), labels(ctx), formLinks(ctx, 'household', household.id)]);
   const start = button(t('填走访表'), () => ctx.go(`#/form?form_id=${params.form_id ?? 'visit'}&household_id=${household.id}${params.sheet ? `&sheet=${params.sheet}` : ''}`),
     { class: 'main', 'data-name': 'start' });
   const notMet = element('details', { class: 'card' }, element('summary', {}, t('没见到人')),
@@ -35,9 +34,7 @@ export async function show(root, ctx, params) {
     element('section', { class: 'card' },
       element('p', {}, element('span', { class: `tag ${fields.status}` }, word(ctx, 'status', fields.status)), ` ${place} ${fields.group} ${fields.house_no}${t('号')}`,
         ...(household.pending ? [element('span', { class: 'tag pending' }, t('有未到中心的更新'))] : [])),
-      start, ...(others.length ? [element('details', { class: 'card', 'data-name': 'forms' }, element('summary', {}, t('其他表单')),
-        ...others.map((form) => button(plain(form.title, ctx.lang, 'zh') || form.form_id, () => ctx.go(`#/form?form_id=${form.form_id}&household_id=${household.id}`), { 'data-form': form.form_id })))] : []),
-      notMet),
+      start, ...(forms.length ? [element('details', { class: 'card', 'data-name': 'forms' }, element('summary', {}, t('填其他表')), ...forms)] : []), notMet),
     element('section', { class: 'card' }, element('h2', {}, t('家庭成员')), ...members
       .filter((/** @type {any} */ one) => ['', 'active', undefined].includes(one.fields.state))
       .map((/** @type {any} */ one) => element('p', { class: 'member' }, element('b', {}, one.fields.full_name),
@@ -70,12 +67,6 @@ export async function show(root, ctx, params) {
     // Time to take it back: an op that was offered to a server can't be undone.
     setTimeout(() => ctx.sync.soon(), UNDO_MS);
   }
-}
-
-/** What can be filled for a household beside the visit. @param {import('./context.js').Ctx} ctx */
-async function otherForms(ctx) {
-  const forms = await ctx.formstore.list().catch(() => []);
-  return forms.filter((form) => form.form_id !== 'visit' && form.about !== 'village');
 }
 
 /** Labels of codes, from the newest form that is here. @param {import('./context.js').Ctx} ctx */

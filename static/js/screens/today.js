@@ -2,8 +2,7 @@
 import { today } from '../core/today.js';
 import { localDate } from '../data/ids.js';
 import { draftList } from './form-drafts.js';
-import { plain } from './form-model.js';
-import { householdRow } from './rows.js';
+import { formLinks, householdRow } from './rows.js';
 import { button, element } from './widgets/dom.js';
 
 const SHOWN = 30;
@@ -17,17 +16,15 @@ export async function show(root, ctx) {
   const big = element('div', { class: 'big' },
     button(t('扫码'), () => ctx.go('#/scan'), { class: 'main' }), button(t('查登记册'), () => ctx.go('#/register'), { class: 'main second' }));
   const head = element('h2', {});
-  const loose = element('div', { 'data-name': 'loose' });
-  root.replaceChildren(big, drafts, head, due, loose);
+  const village = await formLinks(ctx, 'village', '');
+  const others = element('details', { class: 'card', 'data-name': 'village-forms', hidden: !village.length }, element('summary', {}, t('村里的表')), ...village);
+  root.replaceChildren(big, drafts, head, due, others);
   await paint();
   const stop = [ctx.store.subscribe(() => void paint()), ctx.sync.subscribe(() => {})];
   return () => stop.forEach((one) => one());
 
   async function paint() {
     if (await draftList(drafts, /** @type {any} */ (ctx))) drafts.prepend(element('h2', {}, t('没填完的')));
-    const forms = (await ctx.formstore.list().catch(() => [])).filter((form) => form.about === 'village' || form.about === 'any');
-    loose.replaceChildren(...(forms.length ? [element('details', { class: 'card' }, element('summary', {}, t('不针对某一户的表单')),
-      ...forms.map((form) => button(plain(form.title, ctx.lang, 'zh') || form.form_id, () => ctx.go(`#/form?form_id=${form.form_id}`), { 'data-form': form.form_id })))] : []));
     const rows = await ctx.store.rows();
     if (!rows.length) {
       const complete = await ctx.store.complete();

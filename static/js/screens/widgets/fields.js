@@ -47,9 +47,26 @@ export function watch(control, host, read) {
 export function textWidget(question, host) {
   const control = /** @type {HTMLInputElement} */ (question.querySelector('input, textarea'));
   const watching = watch(control, host, (text) => text.trim());
+  const link = (host.node.appearance ?? []).includes('url') ? /** @type {HTMLAnchorElement} */ (element('a',
+    { class: 'url', target: '_blank', rel: 'noopener noreferrer' }, host.t('打开链接'))) : null;
+  if (link) control.closest('label')?.after(link);
+  /** A long answer is seen whole. */
+  const grow = () => {
+    if (control.tagName !== 'TEXTAREA') return;
+    control.style.height = 'auto';
+    control.style.height = `${Math.min(control.scrollHeight + 4, 480)}px`;
+  };
+  control.addEventListener('input', grow);
   return {
     show(value) {
-      if (!watching.busy() && control.value.trim() !== value) control.value = value;
+      if (!watching.busy() && control.value.trim() !== value) {
+        control.value = value;
+        grow();
+      }
+      if (link) {
+        link.hidden = !/^https?:\/\//.test(value);
+        link.href = link.hidden ? '' : value;
+      }
     },
     lock: (readonly) => {
       control.readOnly = readonly;

@@ -4,18 +4,17 @@
  */
 
 import { choicesWidget } from './choices.js';
-import { dateWidget } from './date.js';
 import { numberWidget, textWidget } from './fields.js';
 import { laterWidget } from './later.js';
-import { rankWidget } from './rank.js';
-import { selectWidget } from './select-search.js';
+import { menuWidget } from './menu.js';
 
 /** @typedef {import('../form-types.d.ts').DefinitionNode} DefinitionNode */
 /** @typedef {import('../form-types.d.ts').Choice} Choice */
 /** @typedef {import('../form-types.d.ts').StoredBlob} StoredBlob */
 /**
  * set: an answer given, on disk now. typing: on disk shortly. files: stores a file and answers its name.
- * beforeCamera: everything on disk before the page may be killed. flush: what is still in the hand becomes an
+ * advance: on to the next question. decorate: shows the pictures in a part that was just made. fileOf: a media file's
+ * name in the language of now. beforeCamera: everything on disk before the page may be killed. flush: what is still in the hand becomes an
  * answer; false when it could not be kept. stay: the person stays on this page, so a recording goes on.
  * @typedef {{
  *   node: DefinitionNode,
@@ -26,6 +25,9 @@ import { selectWidget } from './select-search.js';
  *   files: import('../form-files.js').Files,
  *   beforeCamera: () => Promise<unknown>,
  *   choices: () => Choice[],
+ *   advance?: () => void,
+ *   decorate?: (part: HTMLElement) => void,
+ *   fileOf?: (names: unknown) => string,
  * }} Host
  * @typedef {{
  *   show: (value: string) => void,
@@ -63,10 +65,16 @@ export function widgetFor(question, host) {
   const { type, appearance = [] } = host.node;
   const later = LATER[type];
   if (later) return laterWidget(question, host, () => later(appearance));
-  if (type === 'rank') return rankWidget(question, host);
-  if (question.querySelector('select')) return selectWidget(question, host);
-  if (question.querySelector('input[type=radio], input[type=checkbox]')) return choicesWidget(question, host);
-  if (type === 'date') return dateWidget(question, host);
+  const own = { keep: true };
+  if (type === 'rank') return laterWidget(question, host, () => import('./rank.js').then((one) => one.rankWidget), own);
+  if (question.querySelector('.finder')) return laterWidget(question, host, () => import('./find.js').then((one) => one.findWidget), own);
+  if (question.querySelector('.header')) return null;
+  if (question.querySelector('select')) return menuWidget(question, host);
+  if (question.querySelector('.choices .rows')) return choicesWidget(question, host);
+  const dated = { date: 'dateWidget', time: 'timeWidget', dateTime: 'dateTimeWidget' }[type];
+  if (dated) return laterWidget(question, host, () => import('./date.js').then((one) => /** @type {any} */ (one)[dated]), own);
+  if (type === 'range') return laterWidget(question, host, () => import('./range.js').then((one) => one.rangeWidget), own);
+  if (type === 'integer' && appearance.includes('counter')) return laterWidget(question, host, () => import('./range.js').then((one) => one.counterWidget), own);
   if (type === 'integer' || type === 'decimal') return numberWidget(question, host);
   if (question.querySelector('input:not([type=file]), textarea')) return textWidget(question, host);
   return null;

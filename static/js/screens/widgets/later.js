@@ -7,18 +7,22 @@ import { button, element } from './dom.js';
 
 /**
  * @param {HTMLElement} question @param {Host} host
- * @param {() => Promise<(question: HTMLElement, host: Host) => Widget>} load @returns {Widget}
+ * @param {() => Promise<(question: HTMLElement, host: Host) => Widget>} load
+ * @param {{keep?: boolean}} [options] keep: the widget goes on with the controls the page came with
+ * @returns {Widget}
  */
-export function laterWidget(question, host, load) {
+export function laterWidget(question, host, load, { keep = false } = {}) {
   /** @type {Widget | null} */
   let widget = null;
   /** @type {string | null} */
   let value = null;
+  /** @type {import('./index.js').Choice[] | null} */
+  let offered = null;
   let locked = false;
   let gone = false;
   const said = element('p', { class: 'later', role: 'status' });
   // What the page came with would take an answer that nobody listens to yet.
-  for (const one of question.querySelectorAll('label input, label textarea')) one.remove();
+  if (!keep) for (const one of question.querySelectorAll('label input, label textarea')) one.remove();
   (question.querySelector('.carried, .error') ?? null)?.before(said);
   begin();
 
@@ -27,6 +31,7 @@ export function laterWidget(question, host, load) {
       if (gone) return;
       said.remove();
       widget = make(question, host);
+      if (offered) widget.offer?.(offered);
       if (value !== null) widget.show(value);
       widget.lock?.(locked);
     }, () => {
@@ -42,6 +47,10 @@ export function laterWidget(question, host, load) {
     lock(readonly) {
       locked = readonly;
       widget?.lock?.(readonly);
+    },
+    offer(choices) {
+      offered = choices;
+      widget?.offer?.(choices);
     },
     flush: (stay) => widget?.flush?.(stay) ?? Promise.resolve(),
     destroy() {
