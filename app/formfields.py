@@ -27,7 +27,8 @@ SILENT = {
 }  # fmt: skip
 DRAWN = {"signature", "draw", "annotate"}
 SEARCHED = {"autocomplete", "search"}
-SPREAD = {"likert", "label", "list-nolabel", "list", "columns", "columns-pack", "no-buttons", "horizontal", "compact"}
+SPREAD = {"likert", "label", "list-nolabel", "list", "columns", "columns-pack", "no-buttons", "horizontal", "horizontal-compact",
+          "compact", "quickcompact"}  # fmt: skip
 # What a phone shows at once: a longer list is searched, not scrolled.
 LONG = 25
 # A filtered list longer than this is left to the phone, which knows the answers it depends on.
@@ -109,6 +110,12 @@ class Finder(StringField):
     """A choice from a list too long to show: the phone searches in it."""
 
 
+class Coded(StringField):
+    """A choice from such a list without JavaScript: its code is typed."""
+
+    written = lazy_gettext("选项太多,请填选项的编号")
+
+
 class Ranking(StringField):
     """Choices in order; the answer lists them, the first first."""
 
@@ -157,7 +164,7 @@ def _of_file(node: Node) -> bool:
 
 
 def _spread(looks: set[str]) -> bool:
-    return bool(looks & SPREAD) or any(look.startswith("columns-") for look in looks)
+    return bool(looks & SPREAD) or any(look.startswith(("columns-", "compact-")) for look in looks)
 
 
 def _looks(node: Node) -> set[str]:
@@ -206,7 +213,7 @@ def _select(node: Node, looks: set[str], common: dict[str, Any], options: Sequen
         if not whole:
             return Finder(**common)
         if count > LONGEST_MENU:
-            return StringField(**common, render_kw={"autocomplete": "off"})
+            return Coded(**common, render_kw={"autocomplete": "off"})
         if not many:
             return SelectField(**common, choices=[SelectChoice("", lazy_gettext("请选择")), *words], validate_choice=False)
     if not many:
@@ -298,9 +305,9 @@ def _file_attributes(kind: str, node: Node, looks: set[str]) -> dict[str, Any]:
         accept = (node.get("body") or {}).get("accept")
         return {"accept": accept} if accept else {}
     attributes: dict[str, Any] = {"accept": "image/*" if kind == "photo" else f"{kind}/*"}
-    if "new-front" in looks:
+    if looks & {"new-front", "front", "selfie"}:
         attributes["capture"] = "user"
-    elif "new" in looks:
+    elif looks & {"new", "new-rear"}:
         attributes["capture"] = "environment"
     return attributes
 
