@@ -487,7 +487,8 @@ class Instance:
             test = self.filter_test(node, tree)
             rows = [row for row in rows if test(row)]
         value, label = items.get("value", "name"), items.get("label", "label")
-        return [Choice(str(row.row.get(value, "")), str(row.row.get(label, "")), row.row) for row in rows]
+        fixed = [Choice(one["name"], self.plain(one["label"])) for one in items.get("fixed", ())]
+        return fixed + [Choice(str(row.row.get(value, "")), str(row.row.get(label, "")), row.row) for row in rows]
 
     def offered_from_repeat(self, node: Node, path: str, tree: Tree) -> list[Choice]:
         found = []

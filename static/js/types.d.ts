@@ -127,8 +127,10 @@ export interface NodeDefinition {
   dynamic_default?: Tree;
   trigger?: string[];
   list?: string;
-  items?: { repeat?: string; instance?: string; value?: string; label?: string };
+  items?: { repeat?: string; instance?: string; value?: string; label?: string; fixed?: ChoiceDefinition[] };
   choice_filter?: Tree;
+  /** of a shuffled list */
+  seed?: Tree;
   count?: Tree;
   carried?: { list: string; property: string };
   reads_register?: boolean;

@@ -392,7 +392,8 @@ export function createInstance(definition, options) {
     const passing = (list) => (d.choice_filter === undefined ? list.items
       : mayPass(d.choice_filter, env, list, node).filter((item) => passes(d.choice_filter, item, node)));
     if (id) {
-      return passing(external(id)).map(({ row = {} }) => ({ name: row[value] ?? '', label: row[label] ?? '', extra: row }));
+      const fixed = (d.items?.fixed ?? []).map((choice) => ({ ...choice, label: textIn(choice.label, node) }));
+      return [...fixed, ...passing(external(id)).map(({ row = {} }) => ({ name: row[value] ?? '', label: row[label] ?? '', extra: row }))];
     }
     const choices = definition.lists?.[d.list ?? ''] ?? [];
     const offering = d.choice_filter === undefined ? choices
@@ -402,8 +403,8 @@ export function createInstance(definition, options) {
 
   /** The choices in the order to show. @param {XNode} node */
   function shown(node) {
-    const { randomize, seed } = node.d?.parameters ?? {};
-    if (randomize !== 'true') return offered(node);
+    const seed = node.d?.seed;
+    if (node.d?.parameters?.randomize !== 'true') return offered(node);
     node.seed ??= Math.floor(env.random() * 2147483647);
     return shuffle(env, offered(node), seed === undefined ? node.seed : evaluate(seed, env, node));
   }
