@@ -379,12 +379,15 @@ def _ref(tree: Tree, shape: Shape) -> Compiled:
 
 
 def shared_repeat(path: str, shape: Shape) -> str:
-    """The deepest repeat that holds both the owner and the path; '' when none does."""
+    """The deepest repeat that holds both the owner and the path; '' when none does.
+
+    The repeat itself is not held by one of its instances: ``count(${member})`` counts all, asked from anywhere.
+    """
     best = ""
     for repeat in shape.repeats:
         if (
             len(repeat) > len(best)
-            and (path == repeat or path.startswith(repeat + "/"))
+            and path.startswith(repeat + "/")
             and (shape.owner == repeat or shape.owner.startswith(repeat + "/"))
         ):
             best = repeat

@@ -8,7 +8,6 @@ compile their arguments themselves, because they are lazy or need node-sets.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import math
 import re
@@ -57,13 +56,16 @@ def arity(name: str) -> tuple[int, int] | None:
 
 
 def call(tree: Tree, shape: Shape) -> Compiled:
-    """Raises EvaluationError for an unknown function or a wrong number of arguments."""
+    """An unknown function or a wrong number of arguments fails when it is reached: ``true() or oops()`` is true.
+
+    Forms never come so far: what they call is checked when they are loaded.
+    """
     name, trees = str(tree[1]), tree[2:]
     expected = arity(name)
     if expected is None:
-        raise EvaluationError("unknown_function", name)
+        return _failing("unknown_function", name)
     if not expected[0] <= len(trees) <= expected[1]:
-        raise EvaluationError("argument_count", name)
+        return _failing("argument_count", name)
     if name in _SPECIAL:
         return _SPECIAL[name][2](trees, shape)
     kinds, _, _, result, function = _PLAIN[name]
@@ -71,6 +73,13 @@ def call(tree: Tree, shape: Shape) -> Compiled:
         _converted(compile_tree(t, shape), kinds[min(i, len(kinds) - 1)]) for i, t in enumerate(trees)
     ]
     return Compiled(result, _applied(function, arguments, name in _CLOCKED))
+
+
+def _failing(code: str, detail: str) -> Compiled:
+    def run(c: Context) -> Value:
+        raise EvaluationError(code, detail)
+
+    return Compiled("any", run)
 
 
 def _converted(compiled: Compiled, kind: str) -> Run:
@@ -319,8 +328,8 @@ def _extreme(pick: Callable[[Sequence[float]], float]) -> Callable[..., float]:
     return run
 
 
-plain("min", "v", "number", most=MANY)(_extreme(min))
-plain("max", "v", "number", most=MANY)(_extreme(max))
+plain("min", "v", "number", fewest=0, most=MANY)(_extreme(min))
+plain("max", "v", "number", fewest=0, most=MANY)(_extreme(max))
 
 
 # ---- text ------------------------------------------------------------------
@@ -335,10 +344,10 @@ def units(text: str) -> str:
 
 
 def whole(text: str) -> str:
-    """Back from UTF-16 units."""
+    """Back from UTF-16 units. Half a character stays half, until it is stored (``well_formed``)."""
     if text.isascii():
         return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
 def _spread(values: Sequence[Value]) -> list[str]:
@@ -455,11 +464,21 @@ def _digest(text: str, algorithm: str, encoding: str = "base64") -> str:
     return digest.hex() if encoding.lower() == "hex" else base64.b64encode(digest).decode()
 
 
+def _bytes_of_base64(text: str) -> bytes:
+    """With or without padding, blanks between; raises ValueError."""
+    digits = re.sub(r"[ \t\n\f\r]+", "", text)
+    if len(digits) % 4 == 0:
+        digits = re.sub("={1,2}$", "", digits)
+    if len(digits) % 4 == 1 or "=" in digits:
+        raise ValueError("not base64")
+    return base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
+
+
 @plain("base64-decode", "s", "string")
 def _base64_decode(text: str) -> str:
     try:
-        return base64.b64decode(text, validate=True).decode()
-    except (binascii.Error, ValueError):
+        return _bytes_of_base64(text).decode()
+    except ValueError:
         return ""
 
 
@@ -469,10 +488,10 @@ def _extract_signed(text: str, key: str) -> str:
     from forms.expression.ed25519 import verify
 
     try:
-        message, public = base64.b64decode(text, validate=True), base64.b64decode(key, validate=True)
+        message, public = _bytes_of_base64(text), _bytes_of_base64(key)
         if len(public) == 32 and len(message) >= 64 and verify(public, message[64:], message[:64]):
             return message[64:].decode()
-    except (binascii.Error, ValueError):
+    except ValueError:
         pass
     return ""
 
@@ -757,7 +776,10 @@ def _date_time(c: Context, value: Value) -> Value:
         moment = moment_of(c, value)
     if moment is None:
         return ""
-    return moment if isinstance(moment, float) else text_of_moment(moment)
+    if isinstance(moment, float):
+        return moment
+    midnight = not (moment.hour or moment.minute or moment.second or moment.microsecond)
+    return text_of_date(moment) if midnight else text_of_moment(moment)
 
 
 @clocked("decimal-date-time", "v", "number")

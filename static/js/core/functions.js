@@ -4,7 +4,7 @@
  * @import {Tree, Value, XNode, Scope} from '../types.js'
  */
 
-import { dateText, dateTimeText, decimalDateTime, decimalTime, formatDate, instantOfDays, parseDate } from './dates.js';
+import { dateText, dateTimeText, decimalDateTime, decimalTime, formatDate, instantOfDays, momentText, parseDate } from './dates.js';
 import { childrenOf, walk, walkPath } from './evaluate.js';
 import { allTexts, fail, nodes, textOf, toBoolean, toNumber, toText } from './values.js';
 
@@ -94,10 +94,10 @@ const tokens = (value) => toText(value).trim().split(/\s+/);
 /** A date or dateTime argument as an instant; null when blank. NaN stays. @param {Value} value @returns {number|null} */
 function instantOf(value) {
   if (typeof value === 'boolean') return fail('a date is needed here');
-  if (typeof value === 'number') return Number.isFinite(value) ? instantOfDays(value) : NaN;
+  if (typeof value === 'number') return Number.isFinite(value) ? instantOfDays(value) ?? fail('beyond the calendar') : NaN;
   const text = toText(value).trim();
   if (text === '') return null;
-  if (/^-?\d+(\.\d+)?$/.test(text)) return instantOfDays(Number(text));
+  if (/^-?(\d+\.?\d*|\.\d+)$/.test(text)) return instantOf(Number(text));
   const date = parseDate(text);
   return date && date !== 'impossible' ? date.instant : fail(`not a date: ${text}`);
 }
@@ -162,8 +162,8 @@ register({
   count: [1, 1, (_, [set]) => nodes(set).length],
   'count-non-empty': [1, 1, (_, [set]) => nodes(set).filter((node) => textOf(node) !== '').length],
   sum: [1, 1, (_, [set]) => total(filled(nodes(set)))],
-  min: [1, MANY, extreme(Math.min)],
-  max: [1, MANY, extreme(Math.max)],
+  min: [0, MANY, extreme(Math.min)],
+  max: [0, MANY, extreme(Math.max)],
   checklist: [2, MANY, (_, [min, max, ...rest]) => within(min, max, rest.flatMap(spread).filter(toBoolean).length)],
   'weighted-checklist': [2, MANY, (_, [min, max, ...pairs]) => {
     if (pairs.length % 2) fail('weighted-checklist() needs pairs');
@@ -218,8 +218,8 @@ register({
   now: [0, 0, ({ env }) => dateTimeText(env.now())],
   date: [1, 1, dateFunction(dateText)],
   'date-time': [1, 1, (scope, [value]) =>
-    typeof value === 'number' && Number.isFinite(value)
-      ? dateTimeText(Math.round(value * 86400000)) : dateFunction(dateTimeText)(scope, [value])],
+    typeof value === 'number' && Number.isInteger(value) && instantOfDays(value) !== null
+      ? momentText(value * 86400000) : dateFunction(momentText)(scope, [value])],
   'decimal-date-time': [1, 1, (_, [value]) => (typeof value === 'number' ? value : decimalDateTime(toText(value).trim()))],
   'decimal-time': [1, 1, ({ env }, [value]) => decimalTime(toText(value).trim(), env.now())],
   'format-date': [2, 2, formatted],
