@@ -12,7 +12,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -99,14 +99,29 @@ def _run(command: str, engine: str) -> int:
         command
     ]
     now = datetime.now(UTC).isoformat()
-    cases = [json.loads(line) for line in sys.stdin if line.strip()]
-    prepared = [prepare(case, now) for case in cases]
-    answers: Iterable[dict[str, Any]] = map(run, prepared)
+    key = "error" if command == "eval" else "load_error"
+    prepared = [_guarded(prepare, line, key, now) for line in sys.stdin if line.strip()]
     if engine == "js":
-        answers = run_js(command, prepared)
+        answers: Iterable[dict[str, Any]] = run_js(command, prepared)
+    else:
+        answers = (_guarded(run, case, key) for case in prepared)
     for answer in answers:
-        print(json.dumps(answer, ensure_ascii=False))
+        text = json.dumps(answer, ensure_ascii=False)
+        # Half of a character cannot be written as UTF-8, only escaped.
+        print(text if text.isprintable() else json.dumps(answer), flush=True)
     return 0
+
+
+def _guarded(do: Callable[..., dict[str, Any]], case: Any, key: str, *more: str) -> dict[str, Any]:
+    """Every case gets its line: whatever is wrong with one must not take the others along."""
+    identity = case.get("id") if isinstance(case, dict) else None
+    try:
+        if isinstance(case, str):
+            case = json.loads(case)
+            identity = case.get("id") if isinstance(case, dict) else None
+        return do(case, *more)
+    except Exception as error:  # noqa: BLE001 - the case may be anything
+        return {"id": identity, key: f"{type(error).__name__}: {error}", "error": str(error)}
 
 
 def run_js(command: str, prepared: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -114,7 +129,7 @@ def run_js(command: str, prepared: Sequence[dict[str, Any]]) -> list[dict[str, A
     node = shutil.which("node")
     if node is None:
         raise SystemExit("node 没有安装 · node is not installed")
-    lines = "".join(json.dumps(case, ensure_ascii=False) + "\n" for case in prepared if "error" not in case)
+    lines = "".join(json.dumps(case) + "\n" for case in prepared if "error" not in case)
     done = subprocess.run(
         [node, str(CORE_CLI), command],
         input=lines,
@@ -125,8 +140,6 @@ def run_js(command: str, prepared: Sequence[dict[str, Any]]) -> list[dict[str, A
     )
     if done.returncode:
         raise SystemExit(done.stderr.strip())
-    by_id = {answer["id"]: answer for answer in map(json.loads, done.stdout.splitlines())}
+    answers = map(json.loads, done.stdout.splitlines())
     key = "error" if command == "eval" else "load_error"
-    return [
-        {"id": case["id"], key: case["error"]} if "error" in case else by_id[case["id"]] for case in prepared
-    ]
+    return [{"id": case["id"], key: case["error"]} if "error" in case else next(answers) for case in prepared]

@@ -8,15 +8,17 @@ repeat instances. The phone has the same in static/js/core/instance.js.
 from __future__ import annotations
 
 import heapq
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from forms.definition import Form, text_of
+from forms.definition import Form
 from forms.dependencies import EXPRESSIONS, Cell, Graph
 from forms.expression.evaluate import Compiled, Context, Runtime, Shape, compile_tree, evaluate
+from forms.expression.functions import seed_of, shuffled
 from forms.expression.parse import Tree
 from forms.expression.values import (
     Element,
@@ -28,6 +30,7 @@ from forms.expression.values import (
     to_boolean,
     to_number,
     to_string,
+    well_formed,
 )
 from forms.external import Table
 
@@ -45,7 +48,7 @@ class Node:
 
     __slots__ = (
         "definition", "gone", "instances", "kids", "last", "name", "own_readonly", "own_relevant", "parent",
-        "path", "position", "readable", "relevant", "required", "slot", "text",
+        "path", "position", "readable", "relevant", "required", "seed", "slot", "spare", "text",
     )  # fmt: skip
 
     def __init__(self, definition: Mapping[str, Any], parent: Node | None) -> None:
@@ -56,6 +59,9 @@ class Node:
         self.kids: dict[str, Node] = {}
         self.instances: list[Node] | None = None
         self.slot: Node | None = None
+        self.spare: list[Node] = []
+        """Instances that a smaller repeat_count took out; a larger one brings them back."""
+        self.seed: float | None = None
         self.text = ""
         self.readable = ""
         self.own_relevant = True
@@ -417,9 +423,12 @@ class Instance:
             return
         size = min(max(int(wanted) if wanted == wanted and abs(wanted) < 1e9 else 0, 0), MOST_INSTANCES)
         while len(slot.instances) > size:
-            self.take_out(slot, len(slot.instances))
+            slot.spare.append(self.take_out(slot, len(slot.instances)))
         while len(slot.instances) < size:
-            self.put_in(slot)
+            if slot.spare:
+                self.bring_back(slot, slot.spare.pop())
+            else:
+                self.put_in(slot)
 
     def put_in(self, slot: Node) -> Node:
         node = self.grow(slot, None, True)
@@ -430,7 +439,21 @@ class Instance:
         self.presence(slot.path)
         return node
 
-    def take_out(self, slot: Node, position: int) -> None:
+    def bring_back(self, slot: Node, node: Node) -> None:
+        """An instance that a smaller count had taken out, with the answers it had."""
+        assert slot.instances is not None
+        slot.instances.append(node)
+        node.position = len(slot.instances)
+        for inner in (node, *node.below()):
+            inner.gone = False
+            if inner.instances is None or inner.slot is None:
+                for kind in self.engine.kinds.get(inner.path, ()):
+                    if inner is not node:
+                        self.mark(self.engine.rank[inner.path, kind], {inner})
+        self.spread_relevance(node)
+        self.presence(slot.path)
+
+    def take_out(self, slot: Node, position: int) -> Node:
         assert slot.instances is not None
         node = slot.instances.pop(position - 1)
         for inner in (node, *node.below()):
@@ -438,6 +461,7 @@ class Instance:
         for place, other in enumerate(slot.instances, 1):
             other.position = place
         self.presence(slot.path)
+        return node
 
     def presence(self, path: str) -> None:
         """The instances of a repeat are others now: so are all its counts, sums and positions."""
@@ -468,8 +492,15 @@ class Instance:
         ]
 
     def plain(self, text: Mapping[str, Any] | None) -> str:
-        found = text_of(text, self.lang, self.form.definition["default_language"])
-        return found
+        """A text without its variable parts."""
+        parts = self.in_language(text)
+        return parts if isinstance(parts, str) else "".join(part for part in parts if isinstance(part, str))
+
+    def in_language(self, text: Mapping[str, Any] | None) -> Any:
+        if not text:
+            return ""
+        default = self.form.definition["default_language"]
+        return text.get(self.lang) or text.get(default) or next(iter(text.values()), "")
 
     def offered(self, node: Node) -> list[Choice]:
         """The choices of a select now. Raises EvaluationError."""
@@ -486,6 +517,31 @@ class Instance:
             rows = [row for row in rows if test(row)]
         value, label = items.get("value", "name"), items.get("label", "label")
         return [Choice(str(row.row.get(value, "")), str(row.row.get(label, "")), row.row) for row in rows]
+
+    def shown(self, node: Node) -> list[Choice]:
+        """The choices in the order to show, with their labels. Raises EvaluationError."""
+        found = self.offered(node)
+        labels = {
+            choice["name"]: parts
+            for choice in self.form.definition["lists"].get(node.definition.get("list", ""), ())
+            if not isinstance(parts := self.in_language(choice.get("label")), str)
+        }
+        if labels:
+            found = [
+                replace(choice, label=self.put_together(node, labels[choice.name], f"choice {choice.name}"))
+                if choice.name in labels
+                else choice
+                for choice in found
+            ]
+        parameters = node.definition.get("parameters") or {}
+        if str(parameters.get("randomize", "")).lower() != "true":
+            return found
+        given = node.definition.get("seed")
+        if given is None:
+            if node.seed is None:
+                node.seed = math.floor(self.runtime.random() * 2_147_483_647)
+            return shuffled(found, int(node.seed), self.runtime.random)
+        return shuffled(found, seed_of(self.evaluate(given, node)), self.runtime.random)
 
     def offered_from_repeat(self, node: Node, path: str, tree: Tree) -> list[Choice]:
         found = []
@@ -591,7 +647,7 @@ class Instance:
         if node is None:
             return []
         try:
-            return self.offered(node)
+            return self.shown(node)
         except EvaluationError:
             return []
 
@@ -604,17 +660,17 @@ class Instance:
         text = node.definition.get(which)
         if not text:
             return ""
-        default = self.form.definition["default_language"]
-        parts = text.get(self.lang) or text.get(default) or next(iter(text.values()), "")
-        if isinstance(parts, str):
-            return parts
+        parts = self.in_language(text)
+        return parts if isinstance(parts, str) else self.put_together(node, parts, which)
+
+    def put_together(self, node: Node, parts: Sequence[Any], which: str) -> str:
         filled = ""
         for number, part in enumerate(parts):
             if isinstance(part, str):
                 filled += part
             else:
                 value = self.compute(node, f"{which} {self.lang} {number}", part["tree"])
-                filled += "" if value is None else to_string(value)
+                filled += "" if value is None else well_formed(to_string(value))
         return filled
 
     def label(self, path: str) -> str:
@@ -712,7 +768,7 @@ class Instance:
         if tree is None:
             return ""
         value = self.compute(self.root, "instance_name", tree)
-        return "" if value is None else to_string(value)
+        return "" if value is None else well_formed(to_string(value))
 
     def answers(self, *, hidden: bool = False) -> Answers:
         """What is submitted: relevant nodes, blank ones as ''. hidden: the others too, as a draft keeps them."""
@@ -762,6 +818,8 @@ class _Labels:
             if choice["name"] == value:
                 return self.instance.plain(choice.get("label"))
         items = definition.get("items", {})
+        if "repeat" in items:
+            return value if any(n.value == value for n in self.instance.instances_of(items["repeat"])) else ""
         table = self.instance.table(items["instance"]) if "instance" in items else None
         found = table.where(items.get("value", "name"), (value,)) if table is not None else []
         return str(found[0].row.get(items.get("label", "label"), "")) if found else ""

@@ -102,7 +102,9 @@ def _applied(function: Callable[..., Any], arguments: list[Run], clocked: bool) 
     return lambda c: function(*[argument(c) for argument in arguments])
 
 
-def plain(name: str, kinds: str, result: str, *, fewest: int | None = None, most: int | None = None) -> Register:
+def plain(
+    name: str, kinds: str, result: str, *, fewest: int | None = None, most: int | None = None
+) -> Register:
     """Registers a function. kinds: one letter an argument, the last repeats where most allows more."""
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -172,7 +174,8 @@ def _once(trees: list[Tree], shape: Shape) -> Compiled:
     argument = compile_tree(trees[0], shape).run
 
     def run(c: Context) -> Value:
-        value: Value = c.current.value or argument(c)
+        # What it holds, hidden or not: a hidden answer is kept.
+        value: Value = getattr(c.current, "text", "") or argument(c)
         return value
 
     return Compiled("any", run)

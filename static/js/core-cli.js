@@ -78,6 +78,7 @@ function flatten(answers, above, flat) {
 /** @param {Instance} form @param {Finished} finished */
 function submissionOf(form, finished) {
   const flat = flatten(finished.answers, form.definition.root, {});
+  if (form.definition.instance_name) flat[`${form.definition.root}/meta[1]/instanceName`] = finished.instanceName;
   const top = (form.definition.entities ?? []).find((each) => each.scope === form.definition.root);
   if (top?.label !== null && top?.label !== undefined) {
     flat[`${form.definition.root}/meta[1]/entity[1]/label`] = toText(form.evaluate(top.label, form.definition.root));
@@ -107,11 +108,20 @@ function play(form, step) {
   return { result: 'unknown step' };
 }
 
+/** A step that cannot be taken says so; the others are taken all the same. @param {Instance} form @param {any} step */
+function taken(form, step) {
+  try {
+    return play(form, step);
+  } catch (error) {
+    return { result: 'error', error: String(/** @type {Error} */ (error).message) };
+  }
+}
+
 /** @param {any} prepared */
 export function playCase({ id, definition, steps, now, tz, external, prefill }) {
   try {
     const form = createInstance(definition, { now: clockOf(tz, now), external, prefill, ids: counterIds(), random: Math.random });
-    return { id, steps: steps.map((/** @type {any} */ step) => play(form, step)) };
+    return { id, steps: steps.map((/** @type {any} */ step) => taken(form, step)) };
   } catch (error) {
     return { id, load_error: String(/** @type {Error} */ (error).message) };
   }

@@ -62,6 +62,9 @@ export function createInstance(definition, options) {
     return found;
   }
 
+  /** All nodes of a path, in all instances. @param {string} path @returns {XNode[]} */
+  const everywhere = (path) => /** @type {XNode[]} */ (evaluate(['ref', path], env, root));
+
   /** @param {string} id */
   function choiceRows(id) {
     return definition.lists?.[id]?.map((choice) => ({ name: choice.name, label: plainText(choice.label), ...choice.extra }));
@@ -80,7 +83,8 @@ export function createInstance(definition, options) {
       if (!asked) return '';
       const choice = definition.lists?.[asked.list ?? '']?.find((each) => each.name === value);
       if (choice) return plainText(choice.label);
-      const { instance: id, value: key = 'name', label = 'label' } = asked.items ?? {};
+      const { repeat, instance: id, value: key = 'name', label = 'label' } = asked.items ?? {};
+      if (repeat) return everywhere(repeat).some((node) => textOf(node) === value) ? value : '';
       return (id && external(id).find(key, value)[0]?.row?.[label]) || '';
     },
   };
@@ -400,8 +404,8 @@ export function createInstance(definition, options) {
 
   /** The choices in the order to show. @param {XNode} node */
   function shown(node) {
-    const { randomize, seed } = node.d?.parameters ?? {};
-    if (randomize !== 'true') return offered(node);
+    const { parameters, seed } = /** @type {Schema} */ (node.d);
+    if (parameters?.randomize?.toLowerCase() !== 'true') return offered(node);
     node.seed ??= Math.floor(env.random() * 2147483647);
     return shuffle(env, offered(node), seed === undefined ? node.seed : evaluate(seed, env, node));
   }
