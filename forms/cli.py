@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in ("eval", "play"):
         command = commands.add_parser(name, help="试算 · run cases from standard input")
         command.add_argument("--engine", default="python", choices=["python", "js"])
+    differ = commands.add_parser("differ", help="两个引擎对照 · hold both engines against each other (needs the test packages)")
+    differ.add_argument("--examples", type=int, default=1000)
     options = parser.parse_args(argv)
+    if options.command == "differ":
+        sys.path.insert(0, str(CORE_CLI.parents[2] / "tests"))
+        import_module("differential").main(options.examples)
+        return 0
     if options.command == "check":
         return _check(options.files, options.json, options.lang)
     return _run(options.command, options.engine)
@@ -120,7 +127,7 @@ def _guarded(do: Callable[..., dict[str, Any]], case: Any, key: str, *more: str)
             case = json.loads(case)
             identity = case.get("id") if isinstance(case, dict) else None
         return do(case, *more)
-    except Exception as error:  # noqa: BLE001 - the case may be anything
+    except Exception as error:
         return {"id": identity, key: f"{type(error).__name__}: {error}", "error": str(error)}
 
 

@@ -16,7 +16,7 @@ from forms.definition import Form
 from forms.dependencies import Graph, reads_of, trees_of
 from forms.entities import EntityChange, changes
 from forms.expression.values import EvaluationError
-from forms.instance import Instance, engine_of, several
+from forms.instance import Instance, engine_of, several, typed
 from forms.register import FIELDS
 
 VOLATILE = {"now", "today", "random", "uuid", "randomize", "once", "instance", "pulldata"}
@@ -152,7 +152,7 @@ def uncompared(form: Form) -> set[str]:
             continue
         calls = {part[1] for part in trees_of(tree) if len(part) > 1 and part[0] == "fn"}
         reads = reads_of(tree, node["path"], graph.paths)
-        if calls & VOLATILE or reads.lists & set(FIELDS) or node.get("trigger") or Instance.typed(node):
+        if calls & VOLATILE or reads.lists & set(FIELDS) or node.get("trigger") or typed(node):
             found.add(node["path"])
     form.__dict__["_uncompared"] = found
     return found

@@ -300,7 +300,20 @@ def _step(form: Instance, step: Mapping[str, Any]) -> dict[str, Any]:
             "violations": {violation.path: violation.code for violation in finished.violations},
             "submission": _submission(form, finished.answers),
         }
+    if what == "look":
+        return look(form)
     return {"result": "unknown step"}
+
+
+def look(form: Instance) -> dict[str, Any]:
+    """Everything a person could see now, by path: for holding the two engines against each other."""
+    paths = [form.path_of(node) for node in form.questions()]
+    selects = [form.path_of(node) for node in form.questions() if {"list", "items"} & node.definition.keys()]
+    seen = {
+        name: {path: _QUESTIONS[name](form, path) for path in paths}
+        for name in ("values", "relevant", "readonly", "required", "label", "violation", "message")
+    }
+    return seen | {name: {path: _QUESTIONS[name](form, path) for path in selects} for name in ("choices", "choice_labels")}
 
 
 def _submission(form: Instance, answers: Mapping[str, Any]) -> dict[str, str]:

@@ -6,6 +6,7 @@
  */
 
 import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { createInstance } from './core/instance.js';
 import './core/functions-rare.js';
@@ -56,6 +57,19 @@ const QUESTIONS = {
   message: (form, path) => form.violation(path)?.message ?? null,
 };
 
+/** Everything a person could see now, by path. @param {Instance} form */
+function look(form) {
+  const kinds = new Map(form.definition.nodes.map((node) => [node.path, node]));
+  const paths = form.paths();
+  const selects = paths.filter((path) => {
+    const node = kinds.get(path.replace(/\[\d+\]/g, ''));
+    return node?.list !== undefined || node?.items !== undefined;
+  });
+  const seen = found(form, Object.fromEntries(['values', 'relevant', 'readonly', 'required', 'label', 'violation', 'message']
+    .map((what) => [what, paths])));
+  return { ...seen, ...found(form, { choices: selects, choice_labels: selects }) };
+}
+
 /** @param {Instance} form @param {any} block */
 function found(form, block) {
   return Object.fromEntries(Object.entries(block).map(([what, paths]) => {
@@ -105,6 +119,7 @@ function play(form, step) {
       return { form_valid: finished.valid, violations, submission: submissionOf(form, finished) };
     }
   }
+  if (step.do === 'look') return look(form);
   return { result: 'unknown step' };
 }
 
@@ -129,6 +144,11 @@ export function playCase({ id, definition, steps, now, tz, external, prefill }) 
 
 /** @param {string} command */
 function main(command) {
+  if (command === 'serve') {
+    // One scenario a line, answered at once: for holding the two engines against each other.
+    createInterface({ input: process.stdin }).on('line', (line) => process.stdout.write(JSON.stringify(playCase(JSON.parse(line))) + '\n'));
+    return;
+  }
   const run = { eval: evaluateCase, play: playCase }[command];
   if (!run) {
     console.error('usage: core-cli.js eval|play < cases');
