@@ -19,17 +19,21 @@ class Engine:
         self.root: str = form.definition["root"]
         self.nodes = list(form.definition["nodes"])
         self.by_path: dict[str, Mapping[str, Any]] = {node["path"]: node for node in self.nodes}
-        self.children: dict[str, list[Mapping[str, Any]]] = {}
-        for node in self.nodes:
-            self.children.setdefault(node["parent"], []).append(node)
-        self.plans: dict[str, list[tuple[Mapping[str, Any], str, str, str, bool]]] = {}
-        """By parent path what to build there: definition, kind, name, path, and whether it is in a repeat's instance."""
+        self.kind_of: dict[str, str] = {self.root: "group"} | {
+            node["path"]: node["kind"] for node in self.nodes
+        }
+        self.plans: dict[
+            str, list[tuple[Mapping[str, Any], str, str, str, bool, tuple[bool, bool] | None]]
+        ] = {}
+        """By parent path what to build there: definition, kind, name, path, whether it is in a repeat's instance, and
+        whether it is always (read-only, required)."""
         self.repeats = tuple(node["path"] for node in self.nodes if node["kind"] == "repeat")
         for node in self.nodes:
             path = node["path"]
             repeated = any(path.startswith(repeat + "/") for repeat in self.repeats)
+            always = (node.get("readonly") is True, node.get("required") is True)
             self.plans.setdefault(node["parent"], []).append(
-                (node, node["kind"], node["name"], path, repeated)
+                (node, node["kind"], node["name"], path, repeated, always if any(always) else None)
             )
         self.graph = Graph(self.nodes, self.root)
         self.rank: dict[Cell, int] = {cell: i for i, cell in enumerate(self.graph.order)}
@@ -41,6 +45,10 @@ class Engine:
         for node in self.nodes:
             for source in node.get("trigger", ()):
                 self.triggered.setdefault(source, []).append(node["path"])
+        self.names_of_list = {
+            name: frozenset(choice["name"] for choice in choices)
+            for name, choices in form.definition["lists"].items()
+        }
         self.compiled: dict[tuple[str, str], Compiled] = {}
         self.names: dict[str, str] = {node["name"]: node["path"] for node in self.nodes}
 

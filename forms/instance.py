@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from forms.engine import engine_of
 from forms.expression.values import EvaluationError, text_of_moment, to_boolean, to_string, well_formed
@@ -19,7 +19,7 @@ class Instance(Offering):
     question name, stronger than any default. answers: of a draft or a
     submission; a question that is in them does not run its default.
     as_sent: keep every loaded value, calculations and repeats too, and only
-    work out what would follow (review).
+    work out what would follow (review); ranks: of the cells to work out then.
     """
 
     def find(self, path: str) -> Node | None:
@@ -48,7 +48,21 @@ class Instance(Offering):
         return node
 
     def questions(self) -> Iterator[Node]:
-        return (node for node in self.root.below() if node.definition["kind"] == "question")
+        """In document order, without walking what a generator a level would cost."""
+        found: list[Node] = []
+
+        def collect(nodes: Iterable[Node]) -> None:
+            for node in nodes:
+                if node.instances is not None:
+                    for instance in node.instances:
+                        collect(instance.kids.values())
+                elif node.definition["kind"] == "question":
+                    found.append(node)
+                else:
+                    collect(node.kids.values())
+
+        collect(self.root.kids.values())
+        return iter(found)
 
     def value(self, path: str) -> str:
         node = self.at(path)
@@ -113,7 +127,7 @@ class Instance(Offering):
         """required, constraint, or ''."""
         if not node.relevant or node.definition["kind"] != "question":
             return ""
-        if node.value == "":
+        if node.readable == "":
             return "required" if node.required else ""
         tree = node.definition.get("constraint")
         if tree is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -78,6 +78,17 @@ class Offering(Recalculation):
         value, label = items.get("value", "name"), items.get("label", "label")
         return [Choice(str(row.row.get(value, "")), str(row.row.get(label, "")), row.row) for row in rows]
 
+    def offered_names(self, node: Node) -> Collection[str]:
+        """As offered, the names only. Raises EvaluationError."""
+        definition = node.definition
+        if (
+            "choice_filter" not in definition
+            and "items" not in definition
+            and definition["list"] not in self.rows
+        ):
+            return self.engine.names_of_list.get(definition["list"], frozenset())
+        return {choice.name for choice in self.offered(node)}
+
     def shown(self, node: Node) -> list[Choice]:
         """The choices in the order to show, with their labels. Raises EvaluationError."""
         found = self.offered(node)
@@ -127,7 +138,7 @@ class Offering(Recalculation):
         if self.as_sent or node.text == "" or not node.relevant:
             return
         try:
-            names = {choice.name for choice in self.offered(node)}
+            names = self.offered_names(node)
         except EvaluationError as error:
             self.errors[self.path_of(node), "choice_filter"] = str(error)
             return

@@ -26,7 +26,7 @@ from forms.expression.values import (
     to_number,
 )
 from forms.external import Table
-from forms.nodes import Node, readable, typed
+from forms.nodes import UNREADABLE, Node, readable, typed
 
 MOST_INSTANCES = 1000
 MOST_ROUNDS = 100_000
@@ -47,6 +47,7 @@ class Recalculation:
         random: Callable[[], float] | None = None,
         lang: str | None = None,
         as_sent: bool = False,
+        ranks: Sequence[int] | None = None,
     ) -> None:
         self.form = form
         self.engine = engine_of(form)
@@ -62,10 +63,10 @@ class Recalculation:
         self.fired: list[Node] = []
         self.loading = True
         self.differing: list[tuple[Node, str]] = []
-        root = Node({"name": self.engine.root[1:], "path": self.engine.root, "kind": "group"}, None)
+        root = Node(self.engine.root[1:], self.engine.root, {"kind": "group"}, None, True)
         self.root = root
-        document = Node({"name": "", "path": "", "kind": "group"}, None)
-        document.kids[root.name] = root
+        document = Node("", "", {"kind": "group"}, None, True)
+        root.kids, document.kids = {}, {root.name: root}
         self.single: dict[str, Node] = {root.path: root}
         self.runtime = Runtime(
             root=document,
@@ -80,9 +81,12 @@ class Recalculation:
         self.building = True
         self.fill(root, answers, False)
         self.building = False
-        self.queue = list(range(len(self.engine.cells)))
-        self.marked = dict.fromkeys(self.queue)
-        self.flush()
+        if as_sent:
+            self.work_out(range(len(self.engine.cells)) if ranks is None else ranks)
+        else:
+            self.queue = list(range(len(self.engine.cells)))
+            self.marked = dict.fromkeys(self.queue)
+            self.flush()
         self.loading = False
         self.fired.clear()
 
@@ -98,30 +102,40 @@ class Recalculation:
         raise NotImplementedError
 
     def fill(self, node: Node, given: Mapping[str, Any] | None, fresh: bool) -> None:
-        engine, single = self.engine, self.single
-        for definition, kind, name, path, repeated in engine.plans.get(node.path, ()):
-            kid = Node(definition, node)
-            node.kids[name] = kid
+        engine, single, as_sent = self.engine, self.single, self.as_sent
+        kids, relevant = node.kids, node.relevant
+        for definition, kind, name, path, repeated, flags in engine.plans.get(node.path, ()):
+            kid = Node(name, path, definition, node, relevant)
+            if flags:
+                kid.own_readonly, kid.required = flags
+            if kind != "question":
+                kid.kids = {}
+            kids[name] = kid
             loaded = given.get(name) if given is not None else None
             if not repeated:
                 single[path] = kid
             if kind == "question":
-                self.start(kid, loaded)
+                if not as_sent:
+                    self.start(kid, loaded)
+                elif loaded and isinstance(loaded, str):
+                    kid.text = loaded
+                    kid.readable = readable(kid, loaded) if definition["type"] in UNREADABLE else loaded
             elif kind == "repeat":
                 kid.instances = []
                 if isinstance(loaded, list):
                     for each in loaded:
-                        self.grow(kid, each if isinstance(each, Mapping) else {}, fresh)
+                        self.grow(kid, each if isinstance(each, dict) else {}, fresh)
                 elif not fresh and given is None and definition.get("count") is None:
                     self.grow(kid, None, False)
             else:
-                inner = loaded if isinstance(loaded, Mapping) else ({} if given is not None else None)
+                inner = loaded if isinstance(loaded, dict) else ({} if given is not None else None)
                 self.fill(kid, inner, fresh)
 
     def grow(self, slot: Node, given: Mapping[str, Any] | None, fresh: bool) -> Node:
-        node = Node(slot.definition, slot.parent)
+        node = Node(slot.name, slot.path, slot.definition, slot.parent, slot.relevant)
         node.slot = slot
-        node.relevant = slot.relevant
+        node.kids = {}
+        node.own_readonly = slot.definition.get("readonly") is True
         assert slot.instances is not None
         slot.instances.append(node)
         node.position = len(slot.instances)
@@ -131,11 +145,6 @@ class Recalculation:
     def start(self, node: Node, given: Any) -> None:
         """The first value of a question."""
         definition = node.definition
-        if self.as_sent:
-            if given and isinstance(given, str):
-                node.text = given
-                node.readable = readable(node, given)
-            return
         kind = definition["type"]
         if isinstance(given, str):
             self.write(node, given)
@@ -202,6 +211,15 @@ class Recalculation:
                 rounds += 1000
             else:
                 return
+
+    def work_out(self, ranks: Sequence[int]) -> None:
+        """Once through the cells in their order: nothing is written, so nothing is marked again."""
+        cells, single = self.engine.cells, self.single
+        for rank in ranks:
+            path, kind = cells[rank]
+            only = single.get(path)
+            for node in (only,) if only is not None else self.elements(path):
+                self.update(node, kind)
 
     def set_default(self, node: Node) -> None:
         if node.gone:
@@ -286,10 +304,16 @@ class Recalculation:
         if node.relevant == relevant:
             return
         node.relevant = relevant
+        if node.definition["kind"] != "question":
+            self.spread_below(node)
+        if self.loading and self.as_sent:
+            return  # whoever reads it comes later in the first round, and nothing else changes here
         self.touch(node.path)
         rank = self.engine.rank.get((node.path, "choice_filter"))
         if relevant and rank is not None and node.instances is None:
             self.mark(rank, {node})
+
+    def spread_below(self, node: Node) -> None:
         for kid in node.instances if node.instances is not None else node.kids.values():
             self.spread_relevance(kid)
 
@@ -298,10 +322,11 @@ class Recalculation:
             return
         size = min(max(int(wanted) if wanted == wanted and abs(wanted) < 1e9 else 0, 0), MOST_INSTANCES)
         while len(slot.instances) > size:
-            slot.spare.append(self.take_out(slot, len(slot.instances)))
+            slot.spare = [*slot.spare, self.take_out(slot, len(slot.instances))]
         while len(slot.instances) < size:
             if slot.spare:
-                self.bring_back(slot, slot.spare.pop())
+                self.bring_back(slot, slot.spare[-1])
+                slot.spare = slot.spare[:-1]
             else:
                 self.put_in(slot)
 

@@ -73,6 +73,8 @@ def number_of_text(text: str) -> float:
     A date counts whole calendar days, whatever the zone; a dateTime counts
     days in UTC, with fraction.
     """
+    if text == "":
+        return NAN
     if _NUMBER.fullmatch(text):
         return float(text)
     if len(text) >= 10 and "-" in text:
@@ -88,10 +90,10 @@ def number_of_text(text: str) -> float:
 def to_number(value: Value) -> float:
     if isinstance(value, float):
         return value
-    if isinstance(value, bool):
-        return 1.0 if value else 0.0
     if isinstance(value, str):
         return number_of_text(value)
+    if isinstance(value, bool):
+        return 1.0 if value else 0.0
     return number_of_text(value[0].value) if value else NAN
 
 

@@ -182,7 +182,7 @@ export function createInstance(definition, options) {
 
   /** @param {XNode} node @param {string} text */
   function write(node, text) {
-    if (node.v === text) return;
+    if ((node.v ?? '') === text) return void (node.v = text);
     node.v = text;
     const type = node.d?.type;
     node.void = (type === 'geopoint' && /^0(\.0*)?( 0(\.0*)?)+$/.test(text)) ||
