@@ -95,7 +95,7 @@ class Sheet:
         if "{c}" in pattern:
             filled["c"] = self.expression(TESTS, depth + 1) if depth < 2 else "true()"
         for key, text in filled.items():
-            pattern = pattern.replace("{%s}" % key, text)
+            pattern = pattern.replace(f"{{{key}}}", text)
         return pattern if "${}" not in pattern else "1"
 
     def fill(self, above: tuple[str, ...], depth: int) -> None:
@@ -128,7 +128,7 @@ class Sheet:
         if kind == "calculate" or (self.chance(15) and kind != "note"):
             row["calculation"] = self.expression(VALUES)
             if known and self.chance(25):
-                row["trigger"] = "${%s}" % self.one(*(path[-1] for path in self.questions))
+                row["trigger"] = f"${{{self.one(*(path[-1] for path in self.questions))}}}"
         if self.chance(20):
             row["relevant"] = self.expression(TESTS)
         if kind not in ("calculate", "hidden"):
@@ -136,11 +136,11 @@ class Sheet:
                 row["required"] = self.one("yes", self.expression(TESTS))
             if self.chance(20):
                 row["constraint"] = self.expression(OWN)
-                row["constraint_message"] = "no ${%s}" % self.one(*(p[-1] for p in self.questions)) if known else "no"
+                row["constraint_message"] = f"no ${{{self.one(*(p[-1] for p in self.questions))}}}" if known else "no"
             if self.chance(10):
                 row["read_only"] = self.one("yes", self.expression(TESTS))
             if self.chance(20) and known:
-                row["label"] = "L ${%s}" % self.one(*(path[-1] for path in self.questions))
+                row["label"] = f"L ${{{self.one(*(path[-1] for path in self.questions))}}}"
         if self.chance(25):
             row["default"] = self.one("1", "a", "2", "2024-02-29", self.expression(VALUES))
         if kind.endswith(" f") and self.chance(70) and known:

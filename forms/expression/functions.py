@@ -439,7 +439,7 @@ def _regex(text: str, pattern: str) -> bool:
         raise EvaluationError("bad_regex", str(error)) from error
     if len(text) > LONGEST_MATCHED:
         raise EvaluationError("too_many_steps", "regex")
-    if nested_repeats(pattern):
+    if runs_away(pattern, len(text)):
         from forms.expression.linear_regex import full_match  # rare; the built-in engine could hang on these
 
         return full_match(pattern, text)
@@ -450,9 +450,16 @@ _QUANTIFIED_GROUP = re.compile(r"\)(?:[*+]|\{\d+,\d*\})")
 
 
 @lru_cache(maxsize=512)
-def nested_repeats(pattern: str) -> bool:
-    """Whether a repeated group may hold something repeated: the shape that backtracks without end."""
-    return bool(_QUANTIFIED_GROUP.search(pattern)) and len(re.findall(r"[*+}]", pattern)) > 1
+def _repeats(pattern: str) -> tuple[bool, int]:
+    """Whether a repeated group may hold a repeat or alternatives; how many repeats have no end."""
+    nested = bool(_QUANTIFIED_GROUP.search(pattern)) and len(re.findall(r"[*+}|]", pattern)) > 1
+    return nested, len(re.findall(r"[*+]|,\}", pattern))
+
+
+def runs_away(pattern: str, length: int) -> bool:
+    """Whether backtracking may never end: a repeated group that holds a repeat or alternatives, or many repeats over a long text."""
+    nested, repeats = _repeats(pattern)
+    return nested or float(length) ** min(repeats, 50) > 1e8
 
 
 _DIGESTS = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}

@@ -197,11 +197,13 @@ register({
   regex: [2, 2, (_, [text, pattern]) => {
     let expression;
     if (toText(text).length > LONGEST_MATCHED) fail('too long a text for regex()');
+    const bounded = runsAway(toText(pattern), toText(text).length);
     try {
       expression = new RegExp(`^(?:${toText(pattern)})$`, toText(pattern).includes('\\p{') ? 'u' : '');
     } catch {
       return fail('the pattern of regex() is not right');
     }
+    if (bounded) return (registry.get('full-match') ?? fail('the pattern of regex() is too hard'))[2](/** @type {any} */ (null), [pattern, text]);
     return expression.test(toText(text));
   }],
   selected: [2, 2, (_, [list, value]) => tokens(list).includes(toText(value).trim())],
@@ -254,6 +256,13 @@ register({
   once: [1, 1, (scope, [tree]) => scope.current.v || walk(tree, scope)],
   'indexed-repeat': [3, 7, indexedRepeat],
 });
+
+/**
+ * Whether backtracking may never end: a repeated group that holds a repeat or alternatives, or many repeats over a long text.
+ * @param {string} pattern @param {number} length
+ */
+const runsAway = (pattern, length) => (/\)(?:[*+]|\{\d+,\d*\})/.test(pattern) && (pattern.match(/[*+}|]/g) ?? []).length > 1)
+  || length ** (pattern.match(/[*+]|,\}/g) ?? []).length > 1e8;
 
 /** @param {Value} set */
 const nodeOf = (set) => (Array.isArray(set) ? set[0] : fail('a node is needed here'));
