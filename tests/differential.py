@@ -255,6 +255,10 @@ def hold_against_each_other(examples: int, phone: Phone, *, derandomize: bool = 
 
 
 def main(examples: int) -> None:
+    loaded = made = 0
     with Phone() as phone:
-        loaded = hold_against_each_other(examples, phone)
-    print(f"{examples} forms made, {loaded} loaded and played alike · 两个引擎结果一致")
+        while made < examples:
+            portion = min(200, examples - made)
+            loaded += hold_against_each_other(portion, phone)
+            made += portion
+            print(f"{made} forms made, {loaded} loaded and played alike · 两个引擎结果一致", flush=True)

@@ -457,7 +457,7 @@ def _repeats(pattern: str) -> tuple[bool, int]:
 
 
 def runs_away(pattern: str, length: int) -> bool:
-    """Whether backtracking may never end: a repeated group that holds a repeat or alternatives, or many repeats over a long text."""
+    """Whether backtracking may never end: a repeated group that holds a repeat or alternatives, or many repeats."""
     nested, repeats = _repeats(pattern)
     return nested or float(length) ** min(repeats, 50) > 1e8
 
