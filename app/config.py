@@ -13,7 +13,8 @@ class Config:
     """How one node runs.
 
     data_dir: everything the node keeps; one process per folder.
-    upstream: URL of the node above; '' makes this node the centre.
+    upstream: URL of the node above; '' makes this node the centre; postgresql://… makes
+        it a web host of a centre that keeps its store there.
     area: area code the node answers for; published forms belong to it.
     public_url: address people and QR codes use; '' means derived from host and port.
     lang: language of pages whose reader asked for none.
@@ -40,6 +41,11 @@ class Config:
     debug: bool = False
     forms_dir: Path = field(default=ROOT / "forms" / "library")
     static_dir: Path = field(default=ROOT / "static")
+
+    @property
+    def follows(self) -> bool:
+        """Whether a node is above this one."""
+        return bool(self.upstream) and not self.upstream.startswith(("postgresql://", "postgres://"))
 
     @property
     def https(self) -> bool:

@@ -52,6 +52,7 @@ SYNC_STATUS = {
     "bad_op": 400,
     "bad_request": 400,
     "blob_digest": 400,
+    "blob_size": 400,
     "unknown_token": 401,
     "device_revoked": 401,
     "not_found": 404,
@@ -154,6 +155,8 @@ def init_app(app: Flask) -> None:
         if 300 <= status < 400:
             return error.get_response()  # type: ignore[return-value]
         problem = Problem(BY_STATUS.get(status, "bad_request" if status < 500 else "server_error"), status)
+        if status == 413 and request.path.startswith("/office/"):
+            problem.next = _l("请把文件分开、压小,或拿掉用不到的附件,再上传。")
         if status == 405 and getattr(error, "valid_methods", None):
             problem.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))  # type: ignore[attr-defined]
         return answer(problem)

@@ -1,9 +1,10 @@
-"""A form's page: WTForms classes built from the definition, rendered once per version and language.
+"""A form's page: rendered once per version and language from the WTForms classes of app/formfields.py.
 
 The page is plain HTML that reads well without JavaScript. The phone's form
 screen binds to its data-path attributes and brings it to life; the definition
 it needs for that lies inside the page. There is no personal data in it, so
-phones and proxies may keep it for ever.
+phones and proxies may keep it for ever. app/formwhole.py renders the same
+templates filled, for a browser without JavaScript.
 """
 
 from __future__ import annotations
@@ -13,56 +14,62 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from flask import render_template
-from markupsafe import Markup, escape
-from wtforms import DateField, Field, Form, RadioField, SelectField, SelectMultipleField, StringField
-from wtforms import FileField as BaseFileField
-from wtforms.fields import DateTimeLocalField, TimeField
-from wtforms.fields.choices import SelectChoice
-from wtforms.widgets import CheckboxInput, ListWidget, TextArea, TextInput
+from markupsafe import Markup
+from wtforms import Field, Form
 
-Definition = Mapping[str, Any]
-Node = Mapping[str, Any]
+from app.formfields import (
+    Definition,
+    Node,
+    Option,
+    file_in,
+    form_class,
+    is_silent,
+    is_select,
+    marked,
+    option_of,
+    options_of,
+    parts,
+    plain,
+    range_steps,
+)
 
-# Types without a control of their own; they show only when a label says something.
-SILENT = {
-    "calculate", "hidden", "start", "end", "today", "deviceid", "username", "email", "phonenumber",
-    "audit", "start-geopoint", "background-audio", "background-geopoint", "simserial", "subscriberid",
-    "instanceID", "instanceName",
-}  # fmt: skip
-DRAWN = {"signature", "draw", "annotate"}
-# A filtered list longer than this is left to the phone, which knows the answers it depends on.
-LONGEST_FILTERED = 100
-
-
-class Drawing(StringField):
-    """A picture drawn with the finger; the answer is the picture's file."""
-
-
-class Place(StringField):
-    """A position; the answer is "latitude longitude altitude accuracy"."""
-
-
-class Scanned(StringField):
-    """A code read with the camera, or typed."""
-
-
-class Note(StringField):
-    """A text to read, without an answer."""
-
-
-class Files(BaseFileField):
-    """A photo or another file."""
+__all__ = ["embedded", "form_class", "marked", "pages_of", "parts", "plain", "render_fragment", "tree_of"]
 
 
 @dataclass(frozen=True)
 class Item:
-    """A node with what stands below it, and the field that answers it."""
+    """A node with what stands below it, the field that answers it, and its words as HTML.
+
+    path: with repeat indexes, when answers are shown. media: kind → file of the form.
+    error, required, readonly: what is known of it now.
+    """
 
     node: Node
     field: Field | None = None
     children: list[Item] = dataclasses.field(default_factory=list)
+    path: str = ""
+    label: Markup = Markup("")
+    hint: Markup = Markup("")
+    guidance: Markup = Markup("")
+    media: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    options: Mapping[str, Option] = dataclasses.field(default_factory=dict)
+    value: str = ""
+    error: str = ""
+    required: bool = False
+    readonly: bool = False
+
+    @property
+    def slug(self) -> str:
+        """The path as an element's id."""
+        return self.path.strip("/").translate(str.maketrans("/[]", "--_"))
+
+    @property
+    def range(self) -> Mapping[str, str]:
+        given = self.node.get("parameters") or {}
+        return {name: str(given.get(name) or fallback) for name, fallback in (("start", "1"), ("end", "10"), ("step", "1"))}
 
 
 @dataclass(frozen=True)
@@ -75,125 +82,20 @@ class Page:
     items: list[Item]
 
 
-def form_class(definition: Definition, lang: str) -> type[Form]:
-    """The WTForms class of a definition: one field per question, named by its path."""
-    fields: dict[str, Any] = {}
-    for number, node in enumerate(definition["nodes"]):
-        if node["kind"] == "question" and not is_silent(node):
-            fields[f"q{number}"] = _field(definition, node, lang)
-    return type("FilledForm", (Form,), fields)
-
-
-def is_silent(node: Node) -> bool:
-    """Whether nothing of the node is shown."""
-    return node["type"] in SILENT and not node.get("label")
-
-
-def _field(definition: Definition, node: Node, lang: str) -> Any:
-    kind = node["type"]
-    looks = set(node.get("appearance") or ())
-    label = plain(node.get("label"), lang, definition["default_language"])
-    common: dict[str, Any] = {"name": node["path"], "label": label}
-    if kind.startswith("select_one"):
-        choices = _choices(definition, node, lang)
-        if looks & {"minimal", "autocomplete", "search"}:
-            return SelectField(**common, choices=[SelectChoice("", ""), *choices], validate_choice=False)
-        return RadioField(**common, choices=choices, validate_choice=False)
-    if kind.startswith("select_multiple") or kind == "rank":
-        return SelectMultipleField(
-            **common,
-            choices=_choices(definition, node, lang),
-            validate_choice=False,
-            option_widget=CheckboxInput(),
-            widget=ListWidget(prefix_label=False),
-        )
-    if kind in ("acknowledge", "trigger"):
-        return SelectMultipleField(**common, choices=[SelectChoice("OK", "OK")], validate_choice=False,
-                                   option_widget=CheckboxInput())  # fmt: skip
-    if kind == "note" or kind in SILENT:
-        return Note(**common)
-    if kind in ("signature", "draw") or (kind == "image" and looks & DRAWN):
-        return Drawing(**common)
-    if kind in ("image", "photo", "audio", "video", "file"):
-        return Files(**common, render_kw=_file_attributes(kind, looks))
-    if kind == "date":
-        return DateField(**common)
-    if kind == "time":
-        return TimeField(**common)
-    if kind in ("dateTime", "datetime"):
-        return DateTimeLocalField(**common)
-    if kind in ("geopoint", "geotrace", "geoshape"):
-        return Place(**common)
-    if kind == "barcode":
-        return Scanned(**common)
-    return StringField(**common, widget=_text_widget(node, looks), render_kw=_text_attributes(kind, node, looks))
-
-
-def _text_widget(node: Node, looks: set[str]) -> Any:
-    return TextArea() if "multiline" in looks or node.get("rows") else TextInput()
-
-
-def _text_attributes(kind: str, node: Node, looks: set[str]) -> dict[str, Any]:
-    # Not type=number: it hides what it cannot read, and a thumb on the page changes it.
-    attributes: dict[str, Any] = {"autocomplete": "off"}
-    if kind == "integer" or "numbers" in looks:
-        attributes["inputmode"] = "numeric"
-    elif kind in ("decimal", "range"):
-        attributes["inputmode"] = "decimal"
-    elif "tel" in looks:
-        attributes["inputmode"] = "tel"
-    if node.get("rows"):
-        attributes["rows"] = node["rows"]
-    return attributes
-
-
-def _file_attributes(kind: str, looks: set[str]) -> dict[str, Any]:
-    if kind == "file":
-        return {}
-    accept = {"photo": "image"}.get(kind, kind)
-    attributes: dict[str, Any] = {"accept": f"{accept}/*"}
-    if "new" in looks or ("new-front" not in looks and kind in ("image", "photo")):
-        attributes["capture"] = "environment"
-    elif "new-front" in looks:
-        attributes["capture"] = "user"
-    return attributes
-
-
-def _choices(definition: Definition, node: Node, lang: str) -> list[SelectChoice]:
-    listed: Sequence[Mapping[str, Any]] = definition["lists"].get(node.get("list"), ())
-    if node.get("choice_filter") and len(listed) > LONGEST_FILTERED:
-        return []
+def words_of(definition: Definition, node: Node, lang: str) -> dict[str, Any]:
+    """What an Item says, without any answers."""
     default = definition["default_language"]
-    return [
-        SelectChoice(choice["name"], plain(choice.get("label"), lang, default) or choice["name"]) for choice in listed
-    ]
+    return {name: marked(node.get(name), lang, default) for name in ("label", "hint", "guidance")} | {
+        "media": media_of(node, lang, default)
+    }
 
 
-def parts(text: Any, lang: str, default: str) -> list[Any]:
-    """A text in the wished language as a list of strings and {"tree"} parts; [] when there is none."""
-    if not text:
-        return []
-    if isinstance(text, str):
-        return [text]
-    for language in (lang, default, "default", *text):
-        if text.get(language):
-            found = text[language]
-            return [found] if isinstance(found, str) else list(found)
-    return []
+def media_of(node: Node, lang: str, default: str) -> dict[str, str]:
+    given = node.get("media") or {}
+    return {kind: name for kind in given if (name := file_in(given[kind], lang, default))}
 
 
-def plain(text: Any, lang: str, default: str) -> str:
-    """A text as one string; values it would show are left out as an ellipsis."""
-    return "".join(part if isinstance(part, str) else "…" for part in parts(text, lang, default))
-
-
-def marked(text: Any, lang: str, default: str) -> Markup:
-    """A text as HTML: everything an author wrote is text, every value an empty <output>."""
-    pieces = parts(text, lang, default)
-    return Markup("").join(escape(p) if isinstance(p, str) else Markup("<output></output>") for p in pieces)
-
-
-def tree_of(definition: Definition, form: Form) -> list[Item]:
+def tree_of(definition: Definition, form: Form, lang: str) -> list[Item]:
     """The shown nodes below the root, in order, each with its field."""
     fields = {bound.name: bound for bound in form}
     items: dict[str, Item] = {}
@@ -201,15 +103,23 @@ def tree_of(definition: Definition, form: Form) -> list[Item]:
     for node in definition["nodes"]:
         if node["kind"] == "question" and is_silent(node):
             continue
-        item = items[node["path"]] = Item(node, fields.get(node["path"]))
+        options = {one.value: one for one in options_of(definition, node, lang)} if is_select(node) else {}
+        item = items[node["path"]] = Item(
+            node,
+            fields.get(node["path"]),
+            path=node["path"],
+            options=options,
+            readonly=node.get("readonly") is True,
+            **words_of(definition, node, lang),
+        )
         parent = items.get(node["parent"])
         (parent.children if parent else top).append(item)
-    return [item for item in top if not _is_empty(item)]
+    return [item for item in top if not is_empty(item)]
 
 
-def _is_empty(item: Item) -> bool:
+def is_empty(item: Item) -> bool:
     """Whether a group would show nothing; a repeat always shows its button."""
-    return item.node["kind"] == "group" and all(_is_empty(child) for child in item.children)
+    return item.node["kind"] == "group" and all(is_empty(child) for child in item.children)
 
 
 def pages_of(definition: Definition, items: Sequence[Item]) -> Iterator[Page]:
@@ -227,14 +137,14 @@ def pages_of(definition: Definition, items: Sequence[Item]) -> Iterator[Page]:
             loose = []
         node = item.node
         inside = item.children if node["kind"] == "group" else [item]
-        yield Page(node["path"], node["name"], node.get("label"), inside)
+        yield Page(item.path, node["name"], item.label, inside)
     if loose:
         yield _loose_page(loose)
 
 
 def _loose_page(items: list[Item]) -> Page:
-    first = items[0].node
-    return Page(first["path"], first["name"], None, items)
+    first = items[0]
+    return Page(first.path, first.node["name"], None, items)
 
 
 def embedded(definition: Definition) -> Markup:
@@ -245,22 +155,24 @@ def embedded(definition: Definition) -> Markup:
     return Markup(text)
 
 
-def render_fragment(definition: Definition, hash: str, lang: str, *, whole: bool = False) -> str:
-    """The form's page as a fragment.
+def file_address(definition: Definition, name: str) -> str:
+    """Where a media file of a form's version is fetched."""
+    form_id, version = (quote(str(definition[key]), safe="") for key in ("form_id", "version"))
+    return f"/forms/{form_id}/{version}/files/{quote(name, safe='')}"
+
+
+def render_fragment(definition: Definition, hash: str, lang: str) -> str:
+    """The form's page as a fragment for the phone.
 
     hash: of the definition, for the answers to name what was asked.
-    whole: for reading without JavaScript: a repeat shows one instance in the
-    open, and the definition is left out.
     """
-    default = definition["default_language"]
     form = form_class(definition, lang)()
-    items = tree_of(definition, form)
+    items = tree_of(definition, form, lang)
     return render_template(
         "form/form.html",
         definition=definition,
         hash=hash,
         pages=list(pages_of(definition, items)),
-        embedded=None if whole else embedded(definition),
-        whole=whole,
-        text=lambda value: marked(value, lang, default),
+        embedded=embedded(definition),
+        whole=False,
     )

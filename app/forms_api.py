@@ -14,6 +14,7 @@ from app import formpage
 from app.access import public
 from app.compress import Packed
 from app.errors import Problem
+from app.formwhole import render_whole
 from app.i18n import language
 from app.node import node
 from app.publish import page_address
@@ -61,6 +62,7 @@ def index() -> Response:
             "form_id": form.form_id,
             "version": form.version,
             "title": form.definition["title"],
+            "about": form.about,
             "hash": form.hash,
             "page": page_address(form),
         }
@@ -107,7 +109,7 @@ def fill(form_id: str) -> str:
     form = node().forms.newest(form_id)
     if form is None:
         raise Problem("unknown_form")
-    fragment = formpage.render_fragment(form.definition, form.hash, language(), whole=True)
+    fragment = render_whole(form, {}, {}, language(), action=None)
     title = formpage.plain(form.definition["title"], language(), form.definition["default_language"])
     return render_template(
         "fill.html",

@@ -16,17 +16,20 @@ from flask import current_app
 
 from app import keys
 from app.config import Config
+from app.designs import Designs
+from app.outside import refresh_views
 from app.people import People
 from app.publish import FormShelf, publish_library
 from app.tables.follow import Tables
 from app.tables.review import FormReviewer, review_some
 from app.throttle import Throttle
+from forms.isolated import Checker
 from forms.library import Library, load_library
 from sync.problems import Problem as SyncProblem
 from sync.records import CENTRE, NODE
 from sync.relay import Relay
 from sync.store.base import Store
-from sync.store.sqlite import SqliteStore
+from sync.store.opening import is_database, open_store
 
 log = logging.getLogger("ruhu.node")
 
@@ -53,6 +56,8 @@ class Node:
     library: Library
     tables: Tables
     people: People
+    designs: Designs
+    checker: Checker = field(default_factory=Checker)
     relay: Relay | None = None
     throttle: Throttle = field(default_factory=Throttle)
     complaints: list[str] = field(default_factory=list)
@@ -62,7 +67,7 @@ class Node:
 
     @property
     def tier(self) -> str:
-        return NODE if self.config.upstream else CENTRE
+        return NODE if self.config.follows else CENTRE
 
     @staticmethod
     def now() -> datetime:
@@ -94,6 +99,7 @@ class Node:
             self.relay.stop()
         for thread in self._threads:
             thread.join(timeout=15)
+        self.checker.close()
         self.tables.close()
         self.store.close()
 
@@ -123,14 +129,19 @@ def open_node(config: Config) -> Node:
         raise NodeProblem("不能在调试模式下提供服务 · refusing to serve in debug mode")
     _usable(config.data_dir)
     try:
-        store = SqliteStore(config.data_dir)
+        store = open_store(config.data_dir, config.upstream)
     except SyncProblem as problem:
         raise NodeProblem(f"{problem.message(config.lang)}{problem.next(config.lang)}({config.data_dir})") from problem
     try:
+        if is_database(config.upstream):
+            # Printed codes and sign-ins must hold on every web host of the centre.
+            keys.adopt(config.data_dir, store.agree("secret", keys.secret(config.data_dir).hex()))
         library = load_library(config.forms_dir)
-        if not config.upstream:
+        if not config.follows:
             library.problems += publish_library(store, library, Node.now)
         shelf = FormShelf(store)
+        if is_database(config.upstream):
+            refresh_views(store, shelf)
         tables = Tables(config.data_dir / "read.db", store)
         return Node(
             config=config,
@@ -139,6 +150,7 @@ def open_node(config: Config) -> Node:
             library=library,
             tables=tables,
             people=People(store),
+            designs=Designs(config.data_dir / "designs"),
             relay=_relay_of(config, store),
             complaints=[library_line(problem, config.lang) for problem in library.problems],
         )
@@ -229,7 +241,7 @@ def _ask_sign_in(config: Config, username: str, password: str) -> dict[str, Any]
 
 
 def _relay_of(config: Config, store: Store) -> Relay | None:
-    if not config.upstream:
+    if not config.follows:
         return None
     known = read_upstream(config.data_dir)
     if known is None or known["url"] != config.upstream:

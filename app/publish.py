@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,6 +31,8 @@ log = logging.getLogger("ruhu.forms")
 EVERYWHERE = "000000000000"
 EVERY_FORM = Scope(area_prefixes=("",), kinds=("form",))
 OWN_NAME = "library"
+OFFICE_NAME = "forms"
+PUBLISHED, RETIRED = "published", "retired"
 
 
 @dataclass(frozen=True)
@@ -74,16 +77,131 @@ def publication_of(form: Form, published: Record | None) -> Publication | None:
         return None
     if known is not None:
         return Publication(refused=Refusal(form.form_id, form.version))
+    retired = published is not None and published.fields.get("state") == RETIRED
     fields = {
         "form_id": form.form_id,
         "version": form.version,
         "title": form.definition["title"],
+        "about": form.about,
         "hash": form.hash,
         "definition": form.hash,
-        "state": "published",
+        # What somebody took off the phones does not come back because the program was updated.
+        "state": RETIRED if retired else PUBLISHED,
         "versions": versions | {form.version: form.hash},
     }
     return Publication(fields)
+
+
+# --- what a person at the centre does ---------------------------------------------------------------------
+
+_acting = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Doer:
+    """Who does it and where: area is that of a form published for the first time."""
+
+    user_id: str
+    area: str
+    now: datetime
+
+
+def publish_form(store: Store, form: Form, by: Doer, *, renames: Mapping[str, str] | None = None) -> Refusal | None:
+    """Publish a version, or say why not. renames: new question name → the name it had before.
+
+    Publishing what is out already changes nothing. The caller has asked
+    whether this person may.
+    """
+    with _acting:
+        record = store.get("form", form.form_id)
+        wanted = publication_of(form, record)
+        if wanted is None or wanted.fields is None:
+            return wanted.refused if wanted else None
+        kept = dict(record.fields) if record else {}
+        fields = wanted.fields | {
+            "state": PUBLISHED,
+            "dates": dict(kept.get("dates") or {}) | {form.version: by.now.isoformat(timespec="seconds")},
+        }
+        if renames:
+            fields["renames"] = dict(kept.get("renames") or {}) | {form.version: dict(renames)}
+        _change(store, form.form_id, record, fields, by, [_store_definition(store, form)])
+    log.info("published form %s %s", form.form_id, form.version)
+    return None
+
+
+def retire_form(store: Store, form_id: str, by: Doer, *, back: bool = False) -> None:
+    """Take a form off the phones, or put it back. Answers to it are accepted all the time."""
+    with _acting:
+        record = store.get("form", form_id)
+        if record is None or (back and not offered_version(record.fields)):
+            return
+        _change(store, form_id, record, {"state": PUBLISHED if back else RETIRED}, by)
+
+
+def retire_version(store: Store, shelf: FormShelf, form_id: str, version: str, by: Doer, *, back: bool = False) -> None:
+    """Offer a version no longer, or again; phones get the latest of those that are left.
+
+    Without any left the form is retired as a whole; putting a version back
+    into such a form puts the form back.
+    """
+    with _acting:
+        record = store.get("form", form_id)
+        if record is None or version not in (record.fields.get("versions") or {}):
+            return
+        before = offered_version(record.fields)
+        retired = dict(record.fields.get("retired") or {})
+        if back:
+            retired.pop(version, None)
+        else:
+            retired[version] = by.now.isoformat(timespec="seconds")
+        fields: dict[str, Any] = {"retired": retired}
+        offered = offered_version({**record.fields, "retired": retired})
+        if not offered:
+            fields["state"] = RETIRED
+        elif form := shelf.get(form_id, offered):
+            fields |= {"version": offered, "hash": form.hash, "definition": form.hash, "title": form.definition["title"]}
+            if not before:
+                fields["state"] = PUBLISHED
+        _change(store, form_id, record, fields, by)
+
+
+def versions_of(fields: Mapping[str, Any]) -> list[str]:
+    """Every version ever published, the latest first.
+
+    By the moment of publishing; versions from before that was kept come behind, by their numbers.
+    """
+    dates = fields.get("dates") or {}
+    return sorted(fields.get("versions") or {}, key=lambda one: (str(dates.get(one, "")), _numbers(one)), reverse=True)
+
+
+def offered_version(fields: Mapping[str, Any]) -> str:
+    """The version new visits are made with: the latest that is not retired; '' without one."""
+    retired = fields.get("retired") or {}
+    return next((version for version in versions_of(fields) if version not in retired), "")
+
+
+def _numbers(version: str) -> list[tuple[int, int, str]]:
+    """Numbers inside versions count as numbers: 10 is after 9."""
+    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in re.split(r"(\d+)", version)]
+
+
+def _change(
+    store: Store, form_id: str, record: Record | None, fields: Mapping[str, Any], by: Doer, blobs: Sequence[BlobRef] = ()
+) -> None:
+    """One op of this person; nothing when nothing differs."""
+    author = _author(store, OFFICE_NAME, by.user_id, lambda: by.now)
+    if record is None:
+        op = author.create("form", form_id, by.area, fields, blobs=blobs)
+    else:
+        old = record.fields
+        changes = {name: (old.get(name), new) for name, new in fields.items() if old.get(name) != new}
+        if not changes:
+            return
+        op = author.update("form", form_id, record.area, changes, base_rev=record.rev, blobs=blobs)
+    store.load([op])
+
+
+# --- the library ------------------------------------------------------------------------------------------
 
 
 def publish_library(store: Store, library: Library, clock: Callable[[], datetime]) -> list[Refusal]:
@@ -103,25 +221,27 @@ def publish_library(store: Store, library: Library, clock: Callable[[], datetime
             refused.append(wanted.refused)
         if wanted.fields is None:
             continue
-        author = author or _own_author(store, clock)
+        author = author or _author(store, OWN_NAME, "", clock)
         blob = _store_definition(store, form)
+        old = published.fields if published else {}
+        moment = clock().isoformat(timespec="seconds")
+        fields = wanted.fields | {"dates": dict(old.get("dates") or {}) | {form.version: moment}}
         if published is None:
-            op = author.create("form", form.form_id, EVERYWHERE, wanted.fields, blobs=[blob])
+            op = author.create("form", form.form_id, EVERYWHERE, fields, blobs=[blob])
         else:
-            old = published.fields
-            changes = {name: (old.get(name), new) for name, new in wanted.fields.items() if old.get(name) != new}
+            changes = {name: (old.get(name), new) for name, new in fields.items() if old.get(name) != new}
             op = author.update("form", form.form_id, published.area, changes, base_rev=published.rev, blobs=[blob])
         store.load([op])
         log.info("published form %s %s", form.form_id, form.version)
     return refused
 
 
-def _own_author(store: Store, clock: Callable[[], datetime]) -> Author:
-    """The author of this node's own ops, going on where it stopped."""
-    known = next((install for install in store.installs() if install.name == OWN_NAME and not install.user_id), None)
+def _author(store: Store, name: str, user_id: str, clock: Callable[[], datetime]) -> Author:
+    """The author of this node's own ops of that name, going on where it stopped."""
+    known = next((install for install in store.installs() if install.name == name and not install.user_id), None)
     if known:
-        return Author(known.install_id, "", next_dseq=known.acked_dseq + 1, clock=clock)
-    return Author(store.add_install("", kind="node", name=OWN_NAME).install_id, "", clock=clock)
+        return Author(known.install_id, user_id, next_dseq=known.acked_dseq + 1, clock=clock)
+    return Author(store.add_install("", kind="node", name=name).install_id, user_id, clock=clock)
 
 
 def _store_definition(store: Store, form: Form) -> BlobRef:
@@ -156,7 +276,7 @@ class FormShelf:
     def newest(self, form_id: str) -> Form | None:
         """The version new visits are made with, or None."""
         record = self._store.get("form", form_id)
-        if record is None or record.deleted or record.fields.get("state") != "published":
+        if record is None or record.deleted or record.fields.get("state") != PUBLISHED:
             return None
         return self.get(form_id, record.fields.get("version", ""))
 

@@ -52,7 +52,11 @@ def large() -> tuple[Form, dict[str, Any], dict[str, Any]]:
         for i in range(300)
     ]
     survey += [
-        {"type": "calculate", "name": f"c{i}", "calculation": f"${{n{i}}} + ${{n{i + 1}}} * 2" + (f" + ${{c{i - 1}}}" if i % 4 else "")}
+        {
+            "type": "calculate",
+            "name": f"c{i}",
+            "calculation": f"${{n{i}}} + ${{n{i + 1}}} * 2" + (f" + ${{c{i - 1}}}" if i % 4 else ""),
+        }
         for i in range(200)
     ]
     form = compile_rows({"survey": survey, "settings": [{"form_id": "large", "version": "1"}]})

@@ -1,6 +1,7 @@
-"""``form check|eval|play``: forms from the command line.
+"""``form check|support|eval|play``: forms from the command line.
 
-check FILE… [--json] [--lists FILE]: one line a file. eval and play read cases
+check FILE… [--json] [--lang zh|en]: one line a file, an .xlsx, .xls, .csv, .md, a .zip or folder of
+.csv sheets. eval and play read cases
 on standard input and write one line a case; ``--engine js`` hands the prepared
 cases to Node.
 """
@@ -18,12 +19,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from forms.compile import compile_form
-from forms.library import lists_of
-from forms.problems import FormProblems
+from forms.isolated import Checker
+from forms.problems import Problem
+from forms.support import page
 from forms.vectors import prepare_expression, prepare_scenario, run_expression, run_scenario
 
-LIBRARY = Path(__file__).parent / "library"
+SUPPORT_PAGE = Path(__file__).parent.parent / "docs" / "form-support.md"
 CORE_CLI = Path(__file__).parent.parent / "static" / "js" / "core-cli.js"
 
 
@@ -34,6 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     check.add_argument("files", nargs="+", type=Path)
     check.add_argument("--json", action="store_true", help="one JSON object a file")
     check.add_argument("--lang", default="zh", choices=["zh", "en"])
+    commands.add_parser("support", help="写支持表 · write docs/form-support.md").add_argument(
+        "--out", type=Path, default=SUPPORT_PAGE
+    )
     for name in ("eval", "play"):
         command = commands.add_parser(name, help="试算 · run cases from standard input")
         command.add_argument("--engine", default="python", choices=["python", "js"])
@@ -46,6 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if options.command == "check":
         return _check(options.files, options.json, options.lang)
+    if options.command == "support":
+        options.out.write_text(page(), "utf-8")
+        return 0
     return _run(options.command, options.engine)
 
 
@@ -53,49 +60,55 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _check(files: Sequence[Path], as_json: bool, lang: str) -> int:
-    shared = lists_of(LIBRARY)
     faulty = 0
-    for file in files:
-        report = check_file(file, shared, lang)
-        faulty += not report["ok"]
-        if as_json:
-            print(json.dumps(report, ensure_ascii=False))
-        else:
-            _print_report(report)
+    with Checker() as checker:
+        for file in files:
+            report = check_file(file, checker, lang)
+            faulty += not report["ok"]
+            if as_json:
+                print(json.dumps(report, ensure_ascii=False), flush=True)
+            else:
+                _print_report(report)
     return 1 if faulty else 0
 
 
-def check_file(file: Path, shared: Any = None, lang: str = "zh") -> dict[str, Any]:
-    """``{"file", "ok", "errors", "warnings", "questions"}``."""
-    report: dict[str, Any] = {"file": str(file), "ok": False, "errors": [], "warnings": [], "questions": []}
-    try:
-        form = compile_form(file.read_bytes(), file.name, shared)
-    except OSError as error:
-        report["errors"] = [_error("unreadable", "", None, "", error.strerror or "?", "")]
-    except FormProblems as error:
-        report["errors"] = [
-            _error(p.code, p.sheet, p.row, p.column, p.message(lang), p.next(lang)) for p in error.problems
-        ]
-    else:
-        report["ok"] = True
-        report["warnings"] = [
-            _error(p.code, p.sheet, p.row, p.column, p.message(lang), p.next(lang)) for p in form.warnings
-        ]
-        report["form_id"], report["version"] = form.form_id, form.version
-        report["questions"] = form.questions()
+def check_file(file: Path, checker: Checker, lang: str = "zh") -> dict[str, Any]:
+    """``{"file", "ok", "errors", "warnings", "questions"}``, and what the form is called.
+
+    The choice lists of a ``lists.md`` beside the form are its own too, as in the library; attached files are looked for
+    beside it.
+    """
+    form, warnings, problems = checker.check(file)
+    report: dict[str, Any] = {
+        "file": str(file),
+        "ok": form is not None,
+        "errors": [_told(problem, lang) for problem in problems],
+        "warnings": [_told(problem, lang) for problem in warnings],
+        "questions": form.questions() if form else [],
+    }
+    if form:
+        report |= {
+            "form_id": form.form_id, "version": form.version, "title": form.title(lang),
+            "languages": form.definition["languages"],
+        }  # fmt: skip
     return report
 
 
-def _error(code: str, sheet: str, row: int | None, column: str, message: str, follow: str) -> dict[str, Any]:
-    return {"code": code, "sheet": sheet, "row": row, "column": column, "message": message, "next": follow}
+def _told(problem: Problem, lang: str) -> dict[str, Any]:
+    return {
+        "code": problem.code, "sheet": problem.sheet, "row": problem.row, "column": problem.column,
+        "message": problem.message(lang), "next": problem.next(lang),
+        **({"position": problem.position} if problem.position else {}),
+    }  # fmt: skip
 
 
 def _print_report(report: dict[str, Any]) -> None:
     if report["ok"]:
         print(f"{report['file']}: 可用 · ok, {len(report['questions'])} 题")
-    for error in report["errors"]:
-        place = " ".join(str(part) for part in (error["sheet"], error["row"] or "", error["column"]) if part)
-        print(f"{report['file']}: {place}: {error['message']} {error['next']}".strip())
+    for kind, mark in (("errors", ""), ("warnings", "(提醒 · warning) ")):
+        for told in report[kind]:
+            place = " ".join(str(part) for part in (told["sheet"], told["row"] or "", told["column"]) if part)
+            print(f"{report['file']}: {place}: {mark}{told['message']} {told['next']}".strip())
 
 
 # ---- eval and play ---------------------------------------------------------

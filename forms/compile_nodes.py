@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from pyxform.aliases import BINDING_CONVERSIONS
+
 from forms.compile_lists import choices_of
 from forms.compiling import RECORDS, REFERENCE, Compilation
 from forms.outline import ROOT, Line
@@ -87,7 +89,8 @@ def _expressions(made: Compilation, node: dict[str, Any], child: dict[str, Any],
         node[name] = made.condition(bind.get(name, ""), line, column)
     for name, source in (("relevant", "relevant"), ("constraint", "constraint"), ("calculation", "calculate")):
         column = "repeat_count" if node["name"].endswith("_count") and line and line.path != node["path"] else name
-        node[name] = made.tree(bind[source], line, column) if bind.get(source) else None
+        given = BINDING_CONVERSIONS.get(bind.get(source), bind.get(source))
+        node[name] = made.tree(given, line, column) if given else None
     if node["kind"] == "repeat" and control.get("jr:count"):
         node["count"] = made.tree(control["jr:count"], line, "repeat_count")
     seed = (node["parameters"] or {}).get("seed")

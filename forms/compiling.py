@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from forms.checks.expressions import calls
+from forms.checks.expressions import FUNCTIONS, calls, read_fault
 from forms.compile_texts import Languages
 from forms.expression.parse import ExpressionError, Tree, parse
 from forms.outline import ROOT, Line, Outline
@@ -14,7 +14,7 @@ from forms.problems import Problem
 from forms.suggest import nearest
 from forms.vocabulary import MEDIA
 
-RECORDS = frozenset({"household", "member", "visit", "issue"})
+RECORDS = frozenset({"household", "member", "visit", "issue", "village"})
 """The register's lists: an instance of one of these names reads records, not an attached file."""
 
 TRUE = {"yes", "true", "true()", "1"}
@@ -63,14 +63,16 @@ class Compilation:
             tree = parse(str(text), self.paths.get)
         except ExpressionError as error:
             near = nearest(error.detail, self.paths) if error.code == "unknown_name" else ""
-            self.problem(error.code, line, column, error.detail, position=error.position + 1, near=near)
+            code, detail = read_fault(error, str(text))
+            self.problem(code, line, column, detail, position=error.position + 1, near=near)
             return None
         if self.root_name != "data":
             tree = _rooted(tree, self.root_name)
         for code, detail in calls(tree):
             if detail in known:
                 continue
-            self.problem(code, line, column, detail, position=place_of_call(str(text), detail))
+            near = nearest(detail, FUNCTIONS) if code == "unknown_function" else ""
+            self.problem(code, line, column, detail, position=place_of_call(str(text), detail), near=near)
         return tree
 
     def condition(self, text: Any, line: Line | None, column: str) -> Any:

@@ -3,7 +3,7 @@
 The keys of a definition, all JSON, are told in ``docs/form-language.md``. In short (optional unless marked *):
 
 form     format*, form_id*, version*, title*, languages*, default_language*, language_names, style*, root*,
-         instance_name*, nodes*, lists*, instances*, entities*, order*, settings, audit, attachments
+         instance_name*, nodes*, lists*, instances*, entities*, order*, settings, audit, attachments, tables
 node     path*, name*, kind* (group, repeat, question), type*, parent*, label, hint, guidance, required_message,
          constraint_message, appearance (words), rows, parameters, media, autoplay, body, bind, instance, required,
          readonly, relevant, constraint, calculation, count, default, dynamic_default, carried, choice_filter, seed,
@@ -34,6 +34,8 @@ class Form:
     def __init__(self, definition: Mapping[str, Any], warnings: Sequence[Problem] = ()) -> None:
         self.definition = definition
         self.warnings = list(warnings)
+        self.rows_of_files: dict[str, tuple[str, int | None, str]] = {}
+        """Attached file → (sheet, row, column) that wants it; known only just after compiling."""
 
     @property
     def form_id(self) -> str:
@@ -42,6 +44,11 @@ class Form:
     @property
     def version(self) -> str:
         return str(self.definition["version"])
+
+    @property
+    def about(self) -> str:
+        """What one filling is about: a ``household``, a ``village``, or nothing of the register ('')."""
+        return next((kind for kind in ("household", "village") if kind in self.definition["instances"]), "")
 
     @cached_property
     def hash(self) -> str:

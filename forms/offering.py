@@ -26,6 +26,8 @@ class Offering(Recalculation):
         found = self.tables.get(name)
         if found is None:
             rows: Sequence[Mapping[str, Any]] | None = self.rows.get(name)
+            if rows is None:
+                rows = self.form.definition.get("tables", {}).get(name)
             if rows is None and name in self.form.definition["lists"]:
                 rows = self.choice_rows(name)
             if rows is None:
@@ -76,7 +78,10 @@ class Offering(Recalculation):
             test = self.filter_test(node, tree)
             rows = [row for row in rows if test(row)]
         value, label = items.get("value", "name"), items.get("label", "label")
-        return [Choice(str(row.row.get(value, "")), str(row.row.get(label, "")), row.row) for row in rows]
+        fixed = [Choice(one["name"], self.plain(one["label"])) for one in items.get("fixed", ())]
+        return fixed + [
+            Choice(str(row.row.get(value, "")), str(row.row.get(label, "")), row.row) for row in rows
+        ]
 
     def offered_names(self, node: Node) -> Collection[str]:
         """As offered, the names only. Raises EvaluationError."""

@@ -23,15 +23,14 @@ class Problem:
     """What else the message names. ``near``: the word that was probably meant."""
 
     def message(self, lang: str = "zh") -> str:
-        texts = CATALOGUE[self.code]
-        told = _filled(texts[lang == "en"], self)
+        told = _filled(CATALOGUE[self.code][lang == "en"], self, lang)
         near = self.values.get("near")
         if not near:
             return told
         return f"{told}; did you mean {near}?" if lang == "en" else f"{told};是不是想写 {near}?"
 
     def next(self, lang: str = "zh") -> str:
-        return _filled(CATALOGUE[self.code][3 if lang == "en" else 2], self)
+        return _filled(CATALOGUE[self.code][3 if lang == "en" else 2], self, lang)
 
 
 class FormProblems(Exception):
@@ -47,8 +46,12 @@ class _Values(dict[str, object]):
         return "?"
 
 
-def _filled(template: str, problem: Problem) -> str:
-    return template.format_map(_Values(problem.values, detail=problem.detail, position=problem.position))
+def _filled(template: str, problem: Problem, lang: str) -> str:
+    """A value ``why_zh`` or ``why_en`` fills ``{why}``."""
+    values = _Values(problem.values, detail=problem.detail, position=problem.position)
+    ending = "_en" if lang == "en" else "_zh"
+    values.update({key.removesuffix(ending): word for key, word in problem.values.items() if key.endswith(ending)})
+    return template.format_map(values)
 
 
 __all__ = ["CATALOGUE", "FormProblems", "Problem"]

@@ -93,6 +93,9 @@ def _moment(text: Any) -> datetime:
 def _unknown(answers: Mapping[str, Any], form: Form) -> Iterator[str]:
     """Paths of what the form does not have."""
     kinds = engine_of(form).kind_of
+    if log := form.definition.get("audit", {}).get("path", ""):
+        # The log of filling is no question: it stands where ODK has it.
+        kinds = {log.removesuffix("/audit"): "group", log: "question"} | kinds
 
     def visit(value: Any, path: str, steps: tuple[Any, ...]) -> Iterator[str]:
         kind = kinds.get(path)

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from forms.attached import rows_of
+from forms.attached import read_attachments
 from forms.compile import compile_rows
 from forms.compile_texts import language_key
 from forms.definition import Form, without_indexes
@@ -34,8 +34,9 @@ _GROUPS = (dict, list)
 
 
 def lists_of(case: Case) -> dict[str, Any]:
-    """Rows by list name. Raises ValueError."""
-    return {name.rpartition(".")[0]: rows_of(name, str(text)) for name, text in case.get("files", {}).items()}
+    """Rows by list name. Raises FormProblems."""
+    read = read_attachments({name: str(text).encode() for name, text in (case.get("files") or {}).items()})
+    return {name.rpartition(".")[0]: rows for name, rows in read.items()}
 
 
 # ---- expressions -----------------------------------------------------------
@@ -313,7 +314,10 @@ def look(form: Instance) -> dict[str, Any]:
         name: {path: _QUESTIONS[name](form, path) for path in paths}
         for name in ("values", "relevant", "readonly", "required", "label", "violation", "message")
     }
-    return seen | {name: {path: _QUESTIONS[name](form, path) for path in selects} for name in ("choices", "choice_labels")}
+    return seen | {
+        name: {path: _QUESTIONS[name](form, path) for path in selects}
+        for name in ("choices", "choice_labels")
+    }
 
 
 def _submission(form: Instance, answers: Mapping[str, Any]) -> dict[str, str]:

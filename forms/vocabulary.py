@@ -51,6 +51,15 @@ TYPES = {
 
 FROM_FILE = re.compile(r"\.(csv|xml|geojson)$")
 COMMANDS = tuple(aliases.select)
+PLAIN_TYPES = (
+    "text", "integer", "decimal", "range", "date", "time", "dateTime", "geopoint", "geotrace", "geoshape", "image", "audio",
+    "video", "file", "barcode", "acknowledge", "note", "calculate", "hidden", "csv-external", "xml-external", "start", "end",
+    "today", "deviceid", "username", "email", "phonenumber", "audit", "start-geopoint", "background-audio",
+    "background-geopoint", "begin group", "end group", "begin repeat", "end repeat", "begin_group", "end_group",
+    "begin_repeat", "end_repeat", "osm",
+)  # fmt: skip
+"""Types as an author writes them today; for suggestions."""
+
 _BEGIN = re.compile(rf"begin[\s_]({'|'.join(aliases.control)})(?: (?:over )?(\S+))?")
 _END = re.compile(rf"end[\s_]({'|'.join(aliases.control)})")
 _SELECT = re.compile(rf"({'|'.join(aliases.select)}) (\S+)(?: (or specify other|or_other|or other))?")

@@ -111,8 +111,13 @@ def conflict_record(op: Op, current: Record, names: tuple[str, ...]) -> Record:
         "submission": plain(op.submission),
         "state": "open",
     }
-    record_id = str(uuid.uuid5(_CONFLICT_IDS, f"{op.op_id}/{names[0] if names else ''}"))
+    record_id = conflict_id(op.op_id, names[0] if names else "")
     return Record(kind="conflict", id=record_id, area=current.area, rev=0, seq=0, fields=fields, since={})
+
+
+def conflict_id(op_id: str, first_field: str) -> str:
+    """The id of the conflict record about an op's fields that begin with this one."""
+    return str(uuid.uuid5(_CONFLICT_IDS, f"{op_id}/{first_field}"))
 
 
 def local_date(device_time: str) -> str:

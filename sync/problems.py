@@ -65,6 +65,9 @@ CATALOGUE: dict[str, Entry] = {
     "blob_digest": Entry(
         Text("照片内容与编号不一致,已丢弃。", "The content does not match its name and was dropped."),
         Text("请从头重传这张照片。", "Send it again from the start.")),
+    "blob_size": Entry(
+        Text("文件大小与答卷里写的不一致,没有收。", "The file is not as large as its submission says; it was not taken."),
+        Text("其他内容不受影响。请把这份答卷告诉管理员。", "Nothing else is affected. Tell the administrator of this submission.")),
     "store_failed": Entry(
         Text("服务器暂时无法写入磁盘。", "The server cannot write to its disk just now."),
         Text("数据仍在手机里,稍后会自动重试。", "All is still on the phone, which tries again later.")),
@@ -117,6 +120,28 @@ CATALOGUE: dict[str, Entry] = {
     "folder_damaged": Entry(
         Text("数据库文件打不开或已损坏。", "The database cannot be opened or is damaged."),
         Text("请保留该文件夹,用最近的备份恢复。", "Keep the folder as it is and restore the latest backup.")),
+    "backup_broken": Entry(
+        Text("备份文件不完整或被改动过,不能使用。", "The backup is incomplete or was altered and cannot be used."),
+        Text("请换一份备份;数据文件夹没有改动。", "Use another backup; the data folder is unchanged.")),
+    "folder_moved": Entry(
+        Text("这个数据文件夹已经搬到 PostgreSQL,不能再用来提供服务。",
+             "This folder was moved into PostgreSQL and must not serve any more."),
+        Text("请用 --upstream postgresql://… 启动;确要回到旧文件夹,请先恢复备份。",
+             "Serve with --upstream postgresql://…; to go back, restore a backup.")),
+    "folder_rolled_back": Entry(
+        Text("数据文件夹比上次停止时旧,像是被换成了旧副本。",
+             "The folder is older than when it last ran, as if an old copy had been put there."),
+        Text("如果确实恢复了旧数据,请运行 run.py restore --confirm;手机会把缺少的重新上报。",
+             "If it was put back on purpose run: run.py restore --confirm; phones then send again what is missing.")),
+    "not_a_centre": Entry(
+        Text("这个文件夹属于下级节点,不是中心。", "This folder belongs to a node below a centre."),
+        Text("只有中心可以搬到 PostgreSQL。", "Only a centre can be moved into PostgreSQL.")),
+    "not_empty": Entry(
+        Text("目标里已经有数据。", "The target already holds data."),
+        Text("请换一个空的目标。", "Choose an empty one.")),
+    "copy_differs": Entry(
+        Text("复制后比对不一致,已放弃。", "The copy differs from the original and was given up."),
+        Text("请检查磁盘后重试;原数据没有改动。", "Check the disk and try again; the original is unchanged.")),
     # A PostgreSQL centre.
     "database_silent": Entry(
         Text("连不上 PostgreSQL 数据库。", "The PostgreSQL database cannot be reached."),

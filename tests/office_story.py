@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from PIL import Image
 from test_office_answers import DEFINITION
 
 from forms.definition import Form
@@ -14,7 +16,14 @@ from sync.author import Author
 from sync.canonical import canonical
 from sync.records import BlobRef
 
-JPEG = b"\xff\xd8\xff\xe0 a small picture"
+
+def picture(kind: str = "JPEG", size: tuple[int, int] = (6, 4)) -> bytes:
+    made = io.BytesIO()
+    Image.new("RGB", size, (90, 120, 60)).save(made, kind)
+    return made.getvalue()
+
+
+JPEG = picture()
 PAGE = b"<!doctype html><script>alert(1)</script>"
 EVIL = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>"
 FORM = {**DEFINITION, "format": 1, "version": "1", "title": {"zh": "入户走访", "en": "Visit"}, "entities": [], "instances": {}}

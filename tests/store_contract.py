@@ -213,6 +213,14 @@ class StoreContract:
         ops = [author.create("household", f"x{n}", VILLAGE, {"head_name": str(n)}) for n in range(30)]
         assert store.load(ops) == 30
         assert store.load(ops) == 0
+        author.next_dseq = 5
+        with pytest.raises(Problem) as fork:
+            store.load([author.create("household", "other", VILLAGE, {})])
+        assert fork.value.code == "forked_log"
+        author.next_dseq = 99
+        with pytest.raises(Problem):
+            store.load([author.create("household", "other", VILLAGE, {})])
+        assert store.get("household", "other") is None
 
     def test_p15_receipts_come_in_order(self, store: Store, phone: Phone) -> None:
         phone.push(*(phone.visit(f"s{n}") for n in range(5)))

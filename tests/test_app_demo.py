@@ -108,7 +108,8 @@ def test_items_of_income_sum_to_their_totals(households):
     for household, _ in households:
         for total, parts in items.items():
             assert int(household[total]) == sum(int(household[f"income_{part}"] or 0) for part in parts)
-        assert int(household["business_cost"]) == sum(int(household[f"cost_{part}"] or 0) for part in ("crop", "livestock", "trade"))
+        costs = sum(int(household[f"cost_{part}"] or 0) for part in ("crop", "livestock", "trade"))
+        assert int(household["business_cost"]) == costs
 
 
 def test_coded_values_are_on_their_lists(county):

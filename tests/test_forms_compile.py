@@ -27,17 +27,17 @@ HEAD = "| survey |\n| | type | name | label | relevant | calculation | constrain
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
-        ("| | integer | a | A | ${b | | | | |", "xlsform"),
+        ("| | integer | a | A | ${b | | | | |", "reference"),
         ("| | integer | a | A | (1 + 2 | | | | |", "unclosed"),
         ("| | integer | a | A | 1 == 1 | | | | |", "syntax"),
-        ("| | integer | a | A | ${nobody} = 1 | | | | |", "xlsform"),
+        ("| | integer | a | A | ${nobody} = 1 | | | | |", "unknown_name"),
         ("| | calculate | a | | | summ(1, 2) | | | |", "unknown_function"),
         ("| | calculate | a | | | if(true(), 1) | | | |", "argument_count"),
         ("| | calculate | a | | | count('x') | | | |", "argument_type"),
         ("| | text | a | A | | | regex(., '[') | | |", "bad_regex"),
         ("| | calculate | a | | | /data/nowhere + 1 | | | |", "unknown_path"),
         ("| | calculate | a | | | instance('none')/root/item/name | | | |", "unknown_instance"),
-        ("| | select_one none | a | A | | | | | |", "xlsform"),
+        ("| | select_one none | a | A | | | | | |", "no_choices_sheet"),
         ("| | calculate | a | | | ${a} + 1 | | | |", "cycle"),
         ("| | integer | a | A | ${b} > 0 | | | | |\n| | integer | b | B | ${a} > 0 | | | | |", "cycle"),
     ],
@@ -45,7 +45,7 @@ HEAD = "| survey |\n| | type | name | label | relevant | calculation | constrain
 def test_a_bad_form_is_refused_with_its_place(rows: str, expected: str) -> None:
     found = refused(HEAD + rows + "\n| | note | n | N | | | | | |\n")
     assert expected in [code for code, _, _ in found]
-    assert all(row in (2, 3) for code, row, _ in found if code not in ("xlsform",))
+    assert all(row in (2, 3) for _, row, _ in found)
 
 
 def test_all_problems_are_told_at_once() -> None:
@@ -72,6 +72,15 @@ def test_selects_that_exclude_each_other_are_no_circle() -> None:
         choices,
     )
     assert len(made.definition["order"]) == 2
+
+
+def test_a_title_may_be_given_in_every_language() -> None:
+    survey = "| survey |\n| | type | name | label::中文 (zh) | label::English (en) |\n| | note | n | 好 | Good |\n"
+    columns = "form_title | form_title::English (en) | form_id | version | default_language"
+    made = compile_form(f"{survey}\n| settings |\n| | {columns} |\n| | 走访 | Visit | t | 1 | 中文 (zh) |\n", "t.md")
+    assert made.definition["title"] == {"zh": "走访", "en": "Visit"}
+    assert made.title("en") == "Visit"
+    assert not list(made.warnings)
 
 
 def test_a_definition_holds_no_fractions() -> None:

@@ -270,6 +270,7 @@ def test_l5_an_answer_is_offered_wherever_it_is_asked_again() -> None:
                 assert held is not None and held.text == fresh, (field, other.form_id)
                 tried += other is not form
     assert tried > 100
+    assert {kind for kind, _ in asked} == {"household", "village"}
 
 
 def test_l5_a_value_written_in_one_form_reaches_the_next() -> None:

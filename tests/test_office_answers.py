@@ -105,8 +105,8 @@ def test_files_are_only_those_that_are_named():
     assert line("/data/photo").file == SHA
     assert line("/data/sign").file == ""
     assert line("/data/sign").signature
-    assert files_in(ANSWERS) == {SHA}
-    assert files_in({"a": [{"b": f"../{SHA}.jpg"}, f"{SHA}.jpg.html", SHA]}) == set()
+    assert files_in(ANSWERS) == {SHA: "jpg"}
+    assert files_in({"a": [{"b": f"../{SHA}.jpg"}, f"{SHA}.jpg.html", SHA]}) == {}
 
 
 def test_carried_over_marks_use_the_forms_words():

@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, default=ROOT / "data" / "centre", help="数据文件夹 · data folder")
     parser.add_argument("--host", default="127.0.0.1", help="监听地址 · address to listen on (default %(default)s)")
     parser.add_argument("--port", type=int, default=8000, help="端口 · port (default %(default)s)")
-    parser.add_argument("--upstream", default="", help="上级节点的网址;不填就是中心 · URL of the node above")
+    parser.add_argument("--upstream", default="", help="上级网址,或中心的 postgresql://…;不填就是中心 · node above, or database")
     parser.add_argument("--join", default="", metavar="USER:PASSWORD", help="第一次连接上级时的节点账号 · node account")
     parser.add_argument("--public-url", default="", help="手机和二维码用的网址 · address for phones and QR codes")
     parser.add_argument("--lang", default="zh", choices=("zh", "en"))

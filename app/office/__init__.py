@@ -25,4 +25,17 @@ def _catch_up() -> None:
     review_some(here.tables, FormReviewer(here.tables, here.store, here.forms), REVIEWS_AT_MOST)
 
 
-from app.office import forms, home, household, lists, people, register, submission, submissions  # noqa: E402, F401
+from app.office import (  # noqa: E402
+    form_designs,  # noqa: F401
+    form_preview,  # noqa: F401
+    form_publish,  # noqa: F401
+    form_table,  # noqa: F401
+    forms,  # noqa: F401
+    home,  # noqa: F401
+    household,  # noqa: F401
+    lists,  # noqa: F401
+    people,  # noqa: F401
+    register,  # noqa: F401
+    submission,  # noqa: F401
+    submissions,  # noqa: F401
+)

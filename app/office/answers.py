@@ -12,11 +12,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.office import places
+from app.office.places import Sketch, sketch
+
 Definition = Mapping[str, Any]
 Node = Mapping[str, Any]
 
-FILE_TYPES = frozenset({"image", "audio", "video", "file", "draw", "signature", "annotate"})
-SILENT_TYPES = frozenset({"note", "start", "end", "today", "deviceid", "audit", "background-audio", "xml-external"})
+FILE_TYPES = frozenset(
+    {"image", "photo", "audio", "video", "file", "draw", "signature", "annotate", "background-audio"}
+)
+SILENT_TYPES = frozenset({"note", "start", "end", "today", "deviceid", "xml-external"})
+# What a phone records beside the questions has no label of its own.
+UNASKED = {
+    "audit": ("填写过程记录", "Log of filling"),
+    "background-audio": ("填写时的录音", "Sound recorded while filling"),
+    "start-geopoint": ("开始填写的位置", "Place at the start"),
+    "background-geopoint": ("填写时的位置", "Place while filling"),
+}
+GEO_TYPES = frozenset({"geopoint", "geotrace", "geoshape", "start-geopoint", "background-geopoint"})
 FILE_NAME = re.compile(r"^([0-9a-f]{64})\.([a-z0-9]{1,5})$")
 
 
@@ -31,13 +44,14 @@ class Carried:
 
 @dataclass(frozen=True)
 class Line:
-    """One answer. file is the blob's SHA-256 of a photo or signature, '' otherwise."""
+    """One answer. file is the blob's SHA-256 of a photo, a recording or another file, '' otherwise."""
 
     path: str
     label: str
     value: str
     file: str = ""
     signature: bool = False
+    sketch: Sketch | None = None
     carried: Carried | None = None
     problems: tuple[str, ...] = ()
 
@@ -107,9 +121,23 @@ class _Layout:
                 if line:
                     section.items.append(line)
         known = {node["name"] for node in nodes}
+        if path == self.definition.get("root", "/data"):
+            section.items += self._log(answers)
+            known.add("meta")
         for name, answer in answers.items():
             if name not in known and answer not in ("", None):
                 section.items.append(Line(f"{place}/{name}", name, _raw(answer)))
+
+    def _log(self, answers: Mapping[str, Any]) -> list[Line | Section]:
+        """The log of filling, which is no question; whatever else came as meta is shown as it is."""
+        meta = answers.get("meta")
+        if not isinstance(meta, Mapping):
+            return [Line("meta", "meta", _raw(meta))] if meta else []
+        found = FILE_NAME.match(str(meta.get("audit", "")))
+        label = UNASKED["audit"][self.lang == "en"]
+        log: list[Line | Section] = [Line("meta/audit", label, "", file=found.group(1))] if found else []
+        rest = {name: value for name, value in meta.items() if name != "audit" or not found}
+        return [*log, Line("meta", "meta", _raw(rest))] if rest else log
 
     def _repeat(self, section: Section, node: Node, answer: Any, here: str, around: dict[str, str]) -> None:
         instances = answer if isinstance(answer, list) else [answer] if isinstance(answer, Mapping) else []
@@ -134,18 +162,20 @@ class _Layout:
 
     def _line(self, node: Node, answer: Any, here: str, around: dict[str, str]) -> Line | None:
         problems = tuple(self.problems.get(here) or self.problems.get(_without_first(here)) or ())
-        if node.get("type") in SILENT_TYPES or "label" not in node:
+        kind = node.get("type")
+        if kind in SILENT_TYPES or ("label" not in node and kind not in UNASKED):
             return Line(here, node["name"], _raw(answer), problems=problems) if problems else None
         value = _raw(answer)
         if not value and not problems:
             return None
-        found = FILE_NAME.match(value) if node.get("type") in FILE_TYPES else None
+        found = FILE_NAME.match(value) if kind in FILE_TYPES else None
         return Line(
             path=here,
             label=self.label(node, around),
             value="" if found else self.shown(node, value),
             file=found.group(1) if found else "",
             signature="signature" in (node.get("appearance") or ()),
+            sketch=sketch(str(kind), value),
             carried=self._carried(node, here),
             problems=problems,
         )
@@ -164,6 +194,8 @@ class _Layout:
 
     def label(self, node: Node, around: Mapping[str, str]) -> str:
         text = text_in(node.get("label"), self.lang, self.definition)
+        if not text and node.get("type") in UNASKED:
+            return UNASKED[node["type"]][1 if self.lang == "en" else 0]
         if isinstance(text, str):
             return text or node["name"]
         return "".join(part if isinstance(part, str) else self._reference(part.get("tree"), around) for part in text)
@@ -195,6 +227,9 @@ def plain_label(definition: Definition, node: Node, lang: str) -> str:
 
 def in_words(definition: Definition, node: Node, value: str, lang: str) -> str:
     """A value as the form shows it: labels of choices, one after another where several were chosen."""
+    if node.get("type") in GEO_TYPES:
+        kind = "geopoint" if str(node["type"]).endswith("geopoint") else str(node["type"])
+        return places.in_words(kind, value, lang)
     kind, choices = str(node.get("type", "")), definition.get("lists", {}).get(node.get("list", ""), ())
     if not value or not choices or not kind.startswith(("select", "rank")):
         return value
@@ -211,13 +246,13 @@ def _choice(choice: Mapping[str, Any], lang: str, definition: Definition) -> str
     return text or str(choice["name"])
 
 
-def files_in(answers: Any) -> set[str]:
-    """The SHA-256 of every file the answers name: what a reader of this submission may open."""
+def files_in(answers: Any) -> dict[str, str]:
+    """Every file the answers name, SHA-256 → ending: what a reader of this submission may open."""
     if isinstance(answers, str):
         found = FILE_NAME.match(answers)
-        return {found.group(1)} if found else set()
+        return {found.group(1): found.group(2)} if found else {}
     inner = answers.values() if isinstance(answers, Mapping) else answers if isinstance(answers, list) else ()
-    return {sha256 for one in inner for sha256 in files_in(one)}
+    return {sha256: ending for one in inner for sha256, ending in files_in(one).items()}
 
 
 def _values(nodes: Sequence[Node], answers: Mapping[str, Any]) -> dict[str, str]:

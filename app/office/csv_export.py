@@ -7,14 +7,16 @@ submission's id.
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from app.office.answers import SILENT_TYPES, Definition, in_words, plain_label
+from app.office.answers import SILENT_TYPES, Definition, Node, in_words, plain_label
 from app.office.mask import masked
+from forms.diff import MergedTable, merged_tables
 
 BOM = "\ufeff"
 _STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "|", "%")
@@ -25,11 +27,21 @@ _DIGITS_AS_TEXT = re.compile(r"^(\d{12,}[\dXx]?|0\d+)$")
 
 @dataclass(frozen=True)
 class Column:
-    """path: of the question, below the repeat's when the file is one of a repeat."""
+    """One question in all versions.
+
+    path: its place in the newest version that asks it; paths: version → place
+    where that differs. type: of the newest.
+    """
 
     path: str
     head: str
     personal: bool = False
+    paths: Mapping[str, str] = field(default_factory=dict)
+    type: str = ""
+
+    def path_in(self, version: str) -> str:
+        """'' where that version does not ask it. An answer of an unknown version is looked for where the newest has it."""
+        return self.paths.get(version, "") if version and self.paths else self.path
 
 
 def guarded(value: str) -> str:
@@ -66,39 +78,70 @@ def _taken(buffer: io.StringIO) -> str:
 
 
 def columns_of(
-    definitions: Sequence[Definition], repeat: str, lang: str, *, names: bool, personal: frozenset[str]
+    definitions: Sequence[Definition],
+    repeat: str,
+    lang: str,
+    *,
+    names: bool,
+    personal: frozenset[str],
+    renames: Mapping[str, Mapping[str, str]] | None = None,
 ) -> list[Column]:
     """The questions of all these versions outside repeats, or of one repeat; newest version first.
 
+    Answers under several versions merge by question name, wherever it stands.
     Two questions with one label get their names behind it. personal: register
-    fields that are to be masked.
+    fields that are to be masked. repeat: its path in some version.
     """
-    found: dict[str, Column] = {}
-    for definition in definitions:
-        repeats = {node["path"] for node in definition.get("nodes", ()) if node["kind"] == "repeat"}
-        for node in definition.get("nodes", ()):
-            if node["kind"] != "question" or node.get("type") in SILENT_TYPES or node["path"] in found:
-                continue
-            if not names and "label" not in node:
-                continue
-            if _innermost(node["path"], repeats) == repeat:
-                head = node["path"].partition("/data/")[2] if names else plain_label(definition, node, lang)
-                found[node["path"]] = Column(node["path"], head, node.get("save_to") in personal)
-    heads = [column.head for column in found.values()]
+    by_version = dict(_versions(definitions))
+    table = _table(definitions, repeat, renames)
+    found = []
+    for merged in table.columns.values() if table else ():
+        node, definition = merged.node, by_version[merged.version]
+        if node.get("type") in SILENT_TYPES or (not names and "label" not in node):
+            continue
+        head = node["path"].partition("/data/")[2] if names else plain_label(definition, node, lang)
+        found.append(Column(node["path"], head, node.get("save_to") in personal, dict(merged.paths), str(node.get("type", ""))))
+    heads = [column.head for column in found]
     return [
-        Column(c.path, f"{c.head} ({c.path.rsplit('/', 1)[1]})", c.personal) if heads.count(c.head) > 1 else c
-        for c in found.values()
+        dataclasses.replace(c, head=f"{c.head} ({c.path.rsplit('/', 1)[1]})") if heads.count(c.head) > 1 else c
+        for c in found
     ]
+
+
+def repeats_of_all(
+    definitions: Sequence[Definition], lang: str, renames: Mapping[str, Mapping[str, str]] | None = None
+) -> list[tuple[str, str]]:
+    """(path, label) of every repeat of any version, newest version first: its path and label in the newest that has it."""
+    labels = {(v, path): label for v, d in _versions(definitions) for path, label in repeats_of(d, lang)}
+    tables = [table for key, table in merged_tables(_versions(definitions), renames).items() if key]
+    newest = [next(iter(table.paths.items())) for table in tables]
+    return [(path, labels[version, path]) for version, path in newest]
+
+
+def paths_of_repeat(
+    definitions: Sequence[Definition], repeat: str, renames: Mapping[str, Mapping[str, str]] | None = None
+) -> dict[str, str]:
+    """Version → path of the repeat, for the versions that have it."""
+    table = _table(definitions, repeat, renames)
+    return dict(table.paths) if table else {}
+
+
+def _table(
+    definitions: Sequence[Definition], repeat: str, renames: Mapping[str, Mapping[str, str]] | None
+) -> MergedTable | None:
+    """The table of a repeat, by its path in any version; '' is the main one."""
+    tables = merged_tables(_versions(definitions), renames)
+    return next((one for one in tables.values() if repeat in one.paths.values()), None) if repeat else tables[""]
+
+
+def _versions(definitions: Sequence[Definition]) -> list[tuple[str, Definition]]:
+    return [(str(definition.get("version", place)), definition) for place, definition in enumerate(definitions)]
 
 
 def repeats_of(definition: Definition, lang: str) -> list[tuple[str, str]]:
     """(path, label) of every repeat that a file can be made of."""
     nodes = definition.get("nodes", ())
     return [(node["path"], plain_label(definition, node, lang)) for node in nodes if node["kind"] == "repeat"]
-
-
-def _innermost(path: str, repeats: set[str]) -> str:
-    return max((repeat for repeat in repeats if path.startswith(repeat + "/")), key=len, default="")
 
 
 def instances(answers: Any, repeat: str) -> Iterator[tuple[str, dict[str, str]]]:
@@ -139,13 +182,30 @@ def cells(
     columns: Sequence[Column], values: Mapping[str, str], definition: Definition | None, lang: str, *, codes: bool
 ) -> list[str]:
     """One line's answers, in words unless codes are asked for."""
-    nodes = {node["path"]: node for node in (definition or {}).get("nodes", ())}
+    nodes = _nodes(definition)
+    version = str((definition or {}).get("version", ""))
     line = []
     for column in columns:
-        value, node = values.get(column.path, ""), nodes.get(column.path)
+        path = column.path_in(version)
+        value, node = values.get(path, ""), nodes.get(path)
         if column.personal:
             value = masked(value)
-        elif node and not codes and definition:
+        elif node and not codes and definition and "list" in node:
             value = in_words(definition, node, value, lang)
         line.append(value)
     return line
+
+
+def _nodes(definition: Definition | None) -> Mapping[str, Node]:
+    """By path; the last few definitions are remembered, for a download asks for every line."""
+    if definition is None:
+        return {}
+    found = _NODES.get(id(definition))
+    if found is None or found[0] is not definition:
+        if len(_NODES) > 16:
+            _NODES.clear()
+        found = _NODES[id(definition)] = (definition, {node["path"]: node for node in definition.get("nodes", ())})
+    return found[1]
+
+
+_NODES: dict[int, tuple[Definition, dict[str, Node]]] = {}

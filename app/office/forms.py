@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import json
 
+from flask import request
+from flask_babel import gettext as _
+
+from app import publish
 from app.access import office
+from app.errors import Problem
 from app.i18n import language
 from app.node import node
-from app.office import blueprint, page
+from app.office import blueprint, form_rights, page
 from app.office.answers import text_in
+from app.office.form_designs import title_of
+from app.office.form_publish import changes_between, node_title
 from app.tables import others, submissions
+from sync.conflict import plain
+from sync.records import Change
+
+DEEDS_SHOWN = 40
 
 
 @blueprint.get("/forms")
@@ -19,17 +30,94 @@ def forms() -> str:
     counts = submissions.form_counts(page.tables(), page.scope())
     told = []
     for row in others.published_forms(page.tables(), page.scope()):
-        versions = json.loads(row["versions"] or "{}")
+        record = node().store.get("form", row["form_id"])
+        versions = publish.versions_of(record.fields) if record else []
         told.append(
             {
                 "row": row,
                 "title": title(row["title"], lang) or row["form_id"],
-                "versions": sorted(versions, reverse=True),
-                "counts": {c["form_version"]: c["submissions"] for c in counts if c["form_id"] == row["form_id"]},
+                "versions": versions,
+                "submissions": sum(c["submissions"] for c in counts if c["form_id"] == row["form_id"]),
+                "dates": (record.fields.get("dates") or {}) if record else {},
             }
         )
     problems = [_problem(problem, lang) for problem in node().library.problems]
-    return page.show("forms.html", forms=told, problems=problems)
+    return page.show(
+        "forms.html",
+        forms=told,
+        problems=problems,
+        manages=form_rights.manages(),
+        designs=[(one, title_of(one, lang)) for one in form_rights.own_designs()],
+    )
+
+
+@blueprint.get("/forms/<form_id>")
+@office()
+def form(form_id: str) -> str:
+    """One published form: its versions, what each changed, and who did what."""
+    record, lang, here = form_rights.form_record(form_id), language(), node()
+    counts = submissions.form_counts(page.tables(), page.scope())
+    versions = publish.versions_of(record.fields)
+    deeds = [deed for change in reversed(here.store.history("form", form_id)) for deed in _deeds(change)]
+    return page.show(
+        "form.html",
+        record=record,
+        title=node_title(record, lang),
+        versions=versions,
+        offered=publish.offered_version(record.fields) if record.fields.get("state") == publish.PUBLISHED else "",
+        retired=record.fields.get("retired") or {},
+        dates=record.fields.get("dates") or {},
+        counts={row["form_version"]: row["submissions"] for row in counts if row["form_id"] == form_id},
+        manages=form_rights.may_manage(record.area),
+        done=request.args.get("done", ""),
+        designs=[(one, title_of(one, lang)) for one in form_rights.own_designs() if one.form_id == form_id],
+        shipped=form_id in here.library.files,
+        deeds=deeds[:DEEDS_SHOWN],
+        people=page.names([deed["by"] for deed in deeds]),
+        here={version: here.forms.get(form_id, version) is not None for version in versions},
+    )
+
+
+@blueprint.get("/forms/<form_id>/changes")
+@office()
+def form_changes(form_id: str) -> str:
+    """What a published version changed against the one before it."""
+    record, lang, here = form_rights.form_record(form_id), language(), node()
+    versions = publish.versions_of(record.fields)
+    version = request.args.get("version", "")
+    if version not in versions or versions.index(version) + 1 == len(versions):
+        raise Problem("not_found")
+    after, before = (here.forms.get(form_id, one) for one in (version, versions[versions.index(version) + 1]))
+    if after is None or before is None:
+        raise Problem("unknown_form")
+    renames = (record.fields.get("renames") or {}).get(version) or {}
+    found, parts = changes_between(form_id, before, after, lang, renames)
+    return page.show(
+        "form_versions.html",
+        record=record,
+        title=node_title(record, lang),
+        before=before.version,
+        after=after.version,
+        change_parts=parts,
+        found=found,
+        renames=renames,
+    )
+
+
+def _deeds(change: Change) -> list[dict[str, str]]:
+    """What one op did to the form, in words."""
+    fields = {name: plain(one.new) for name, one in change.op.fields.items()}
+    told = []
+    if "versions" in fields:
+        before = plain(change.op.fields["versions"].old) or {}
+        told += [_("发布版本 %(version)s", version=version) for version in fields["versions"] if version not in before]
+    if "retired" in fields:
+        before, after = plain(change.op.fields["retired"].old) or {}, fields["retired"] or {}
+        told += [_("停用版本 %(version)s", version=version) for version in after if version not in before]
+        told += [_("重新启用版本 %(version)s", version=version) for version in before if version not in after]
+    elif "state" in fields and "versions" not in fields:
+        told.append(_("停用这张表单") if fields["state"] == publish.RETIRED else _("重新启用这张表单"))
+    return [{"what": what, "by": change.op.actor, "when": change.op.device_time} for what in told]
 
 
 def title(kept: str, lang: str) -> str:

@@ -27,6 +27,7 @@ from app.auth import current_user
 from app.errors import Problem
 from app.node import node
 from app.office import page, words
+from app.office.chosen import Chosen
 from app.print import fonts, numbers, pages
 from app.print.jobs import KEEP_DAYS, UNFINISHED, Job, Jobs, new_job
 from app.print.sheet import Subject
@@ -42,6 +43,7 @@ MOST = 2000
 """Households in one job. A larger place is printed village by village."""
 DEFAULT_FORM = "visit"
 _starting = threading.Lock()
+chosen = Chosen(MOST)
 
 Row = dict[str, Any]
 
@@ -60,25 +62,43 @@ def index() -> str:
         group=request.args.get("group", ""),
         status=request.args.get("status", ""),
         forms=_forms(),
-        jobs=[job for job in _jobs().all() if _may_see(job)][:20],
-        missing=_missing(),
+        jobs=[job for job in jobs_here().all() if _may_see(job)][:20],
+        missing=missing_here(),
+        chosen=_chosen_rows(),
     )
+
+
+@blueprint.post("/chosen")
+@office(*MAY_PRINT)
+def choose() -> AnyResponse:
+    """Take the register's ticks into the reader's list, or empty the list; back to the page they came from."""
+    reader = current_user().id
+    if request.form.get("clear"):
+        chosen.clear(reader)
+        return redirect(url_for("printing.index"), 303)
+    shown = request.form.getlist("shown")
+    ticked = shown if request.form.get("all") else request.form.getlist("household")
+    seen = [id for id in ticked if households.household(page.tables(), page.scope(), id)]
+    if not chosen.change(reader, shown=shown, ticked=seen):
+        raise Problem("too_many", 422, _("一次最多打印 %(n)s 户。", n=MOST), _("请分村、分组打印。"))
+    back = {name: value for name, value in request.args.items() if name in ("village", "group", "status", "sort", "s", "page")}
+    return redirect(url_for("office.register", **back), 303)
 
 
 @blueprint.post("/")
 @office(*MAY_PRINT)
 def start() -> AnyResponse:
-    """Start a job for a chosen list (household, repeated) or for a village, a group, a status."""
+    """Start a job for the ticked list, for named households (repeated) or for a village, a group, a status."""
     node().tables.catch_up()
-    chosen = request.form.getlist("household")
+    named = [row["id"] for row in _chosen_rows()] if request.form.get("chosen") else request.form.getlist("household")
     wish = HouseholdWish(
         area=request.form.get("village", ""),
         group=request.form.get("group", ""),
         status=request.form.get("status", ""),
     )
-    if not chosen and not wish.area:
+    if not named and not wish.area:
         raise Problem("nothing_chosen", 422, _("还没有选要打印的户。"), _("选一个村,再点打印。"))
-    ids = chosen or households.household_ids(page.tables(), page.scope(), wish)
+    ids = named or households.household_ids(page.tables(), page.scope(), wish)
     if not ids:
         raise Problem("nothing_chosen", 422, _("这里没有户。"), _("换一个村或去掉筛选再试。"))
     if len(ids) > MOST:
@@ -91,7 +111,7 @@ def start() -> AnyResponse:
 @office(*MAY_PRINT)
 def household(id: str, what: str) -> str:
     """One household: what will be printed, and the button."""
-    return page.show("printing_one.html", row=_household(id), what=what, forms=_forms(), missing=_missing())
+    return page.show("printing_one.html", row=_household(id), what=what, forms=_forms(), missing=missing_here())
 
 
 @blueprint.post("/household/<id>/sheet.html")
@@ -122,7 +142,7 @@ def status(id: str) -> Response:
 @blueprint.post("/jobs/<id>/cancel")
 @office(*MAY_PRINT)
 def cancel(id: str) -> AnyResponse:
-    _jobs().cancel(_job(id).id)
+    jobs_here().cancel(_job(id).id)
     return redirect(url_for("printing.job", id=id), 303)
 
 
@@ -130,7 +150,7 @@ def cancel(id: str) -> AnyResponse:
 @office(*MAY_PRINT)
 def result(id: str) -> Response:
     found = _job(id)
-    path = _jobs().result(found.id)
+    path = jobs_here().result(found.id)
     if found.state != "done" or not path.exists():
         raise Problem("not_found")
     response = send_file(path, mimetype="application/pdf", download_name=f"{found.kind}-{found.created[:10]}.pdf")
@@ -138,7 +158,7 @@ def result(id: str) -> Response:
     return response
 
 
-def _jobs() -> Jobs:
+def jobs_here() -> Jobs:
     """The jobs of this node, opened at the first use."""
     with _starting:
         found: Jobs | None = current_app.extensions.get("ruhu_print")
@@ -151,7 +171,7 @@ def _jobs() -> Jobs:
 
 def _job(id: str) -> Job:
     """A job all of whose villages the reader may see; 404 otherwise."""
-    found = _jobs().get(id)
+    found = jobs_here().get(id)
     if found is None or not _may_see(found):
         raise Problem("not_found")
     return found
@@ -169,6 +189,17 @@ def _household(id: str) -> Row:
     return found
 
 
+def _chosen_rows() -> list[Row]:
+    """The ticked households the reader may still see, village by village as a bundle is handed out."""
+    found = [households.household(page.tables(), page.scope(), id) for id in chosen.ids(current_user().id)]
+    return sorted((row for row in found if row), key=lambda row: (row["area"], row["group"], _number(row["house_no"])))
+
+
+def _number(text: str) -> tuple[int, str]:
+    digits = "".join(letter for letter in text if letter.isdigit())
+    return int(digits or 0), text
+
+
 def _form() -> Form:
     form = node().forms.newest(request.form.get("form_id", DEFAULT_FORM))
     if form is None:
@@ -182,7 +213,7 @@ def _forms() -> list[tuple[str, str]]:
     return sorted(found, key=lambda one: one[0] != DEFAULT_FORM)
 
 
-def _missing() -> str:
+def missing_here() -> str:
     try:
         fonts.check()
     except fonts.PrintingMissing as missing:
@@ -192,7 +223,7 @@ def _missing() -> str:
 
 def _start(what: str, rows: Sequence[Row]) -> Job:
     now, user = datetime.now().astimezone(), current_user()
-    _jobs().sweep((now - timedelta(days=KEEP_DAYS)).isoformat(timespec="seconds"))
+    jobs_here().sweep((now - timedelta(days=KEEP_DAYS)).isoformat(timespec="seconds"))
     place = page.places().name(rows[0]["area"])
     whom = f"{place} {rows[0]['group']}{rows[0]['house_no']}" if len(rows) == 1 else f"{place} {len(rows)} 户"
     areas, created = {row["area"] for row in rows}, now.isoformat(timespec="seconds")
@@ -200,10 +231,10 @@ def _start(what: str, rows: Sequence[Row]) -> Job:
         form = _form()
         job = new_job("sheet", f"{form.title('zh')} · {whom}", user.id, areas, len(rows), created,
                       form_id=form.form_id, form_version=form.version)  # fmt: skip
-        return _jobs().start(job, _sheet_pages(rows, form))
+        return jobs_here().start(job, _sheet_pages(rows, form))
     sheets = -(-len(rows) // pages.CARDS_A_PAGE)
     job = new_job("door-card", f"门牌卡 · {whom}", user.id, areas, sheets, created)
-    return _jobs().start(job, _card_pages(rows))
+    return jobs_here().start(job, _card_pages(rows))
 
 
 def _sheet_pages(rows: Sequence[Row], form: Form, style: str = "") -> Callable[[], Iterable[str]]:
@@ -247,3 +278,6 @@ def _card_pages(rows: Sequence[Row]) -> Callable[[], Iterable[str]]:
     ]
     address = node().config.address
     return lambda: pages.card_pages(cards, address)
+
+
+from app.office import printing_forms  # noqa: E402, F401

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from collections.abc import Iterator
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 
 from app.access import office
 from app.errors import Problem
+from app.filekinds import HEAD, Kind, kind_of
 from app.i18n import language
 from app.node import node
 from app.office import blueprint, page, words
 from app.office.answers import answers_in_words, files_in
 from app.office.history import IN_EFFECT, Step, steps
-from app.office.mask import PERSONAL, masked_fields
+from app.office.mask import PERSONAL, masked, masked_fields
 from app.office.submissions import answers_of, form_titles
 from app.tables import households, submissions
-
-PICTURES = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png", b"RIFF": "image/webp"}
+from sync.store.base import Store
 
 
 @blueprint.get("/submissions/<id>")
@@ -27,6 +29,7 @@ PICTURES = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png", b"
 def submission(id: str) -> str:
     row = _row(id)
     lang, answers = language(), answers_of(row)
+    endings = files_in(answers)
     form = node().forms.get(row["form_id"], row["form_version"])
     full = page.sees_full(row["area"])
     found, differences = json.loads(row["problems"]), json.loads(row["differences"])
@@ -47,11 +50,29 @@ def submission(id: str) -> str:
         form=form,
         title=form_titles(lang).get(row["form_id"], row["form_id"]),
         layout=layout,
+        shown_as=lambda sha256: _shown_as(sha256, endings),
         problems=[_with_label(problem, lang) for problem in found],
         differences=[_difference(one, full) for one in differences],
         effects=[_effect(step, full, people) for step in effects],
         household=households.household(page.tables(), page.scope(), row["household_id"]),
+        unplaced=_unplaced(id, full),
     )
+
+
+def _unplaced(id: str, full: bool) -> list[dict[str, str]]:
+    """Answers to an older version that had no place in the one it was finished with, in the words of the phone."""
+    record = node().store.get("submission", id)
+    kept = record.fields.get("unplaced") if record else None
+    told = [one for one in kept if isinstance(one, dict)] if isinstance(kept, list) else []
+    return [
+        {
+            "label": str(one.get("label") or one.get("name") or ""),
+            # Nobody knows which register field it was for, so all of it is masked.
+            "words": str(one.get("words") or "") if full else masked(str(one.get("words") or "")),
+            "version": str(one.get("version") or ""),
+        }
+        for one in told
+    ]
 
 
 @blueprint.get("/submissions/<id>/files/<sha256>")
@@ -59,19 +80,47 @@ def submission(id: str) -> str:
 def submission_file(id: str, sha256: str) -> Response:
     """A photo or signature: only one that a submission in the reader's scope names."""
     row = _row(id)
-    if sha256 not in files_in(answers_of(row)) or not node().store.has_blob(sha256):
+    endings = files_in(answers_of(row))
+    if sha256 not in endings or not node().store.has_blob(sha256):
         raise Problem("not_found")
+    kind = _kind(sha256, endings[sha256])
     with node().store.open_blob(sha256) as content:
-        data = content.read()
-    kind = next((mime for start, mime in PICTURES.items() if data.startswith(start)), "")
-    response = Response(data, mimetype=kind or "application/octet-stream")
+        size = content.seek(0, os.SEEK_END)
+    response = Response(_pieces(node().store, sha256), mimetype=kind.mime)
+    response.content_length = size
     response.headers["X-Content-Type-Options"] = "nosniff"
     # Whatever was uploaded, it is never a page of ours.
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    if not kind:
-        response.headers["Content-Disposition"] = f'attachment; filename="{sha256[:12]}.bin"'
+    if not kind.family:
+        name = "audit.csv" if sha256 == _audit_of(row) else f"{sha256[:12]}.{kind.ending}"
+        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["Cache-Control"] = "private, no-store"
-    return response
+    # A player asks for the part it needs.
+    return response.make_conditional(request.environ, accept_ranges=True, complete_length=size)
+
+
+def _pieces(store: Store, sha256: str) -> Iterator[bytes]:
+    with store.open_blob(sha256) as content:
+        while piece := content.read(64 * 1024):
+            yield piece
+
+
+def _kind(sha256: str, ending: str) -> Kind:
+    with node().store.open_blob(sha256) as content:
+        return kind_of(content.read(HEAD), ending)
+
+
+def _shown_as(sha256: str, endings: dict[str, str]) -> str:
+    """picture, sound, film; file to download; missing: named by the answers, and not here yet."""
+    if not node().store.has_blob(sha256):
+        return "missing"
+    return _kind(sha256, endings.get(sha256, "")).family or "file"
+
+
+def _audit_of(row: dict[str, Any]) -> str:
+    answers = answers_of(row)
+    meta = answers.get("meta") if isinstance(answers, dict) else None
+    return str(meta.get("audit", "")).split(".")[0] if isinstance(meta, dict) else ""
 
 
 def _row(id: str) -> dict[str, Any]:

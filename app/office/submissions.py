@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from flask import Response, request, stream_with_context
 from flask_babel import gettext as _
 
+from app import publish
 from app.access import office
 from app.errors import Problem
 from app.i18n import language
 from app.node import node
 from app.office import blueprint, page
 from app.office.answers import Definition
-from app.office.csv_export import Column, cells, columns_of, csv_lines, instances, repeats_of
+from app.office.csv_export import (
+    Column,
+    cells,
+    columns_of,
+    csv_lines,
+    instances,
+    paths_of_repeat,
+    repeats_of_all,
+)
 from app.office.forms import title
 from app.office.mask import PERSONAL, masked
 from app.tables import others, submissions
@@ -25,10 +36,9 @@ from app.tables.submissions import SubmissionWish
 @blueprint.get("/submissions")
 @office()
 def submissions_list() -> str:
-    wish, lang = _wish(), language()
+    wish, lang = wish_asked(), language()
     found = submissions.find_submissions(page.tables(), page.scope(), wish, page.page_number())
     titles = form_titles(lang)
-    newest = node().forms.newest(wish.form_id) if wish.form_id else None
     return page.show(
         "submissions.html",
         found=found,
@@ -36,7 +46,7 @@ def submissions_list() -> str:
         titles=titles,
         villages=page.villages(),
         visitors=submissions.visitors(page.tables(), page.scope()),
-        repeats=repeats_of(newest.definition, lang) if newest else [],
+        repeats=Merged.of(wish.form_id).repeats(lang) if wish.form_id else [],
         forms=sorted({row["form_id"] for row in submissions.form_counts(page.tables(), page.scope())} | set(titles)),
     )
 
@@ -45,20 +55,17 @@ def submissions_list() -> str:
 @office("cadre", "township", "county", "auditor")
 def submissions_csv() -> Response:
     """One form's submissions, or one repeat of it. heads=names and values=codes give what a program wants."""
-    wish, lang = _wish(), language()
+    wish, lang = wish_asked(), language()
     if not wish.form_id:
         raise Problem("bad_request", message=_("下载要先选一张表单。"), next=_("在答卷列表里选好表单,再点下载。"))
     repeat = request.args.get("repeat", "")
-    definitions = _definitions(wish.form_id)
-    newest_first = [definitions[version] for version in sorted(definitions, reverse=True)]
-    if repeat and not any(repeat == path for d in newest_first for path, _label in repeats_of(d, lang)):
-        raise Problem("not_found")
     by_name = request.args.get("heads") == "names"
-    # A reader who may see only part of the numbers in full gets all of them masked: a file travels.
-    hidden = frozenset() if all(map(page.sees_full, page.scope().area_prefixes)) else PERSONAL
-    columns = columns_of(newest_first, repeat, lang, names=by_name, personal=hidden)
-    lines = _lines(wish, repeat, columns, definitions, lang, codes=request.args.get("values") == "codes")
-    head = [*_own_heads(repeat, by_name), *(column.head for column in columns)]
+    merged = Merged.of(wish.form_id)
+    if repeat and repeat not in dict(merged.repeats(lang)):
+        raise Problem("not_found")
+    columns = merged.columns(repeat, lang, names=by_name)
+    lines = merged.lines(wish, repeat, columns, lang, codes=request.args.get("values") == "codes")
+    head = [*own_heads(repeat, by_name), *(column.head for column in columns)]
     name = f"{wish.form_id}{'-' + repeat.rsplit('/', 1)[1] if repeat else ''}-{page.today()}.csv"
     response = Response(stream_with_context(csv_lines(head, lines)), mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -66,9 +73,9 @@ def submissions_csv() -> Response:
     return response
 
 
-def _own_heads(repeat: str, by_name: bool) -> list[str]:
+def own_heads(repeat: str, by_name: bool) -> list[str]:
     if repeat:
-        return ["submission_id", "number"] if by_name else [_("答卷编号"), _("序号")]
+        return ["submission_id", "form_version", "number"] if by_name else [_("答卷编号"), _("版本"), _("序号")]
     if by_name:
         names = "submission_id form_version area county township village group house_no national_no head_name"
         return [*names.split(), *["cadre", "started", "ended", "received", "sheet", "problems"]]
@@ -76,21 +83,61 @@ def _own_heads(repeat: str, by_name: bool) -> list[str]:
     return [*heads, _("户主"), _("走访人"), _("开始"), _("结束"), _("收到"), _("纸表编号"), _("疑点数")]
 
 
-def _lines(
-    wish: SubmissionWish,
-    repeat: str,
-    columns: list[Column],
-    definitions: dict[str, Definition],
-    lang: str,
-    *,
-    codes: bool,
-) -> Iterator[list[str]]:
-    places = page.places()
-    for row in submissions.each_submission(page.tables(), page.scope(), wish):
-        definition = definitions.get(row["form_version"])
-        for number, values in instances(answers_of(row), repeat):
-            own = [row["id"], number] if repeat else _own(row, places)
+@dataclass(frozen=True)
+class Merged:
+    """All versions of a form that this node has, newest first, as one table and one more for each repeat."""
+
+    definitions: dict[str, Definition]
+    renames: Mapping[str, Mapping[str, str]]
+    hidden: frozenset[str]
+
+    @classmethod
+    def of(cls, form_id: str) -> Merged:
+        record = node().store.get("form", form_id)
+        fields = record.fields if record else {}
+        found = {version: node().forms.get(form_id, version) for version in publish.versions_of(fields)}
+        # A reader who may see only part of the numbers in full gets all of them masked: a file travels.
+        hidden = frozenset() if all(map(page.sees_full, page.scope().area_prefixes)) else PERSONAL
+        return cls({v: form.definition for v, form in found.items() if form}, fields.get("renames") or {}, hidden)
+
+    def repeats(self, lang: str) -> list[tuple[str, str]]:
+        """(path, label) of every repeat of any version; a path of the newest that has it."""
+        return repeats_of_all(list(self.definitions.values()), lang, self.renames)
+
+    def columns(self, repeat: str, lang: str, *, names: bool) -> list[Column]:
+        return columns_of(
+            list(self.definitions.values()), repeat, lang, names=names, personal=self.hidden, renames=self.renames
+        )
+
+    def lines(
+        self, wish: SubmissionWish, repeat: str, columns: list[Column], lang: str, *, codes: bool
+    ) -> Iterator[list[str]]:
+        """Every line asked for, oldest first, one at a time."""
+        for row in submissions.each_submission(page.tables(), page.scope(), wish):
+            yield from self.lines_of(row, repeat, columns, lang, codes=codes)
+
+    def lines_of(
+        self, row: dict[str, Any], repeat: str, columns: list[Column], lang: str, *, codes: bool
+    ) -> Iterator[list[str]]:
+        definition = self.definitions.get(row["form_version"])
+        path = self._places(repeat).get(row["form_version"], "" if definition else repeat) if repeat else ""
+        if repeat and not path:
+            return  # that version has no such repeat
+        for number, values in instances(answers_of(row), path):
+            own = [row["id"], row["form_version"], number] if repeat else _own(row, page.places())
             yield [*own, *cells(columns, values, definition, lang, codes=codes)]
+
+    def _places(self, repeat: str) -> dict[str, str]:
+        found = self._kept_places.get(repeat)
+        if found is None:
+            found = self._kept_places[repeat] = paths_of_repeat(
+                list(self.definitions.values()), repeat, self.renames
+            )
+        return found
+
+    @cached_property
+    def _kept_places(self) -> dict[str, dict[str, str]]:
+        return {}
 
 
 def _own(row: dict[str, Any], places: Any) -> list[str]:
@@ -111,20 +158,12 @@ def answers_of(row: dict[str, Any]) -> Any:
         return {}
 
 
-def _definitions(form_id: str) -> dict[str, Definition]:
-    """Every version of a form that this node has, by version."""
-    record = node().store.get("form", form_id)
-    versions = (record.fields.get("versions") or {}) if record else {}
-    found = {version: node().forms.get(form_id, version) for version in versions}
-    return {version: form.definition for version, form in found.items() if form}
-
-
 def form_titles(lang: str) -> dict[str, str]:
     forms = others.published_forms(page.tables(), page.scope())
     return {row["form_id"]: title(row["title"], lang) or row["form_id"] for row in forms}
 
 
-def _wish() -> SubmissionWish:
+def wish_asked() -> SubmissionWish:
     asked = request.args
     return SubmissionWish(
         form_id=asked.get("form", ""),

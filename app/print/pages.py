@@ -1,11 +1,13 @@
-"""A household's sheet and a page of door cards as HTML, the same for the PDF and for a browser's own printing."""
+"""What is printed as HTML, the same for the PDF and for a browser's own printing: a sheet, a form, door cards."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from app import codes
+from app.print.paper import blank, filled
 from app.print.qr import qr_svg
 from app.print.render import html_of
 from app.print.sheet import Subject, sheet, signatures
@@ -56,3 +58,64 @@ def card_pages(cards: Sequence[Mapping[str, Any]], address: str, style: str = ""
             for card in known[start : start + CARDS_A_PAGE]
         ]
         yield html_of("cards.html", {"cards": shown, "style": style})
+
+
+_PAPER = {
+    "zh": {"sheet": "表号", "version": "表单版本", "printed": "打印于", "household": "户主", "place": "地址", "code": "户码",
+           "visitor": "走访人", "ended": "填写时间", "number": "答卷编号",
+           "how": "□ 打 ✓;横线上填写;带 * 的必须填。小字是代码,誊录时用。"},
+    "en": {"sheet": "Sheet", "version": "Form version", "printed": "printed", "household": "Head", "place": "Address",
+           "code": "Household code", "visitor": "Visitor", "ended": "Filled", "number": "Submission",
+           "how": "Tick the boxes, write on the lines; * must be filled in. Small print is the code for typing in."},
+}  # fmt: skip
+
+
+def blank_html(form: Form, lang: str, *, rows: int, printed: str, style: str = "") -> str:
+    """A form to be filled by hand, for any household."""
+    words = _PAPER["en" if lang == "en" else "zh"]
+    facts = [(words["household"], ""), (words["place"], ""), (words["code"], "")] if form.about == "household" else []
+    return html_of(
+        "form.html",
+        {
+            "title": form.title(lang), "lang": lang, "words": words, "version": form.version, "printed": printed,
+            "facts": facts, "how": words["how"], "running": form.title(lang), "style": style,
+            "sections": blank(form, lang, rows),
+        },
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Filling:
+    """Whose answers are printed. code and number may be '': then there is no QR."""
+
+    id: str
+    answers: Mapping[str, Any]
+    ended: str
+    visitor: str
+    head: str = ""
+    place: str = ""
+    code: str = ""
+    number: str = ""
+
+
+def filled_html(
+    form: Form, lang: str, filling: Filling, *, address: str, printed: str, picture: Callable[[str], str],
+    hidden: frozenset[str] = frozenset(), style: str = "",
+) -> str:  # fmt: skip
+    """A submission on paper, with the code of its household, form and sheet. picture, hidden: as in ``paper.filled``."""
+    words = _PAPER["en" if lang == "en" else "zh"]
+    facts = [
+        (words["household"], filling.head), (words["place"], filling.place), (words["code"], codes.grouped(filling.code)),
+        (words["visitor"], filling.visitor), (words["ended"], filling.ended[:16].replace("T", " ")), (words["number"], filling.id),
+    ]  # fmt: skip
+    coded = bool(filling.code and filling.number)
+    return html_of(
+        "form.html",
+        {
+            "title": form.title(lang), "lang": lang, "words": words, "version": form.version, "printed": printed,
+            "facts": [fact for fact in facts if fact[1]], "how": "", "style": style,
+            "running": f"{form.title(lang)} {codes.grouped(filling.code)}", "number": codes.grouped(filling.number),
+            "qr": qr_svg(codes.sheet_payload(address, filling.code, form.form_id, filling.number)) if coded else "",
+            "sections": filled(form, filling.answers, lang, picture=picture, hidden=hidden),
+        },
+    )  # fmt: skip

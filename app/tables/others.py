@@ -120,6 +120,12 @@ def published_forms(tables: Tables, scope: HasPrefixes) -> list[Row]:
     return every(tables, f"SELECT * FROM forms WHERE {where} ORDER BY form_id", values)  # noqa: S608
 
 
+def reaches_everything(tables: Tables, scope: HasPrefixes) -> bool:
+    """Whether no place known here lies beside the scope: its reader answers for all there is."""
+    inside, values = _here_or_above(scope, "code")
+    return bool(scope.area_prefixes) and not count(tables, f"SELECT count(*) FROM areas WHERE NOT {inside}", values)  # noqa: S608
+
+
 def record_area(tables: Tables, scope: HasPrefixes, kind: str, id: str) -> str | None:
     """The area of a household, member, visit, issue or submission in scope; None when it is not."""
     table = {"household": "households", "member": "members", "visit": "visits", "issue": "issues"}.get(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from app.tables.follow import Tables
@@ -65,6 +65,41 @@ def form_counts(tables: Tables, scope: HasPrefixes) -> list[Row]:
     sql = (
         "SELECT form_id, form_version, count(*) AS submissions, max(ended) AS latest FROM submissions "  # noqa: S608
         f"WHERE {where.sql} GROUP BY form_id, form_version ORDER BY form_id, form_version DESC"
+    )
+    return every(tables, sql, where.values)
+
+
+# What a client sent is kept as it came; one that is no JSON must not stop the count.
+_ANSWERS = "json_tree(CASE WHEN json_valid(s.answers) THEN s.answers ELSE '{}' END) t"
+
+
+def answered(tables: Tables, scope: HasPrefixes, form_id: str, names: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Question name → version → how many submissions hold an answer to it. Inside repeats a submission counts once."""
+    found: dict[str, dict[str, int]] = {}
+    for row in _grouped(tables, scope, form_id, names, "s.form_version"):
+        found.setdefault(row["name"], {})[row["of"]] = row["submissions"]
+    return found
+
+
+def chosen(tables: Tables, scope: HasPrefixes, form_id: str, names: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Question name → answer as it was sent → how many submissions hold it."""
+    found: dict[str, dict[str, int]] = {}
+    for row in _grouped(tables, scope, form_id, names, "t.atom"):
+        found.setdefault(row["name"], {})[str(row["of"])] = row["submissions"]
+    return found
+
+
+def _grouped(tables: Tables, scope: HasPrefixes, form_id: str, names: Sequence[str], by: str) -> list[Row]:
+    """by: a column of ours."""
+    if not names:
+        return []
+    where = Conditions(scope, "s.")
+    where.add("s.form_id = ?", form_id)
+    where.add(f"t.key IN ({', '.join('?' * len(names))})", *names)
+    where.add("t.atom IS NOT NULL AND t.atom <> ''")
+    sql = (
+        f"SELECT t.key AS name, {by} AS of, count(DISTINCT s.id) AS submissions "  # noqa: S608
+        f"FROM submissions s, {_ANSWERS} WHERE {where.sql} GROUP BY t.key, {by}"
     )
     return every(tables, sql, where.values)
 

@@ -128,8 +128,10 @@ export interface NodeDefinition {
   dynamic_default?: Tree;
   trigger?: string[];
   list?: string;
-  items?: { repeat?: string; instance?: string; value?: string; label?: string };
+  items?: { repeat?: string; instance?: string; value?: string; label?: string; fixed?: ChoiceDefinition[] };
   choice_filter?: Tree;
+  /** of a shuffled list */
+  seed?: Tree;
   count?: Tree;
   carried?: { list: string; property: string };
   reads_register?: boolean;
@@ -167,6 +169,8 @@ export interface Definition {
   nodes: NodeDefinition[];
   lists: Record<string, ChoiceDefinition[]>;
   instances: Record<string, { kind: string; file?: string }>;
+  /** rows of attached lists, by instance */
+  tables?: Record<string, Record<string, string>[]>;
   entities: EntityDefinition[];
   order: [string, string][];
 }
@@ -217,6 +221,8 @@ export interface Instance {
   /** 1-based index of the new instance, or 0 when adding is not allowed */
   addRepeat(path: string): number;
   removeRepeat(path: string, index?: number): boolean;
+  /** Puts the instance removed last back where it was. */
+  restoreRepeat(): boolean;
   count(path: string): number;
   isFixed(path: string): boolean;
   has(path: string): boolean;
@@ -230,6 +236,8 @@ export interface Instance {
   hint(path: string): string;
   /** any other text of the question: guidance, required_message, constraint_message */
   text(path: string, which: 'label' | 'hint' | 'guidance' | 'required_message' | 'constraint_message'): string;
+  /** the same in pieces: what an author wrote, and values */
+  parts(path: string, which: 'label' | 'hint' | 'guidance'): (string | { value: string })[];
   setLanguage(lang: string): void;
   readonly lang: string;
   /** relevant answers only: what a submission holds */

@@ -71,6 +71,7 @@ class Store(Protocol):
 
         They are recorded as pushed ops are, but rights are not asked. Streams:
         memory does not grow with their number. Answers how many were new.
+        Raises Problem forked_log or out_of_order when a number is taken or skipped.
         """
 
     def get(self, kind: str, id: str) -> Record | None:
@@ -169,6 +170,9 @@ class Store(Protocol):
     def upstream_cursor(self) -> tuple[str | None, tuple[str, str] | None]:
         """Where the pull stands and whose cursor it is."""
 
+    def meet_upstream(self, source: tuple[str, str]) -> None:
+        """Note the (server_id, epoch) whose answers are taken from now on."""
+
     def forget_upstream(self) -> None:
         """The upstream has a new epoch: start its pull anew and offer it every op again."""
 
@@ -179,5 +183,8 @@ class Store(Protocol):
         """Blobs that are here, named by an op the upstream has, and not yet known to be there."""
 
     def blob_relayed(self, sha256: str) -> None: ...
+
+    def agree(self, name: str, proposal: str) -> str:
+        """The value that all hosts of this store use under a name: the first that was proposed."""
 
     def close(self) -> None: ...

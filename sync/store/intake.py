@@ -15,8 +15,9 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from sync.apply import effect_of
+from sync.apply import conflict_id, effect_of
 from sync.overlay import is_pending, visible
+from sync.problems import Problem
 from sync.records import (
     APPLIED,
     CENTRE,
@@ -222,12 +223,25 @@ class Intake:
     def expect_own(self, ops: Sequence[Op]) -> None:
         """As `expect`, for ops of this server's own making."""
         self._acked |= self.memory.acked(sorted({op.install_id for op in ops}))
+        again = [op for op in ops if op.dseq <= self._acked[op.install_id]]
+        self._known |= self.memory.known_ops(again)
+        self._asked |= {op.op_id for op in again}
         self._fetch([(op.entity, op.id, op.area) for op in {(op.entity, op.id): op for op in ops}.values()])
 
     def own(self, op: Op, body: bytes) -> bool:
-        """Take in an op of this server's own making: rights are not asked. False when it was here before."""
-        if op.dseq <= self._acked_of(op.install_id):
+        """Take in an op of this server's own making: rights are not asked. False when it was here before.
+
+        Raises Problem forked_log or out_of_order when its number is not the next one: somebody else
+        wrote under the same install meanwhile, and the caller has to make the op anew.
+        """
+        acked = self._acked_of(op.install_id)
+        if op.dseq <= acked:
+            known = self._known_op(op)
+            if known is None or known.hash != op.hash:
+                raise Problem("forked_log")
             return False
+        if op.dseq > acked + 1:
+            raise Problem("out_of_order")
         self._advance(op.install_id, op.dseq)
         kept = self._keep(Arrival(op, body, op.hash))
         self._apply(op, kept)
@@ -349,6 +363,15 @@ class Intake:
     def take_upstream(self, record: Record) -> None:
         """A record as the node above has it."""
         self._rebuild((record.kind, record.id), None, record)
+
+    def withdraw_conflicts(self, op: Op) -> None:
+        """The node above took the op without a conflict: what was noted here is no question for a person any more."""
+        for name in ("", *op.fields):
+            key = ("conflict", conflict_id(op.op_id, name))
+            self._fetch([(*key, op.area)])
+            record, upstream = self._stored[key]
+            if record is not None and upstream is None and not record.deleted:
+                self._put(msgspec.structs.replace(record, deleted=True), None)
 
     def rebuild(self, key: Key) -> None:
         """What is seen of a record, after the node above answered for some of its ops."""

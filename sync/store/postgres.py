@@ -15,7 +15,7 @@ import random
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, LiteralString, NoReturn, TypeVar
 
@@ -23,6 +23,7 @@ import msgspec
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from sync.failpoints import reach
 from sync.problems import Problem
 from sync.protocol import op_of_body
 from sync.records import (
@@ -112,17 +113,27 @@ class PostgresStore:
     def tier(self) -> str:
         return CENTRE
 
+    def agree(self, name: str, proposal: str) -> str:
+        return self._meta_or(f"agreed.{name}", lambda: proposal)
+
     def close(self) -> None:
         self._pool.close()
 
     # --- asking and writing -------------------------------------------------------------------------------
 
     def _all(self, question: LiteralString | bytes, *values: Any) -> list[Any]:
-        try:
-            with self._pool.connection() as connection:
-                return connection.execute(question, values).fetchall()
-        except (psycopg.OperationalError, PoolTimeout) as error:
-            _refuse(error)
+        """Asked a second time when the connection had died meanwhile: the database was restarted."""
+        for again in (True, False):
+            try:
+                with self._pool.connection() as connection:
+                    return connection.execute(question, values).fetchall()
+            except psycopg.OperationalError as error:
+                if not again:
+                    _refuse(error)
+                self._pool.check()
+            except PoolTimeout as error:
+                _refuse(error)
+        raise AssertionError
 
     def _one(self, question: LiteralString | bytes, *values: Any) -> Any:
         rows = self._all(question, *values)
@@ -150,7 +161,7 @@ class PostgresStore:
         """Several bodies, from as many threads, in one commit."""
         pushes = [pushed for pushed, _ in work]
         received = moment_text(max(now for _, now in work))
-        self._make_counties(
+        self.make_counties(
             county_of(arrival.op.area)
             for pushed in pushes
             for arrival in pushed.arrivals
@@ -169,20 +180,32 @@ class PostgresStore:
     def _taking_in(
         self, received: str, take: Callable[[psycopg.Connection, Intake], Answer]
     ) -> Answer:
-        """One transaction with an intake; begun anew when it met another host's crosswise."""
+        """One transaction with an intake; begun anew when it met another host's crosswise.
+
+        Also once when the connection died: should the commit have been done after all, every op of it is
+        a duplicate now.
+        """
+        silent = 0
         for attempt in range(TRIES):
             try:
                 with self._pool.connection() as connection, connection.transaction():
                     intake = Intake(PostgresMemory(connection), CENTRE, self._server_id, self._epoch, received)
                     answer = take(connection, intake)
                     write_down(connection, intake)
+                    reach("push.written")
+                reach("push.committed")
                 return answer
             except _CROSSED as error:
                 log.info("began anew: %s", type(error).__name__)
                 time.sleep(random.uniform(0, 0.01 * 2**attempt))
-            except (psycopg.OperationalError, PoolTimeout) as error:
+            except psycopg.OperationalError as error:
+                silent += 1
+                if silent > 1:
+                    _refuse(error)
+                self._pool.check()
+            except PoolTimeout as error:
                 _refuse(error)
-        raise Problem("store_failed")
+        raise Problem("busy")
 
     @staticmethod
     def _place(connection: psycopg.Connection, intake: Intake, replies: Iterable[PushReply]) -> list[PushReply]:
@@ -193,7 +216,18 @@ class PostgresStore:
         ).fetchone() or (0, 0)  # fmt: skip
         return intake.placed(replies, last_n, last_seq)
 
-    def _make_counties(self, wanted: Iterable[str]) -> None:
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[psycopg.Connection]:
+        """A transaction on the tables themselves, for copies."""
+        with self._pool.connection() as connection, connection.transaction():
+            yield connection
+
+    def know_itself(self) -> None:
+        """Read again who this store is, after another's identity was moved in."""
+        self._server_id = self._meta_or("server_id", lambda: "")
+        self._epoch = self._meta_or("epoch", lambda: "")
+
+    def make_counties(self, wanted: Iterable[str]) -> None:
         for county in set(wanted) - self._counties:
             with self._pool.connection() as connection:
                 make_county(connection, county)
@@ -210,7 +244,7 @@ class PostgresStore:
         return count + (self._load(batch) if batch else 0)
 
     def _load(self, ops: Sequence[Op]) -> int:
-        self._make_counties(county_of(op.area) for op in ops)
+        self.make_counties(county_of(op.area) for op in ops)
 
         def take(connection: psycopg.Connection, intake: Intake) -> int:
             intake.expect_own(ops)
@@ -402,6 +436,9 @@ class PostgresStore:
 
     def upstream_cursor(self) -> tuple[str | None, tuple[str, str] | None]:
         return None, None
+
+    def meet_upstream(self, source: tuple[str, str]) -> None:
+        raise Problem("centre_only")
 
     def forget_upstream(self) -> None:
         raise Problem("centre_only")

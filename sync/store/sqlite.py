@@ -17,10 +17,12 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from sync.failpoints import reach
 from sync.problems import Problem
 from sync.protocol import op_of_body
 from sync.records import (
     CENTRE,
+    CONFLICT,
     NODE,
     RETRY,
     Arrival,
@@ -41,6 +43,7 @@ from sync.scope import grants_of, scope_version, shown
 from sync.store.base import NewInstall, ToRelay
 from sync.store.blobs import BlobFolder
 from sync.store.group import GroupCommit
+from sync.store.high_water import HighWater
 from sync.store.intake import Intake, Key, Pushed
 from sync.store.pages import moment_text, page_of, place_of, token_hash
 from sync.store.scope_sql import scope_sql
@@ -63,8 +66,17 @@ class SqliteStore:
         self._server_id = self._file.meta_or("server_id", uuid.uuid4)
         self._epoch = self._file.meta_or("epoch", uuid.uuid4)
         self._tier = self._file.meta_or("tier", lambda: CENTRE)
+        if moved := self._one("SELECT value FROM meta WHERE key = 'moved_to'"):
+            self._file.close()
+            raise Problem("folder_moved", where=str(moved[0]))
         self._latest = int(self._one("SELECT coalesce(max(seq), 0) FROM change")[0])
         self._last_n = int(self._one("SELECT coalesce(max(n), 0) FROM op")[0])
+        self._high_water = HighWater(folder)
+        if self._high_water.is_above(self._epoch, self._last_n, self._latest):
+            self._high_water.close()
+            self._file.close()
+            raise Problem("folder_rolled_back", where=str(folder))
+        self._high_water.note(self._epoch, self._last_n, self._latest)
         self._push_together = GroupCommit(self._push_all)
 
     @property
@@ -79,8 +91,30 @@ class SqliteStore:
     def tier(self) -> str:
         return self._tier
 
+    def agree(self, name: str, proposal: str) -> str:
+        return self._file.meta_or(f"agreed.{name}", lambda: proposal)
+
     def close(self) -> None:
+        self._high_water.close()
         self._file.close()
+
+    # --- moving house --------------------------------------------------------------------------------------
+
+    def rows(self, question: str, **functions: Callable[..., Any]) -> Iterator[Any]:
+        """Rows of the tables themselves, for copies; functions: of Python, that the question calls."""
+        connection = self._file.reader()
+        for name, function in functions.items():
+            connection.create_function(name, -1, function, deterministic=True)
+        yield from connection.execute(question)
+
+    def ends(self) -> tuple[int, int]:
+        """The last op and the last place of the log."""
+        return self._last_n, self._latest
+
+    def mark(self, key: str, value: str) -> None:
+        """Write a note about the folder into it."""
+        with self._writing() as write:
+            set_meta(write, key, value)
 
     # --- taking ops in ------------------------------------------------------------------------------------
 
@@ -107,9 +141,12 @@ class SqliteStore:
                 intake = Intake(SqliteMemory(write), self._tier, self._server_id, self._epoch, received)
                 yield write, intake
                 write_down(write, intake)
+                reach("push.written")
+            reach("push.committed")
             # Only now may a cursor pass these places: a puller that ran ahead of the commit would skip them.
             self._latest += len(intake.puts)
             self._last_n += len(intake.kept)
+            self._high_water.note(self._epoch, self._last_n, self._latest)
 
     def load(self, ops: Iterable[Op]) -> int:
         count = 0
@@ -270,7 +307,14 @@ class SqliteStore:
             return int(whole[0]), int(whole[0])
         here = self._blobs.received(sha256)
         named = self._one("SELECT max(size) FROM blob_named WHERE sha256 = ?", sha256)
-        return (here, int(named[0] or 0)) if here else None
+        length = int(named[0] or 0)
+        if here and here == length:
+            # All of it is here and the process died before saying so: nobody would send another part.
+            try:
+                return self.put_blob_part(sha256, here, length, b""), length
+            except Problem:
+                return None
+        return (here, length) if here else None
 
     def put_blob_part(self, sha256: str, offset: int, length: int, body: bytes) -> int:
         with self._file.write_lock:
@@ -345,10 +389,12 @@ class SqliteStore:
                 if tier == CENTRE:
                     self._confirm(write, result.op_id, status, result.rev, result.code, result.receipt)
                 row = write.execute(
-                    "SELECT entity, id FROM op WHERE op_id = ? AND variant = 0", (result.op_id,)
+                    "SELECT entity, id, status, body FROM op WHERE op_id = ? AND variant = 0", (result.op_id,)
                 ).fetchone()
                 if row:
                     touched[row[0], row[1]] = None
+                    if row[2] == CONFLICT and status != CONFLICT:
+                        intake.withdraw_conflicts(op_of_body(row[3]))
             for key in touched:
                 intake.rebuild(key)
             intake.placed((), self._last_n, self._latest)
@@ -391,6 +437,7 @@ class SqliteStore:
             for record in records:
                 intake.take_upstream(record)
             intake.placed((), self._last_n, self._latest)
+            reach("page.taken")
             set_meta(write, "upstream_cursor", cursor)
             set_meta(write, "upstream_source", " ".join(source))
 
@@ -398,6 +445,9 @@ class SqliteStore:
         found = dict(self._all("SELECT key, value FROM meta WHERE key IN ('upstream_cursor', 'upstream_source')"))
         source = found.get("upstream_source", "").split(" ")
         return found.get("upstream_cursor") or None, (source[0], source[1]) if len(source) == 2 else None
+
+    def meet_upstream(self, source: tuple[str, str]) -> None:
+        self.mark("upstream_source", " ".join(source))
 
     def forget_upstream(self) -> None:
         with self._writing() as write:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from browser.conftest import TwoNodes
 from browser.servers import PHONE
@@ -49,4 +49,51 @@ def test_a_visit_noted_by_mistake_can_be_taken_back_before_it_is_sent(browser: B
     page.wait_for_selector(".badge:has-text('未到中心 1')")
     page.click("button:has-text('撤销')")
     page.wait_for_selector(".badge:has-text('✓✓✓')")
+    context.close()
+
+
+def sign_in_as(page: Page, username: str) -> None:
+    page.fill("input[name=username]", username)
+    page.fill("input[name=password]", "ruhu-demo")
+    page.click("button[type=submit]")
+    page.wait_for_selector("[data-name=due] > *", timeout=30_000)
+
+
+def sign_out(page: Page, url: str) -> None:
+    page.goto(url + "/#/settings")
+    page.click("button:has-text('退出登录')")
+    page.wait_for_selector("input[name=username]")
+
+
+def test_the_next_user_of_a_phone_sees_no_draft_of_the_first_whose_work_still_goes_out(
+    browser: Browser, nodes: TwoNodes
+) -> None:
+    context = browser.new_context(**PHONE)
+    page = context.new_page()
+    sign_in(page, nodes.centre.url)
+    context.set_offline(True)
+    page.locator(FIRST_ROW).nth(2).click()
+    page.click("summary:has-text('没见到人')")
+    page.click("button:has-text('无人在家')")
+    page.wait_for_selector(".badge:has-text('未到中心 1')")
+    page.goto(nodes.centre.url + "/#/today")
+    page.locator(FIRST_ROW).nth(4).click()
+    page.click("[data-name=start]")
+    page.wait_for_selector(".form-foot")
+    page.click('.question[data-path$="/respondent"] label.choice:has(input[value="head"])')
+    page.wait_for_url("**draft_id=*")
+    address = page.url
+    sign_out(page, nodes.centre.url)
+
+    context.set_offline(False)
+    sign_in_as(page, "tukan")
+    assert page.locator(".draft-open").count() == 0
+    page.wait_for_selector(".badge:has-text('✓✓✓')", timeout=30_000)
+    page.goto(address)
+    page.wait_for_selector(".unopened")
+    sign_out(page, nodes.centre.url)
+
+    sign_in_as(page, "qingshui")
+    page.click(".draft-open")
+    page.wait_for_selector('.question[data-path$="/respondent"] input[value="head"]:checked')
     context.close()

@@ -1,7 +1,7 @@
 /** What people type into number and date fields, and how it is stored. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { dateText, grouped, numberText, unreadable } from '../../static/js/screens/widgets/values.js';
+import { dateParts, dateText, grouped, momentText, numberText, onStep, unreadable } from '../../static/js/screens/widgets/values.js';
 
 test('numbers: full-width digits, thousands marks, what is no number stays', () => {
   for (const [typed, stored] of [
@@ -37,4 +37,24 @@ test('what cannot be an answer is named, not dropped', () => {
   assert.equal(unreadable('date', '1952-03-12'), '');
   assert.equal(unreadable('text', '昨天'), '');
   assert.equal(unreadable('integer', ''), '');
+});
+
+test('a date typed in one run falls into its parts; a part of one does not', () => {
+  for (const typed of ['19410305', '1941-3-5', '1941年3月5日', '1941.03.05']) assert.deepEqual(dateParts(typed), ['1941', '03', '05'], typed);
+  for (const typed of ['', '1941', '194103', '1941-3', '19410230', '昨天']) assert.equal(dateParts(typed), null, typed);
+});
+
+test('times bear the offset of their own day', () => {
+  assert.match(momentText('', '08:30', new Date(2026, 5, 1)), /^08:30:00\.000[+-]\d\d:\d\d$/);
+  assert.match(momentText('2026-11-24', '08:30'), /^2026-11-24T08:30:00\.000[+-]\d\d:\d\d$/);
+  assert.equal(momentText('2026-11-24', ''), '');
+  assert.equal(new Date(momentText('2026-07-01', '08:30')).getHours(), 8);
+});
+
+test('a slider gives values of the range, not of floating point', () => {
+  assert.equal(onStep('0.30000000000000004', '0', '0.1'), '0.3');
+  assert.equal(onStep('7', '1', '2'), '7');
+  assert.equal(onStep('6.2', '1', '2'), '7');
+  assert.equal(onStep('-3', '-10', '0.5'), '-3');
+  assert.equal(onStep('5', '10', '-1'), '5');
 });

@@ -44,6 +44,8 @@ export function createInstance(definition, options) {
   /** @type {Set<(changed: Set<string>) => void>} */
   const listeners = new Set();
   let loading = true;
+  /** The instance a person removed last. @type {{slot: XNode, place: number, node: XNode} | null} */
+  let removed = null;
   /** @type {Map<string, XNode>} */
   const placed = new Map();
 
@@ -54,7 +56,7 @@ export function createInstance(definition, options) {
   function external(id) {
     let found = externals.get(id);
     if (!found) {
-      const rows = options.external?.[id] ?? choiceRows(id) ?? (definition.instances?.[id] || id === '__last-saved' ? [] : undefined);
+      const rows = options.external?.[id] ?? definition.tables?.[id] ?? choiceRows(id) ?? (definition.instances?.[id] || id === '__last-saved' ? [] : undefined);
       if (!rows) return fail(`there is no list ${id}`);
       found = externalInstance(rows);
       externals.set(id, found);
@@ -394,7 +396,8 @@ export function createInstance(definition, options) {
     const passing = (list) => (d.choice_filter === undefined ? list.items
       : mayPass(d.choice_filter, env, list, node).filter((item) => passes(d.choice_filter, item, node)));
     if (id) {
-      return passing(external(id)).map(({ row = {} }) => ({ name: row[value] ?? '', label: row[label] ?? '', extra: row }));
+      const fixed = (d.items?.fixed ?? []).map((choice) => ({ ...choice, label: textIn(choice.label, node) }));
+      return [...fixed, ...passing(external(id)).map(({ row = {} }) => ({ name: row[value] ?? '', label: row[label] ?? '', extra: row }))];
     }
     const choices = definition.lists?.[d.list ?? ''] ?? [];
     const offering = d.choice_filter === undefined ? choices
@@ -475,6 +478,13 @@ export function createInstance(definition, options) {
     return parts.map((part) => (typeof part === 'string' ? part : toText(evaluate(part.tree, env, node)))).join('');
   }
 
+  /** A text in pieces, so that what people answered is never taken for an author's marks. @param {Text|undefined} text @param {XNode} node */
+  function partsIn(text, node) {
+    const parts = inLanguage(text);
+    if (typeof parts === 'string') return parts === '' ? [] : [parts];
+    return parts.map((part) => (typeof part === 'string' ? part : { value: toText(evaluate(part.tree, env, node)) }));
+  }
+
   /** A text without its variable parts. @param {Text|undefined} text */
   function plainText(text) {
     const parts = inLanguage(text);
@@ -498,10 +508,10 @@ export function createInstance(definition, options) {
     let node = name === root.name ? root : undefined;
     for (const step of steps) {
       if (node?.list) node = node.list[0];
-      const match = /^([^[]+)(?:\[(\d+)\])?$/.exec(step);
-      const kid = match && node?.kids?.get(match[1]);
+      const bracket = step.indexOf('[');
+      const kid = node?.kids?.get(bracket < 0 ? step : step.slice(0, bracket));
       if (!kid) return undefined;
-      node = kid.list && match[2] ? kid.list[Number(match[2]) - 1] : kid;
+      node = kid.list && bracket > 0 ? kid.list[Number(step.slice(bracket + 1, -1)) - 1] : kid;
     }
     return node;
   }
@@ -639,6 +649,18 @@ export function createInstance(definition, options) {
       if (!slot?.list || !node || slot.d?.count !== undefined || isReadonly(slot)) return false;
       slot.list.splice(place - 1, 1);
       setGone(node, true);
+      removed = { slot, place, node };
+      touch(slot);
+      flush();
+      notify();
+      return true;
+    },
+    restoreRepeat() {
+      if (!removed || removed.slot.gone) return false;
+      const { slot, place, node } = removed;
+      removed = null;
+      slot.list?.splice(place - 1, 0, node);
+      setGone(node, false);
       touch(slot);
       flush();
       notify();
@@ -656,6 +678,10 @@ export function createInstance(definition, options) {
     label: (path) => text(path, 'label'),
     hint: (path) => text(path, 'hint'),
     text,
+    parts: (path, which) => {
+      const node = find(path);
+      return node ? asked(node, `${which}_parts`, () => partsIn(node.d?.[which], node), []) : [];
+    },
     setLanguage(next) {
       if (next === lang || !definition.languages.includes(next)) return;
       lang = next;

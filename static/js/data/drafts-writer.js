@@ -18,7 +18,7 @@
  *   timer?: {set: (run: () => void, ms: number) => unknown, clear: (id: any) => void},
  * }} use
  */
-export function createWriter({ write, now, onState = () => {}, delay_ms = 250, timer = browserTimer }) {
+export function createWriter({ write, now, onState = () => {}, delay_ms = 0, timer = browserTimer }) {
   let dirty = false;
   /** @type {Promise<boolean> | null} */
   let running = null;
@@ -60,7 +60,7 @@ export function createWriter({ write, now, onState = () => {}, delay_ms = 250, t
     return running;
   }
 
-  /** Something changed: on disk within delay_ms, however fast the typing goes on. */
+  /** Something changed: its save begins within delay_ms, however fast the typing goes on. Saves under way gather what follows, so a slow disk is not asked for more. */
   function touch() {
     dirty = true;
     waiting ??= timer.set(() => void flush(), delay_ms);

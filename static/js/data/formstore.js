@@ -5,7 +5,7 @@
 import { STRICT } from './db.js';
 
 /**
- * @typedef {{form_id: string, version: string, title: any, hash: string}} FormInfo
+ * @typedef {{form_id: string, version: string, title: any, hash: string, about?: string}} FormInfo
  * @typedef {{form_id: string, version: string, html: string}} Page
  */
 
@@ -18,8 +18,8 @@ export function createFormstore({ db, store, api }) {
    * @returns {Promise<FormInfo[]>}
    */
   async function list() {
-    const records = (await store.all('form')).map((record) => infoOf(record));
-    if (records.length) return newest(records);
+    const records = await store.all('form');
+    if (records.length) return newest(records.filter((record) => !isRetired(record)).map((record) => infoOf(record)));
     return newest((await store.meta('form_index')) ?? []);
   }
 
@@ -90,14 +90,23 @@ export function createFormstore({ db, store, api }) {
     return { here, wanted: forms.length };
   }
 
-  return { list, open, prefetch };
+  /** Whether the office took the form off the phones. @param {string} formId */
+  async function retired(formId) {
+    const record = await store.get('form', formId);
+    return record ? isRetired(record) : false;
+  }
+
+  return { list, open, prefetch, retired };
 }
+
+/** @param {{fields: {[name: string]: any}}} record */
+const isRetired = ({ fields }) => fields.state === 'retired';
 
 /** @typedef {ReturnType<typeof createFormstore>} Formstore */
 
 /** @param {import('../types.js').RuhuRecord} record @returns {FormInfo} */
 function infoOf({ id, fields }) {
-  return { form_id: fields.form_id ?? id, version: String(fields.version), title: fields.title, hash: fields.hash };
+  return { form_id: fields.form_id ?? id, version: String(fields.version), title: fields.title, hash: fields.hash, about: fields.about };
 }
 
 /** @param {FormInfo[]} forms @returns {FormInfo[]} one per form_id, the highest version */

@@ -6,7 +6,7 @@
  * one cause and one next step, and the next try waits longer.
  */
 import { waitMs } from './backoff.js';
-import { explain } from './log.js';
+import { explain } from './explain.js';
 import { fetchReceipts, isOurServer, pushAll, pushBlobs } from './push.js';
 
 /** @typedef {import('./push.js').Trouble} Trouble */

@@ -4,9 +4,10 @@
  */
 
 import { afterAnswer } from './form-carried.js';
-import { inWords, moves, pathWithin } from './form-model.js';
+import { inWords, moves, nodePath, pathWithin } from './form-model.js';
 import { button, element } from './widgets/dom.js';
 import { widgetFor } from './widgets/index.js';
+import { paintText } from './widgets/texts.js';
 import { unreadable } from './widgets/values.js';
 
 /** @typedef {import('./form-types.d.ts').Carried} Carried */
@@ -27,11 +28,15 @@ import { unreadable } from './widgets/values.js';
  *   carry: (path: string, entry: Carried) => void,
  *   openMember: (at: string) => void,
  *   addMember: (repeat: string) => void,
- *   keep: (bytes: Blob, extension: string) => Promise<string>,
- *   open: (name: string) => Promise<Blob | null>,
- *   flush: () => Promise<unknown>,
+ *   advance?: (path: string) => void,
+ *   formFile?: (name: string) => Promise<string>,
+ *   files: import('./form-files.js').Files,
+ *   flush: (stay?: boolean) => Promise<unknown>,
  * }} Screen
- * @typedef {{path: string, refresh: () => void, widget?: Widget | null, destroy?: () => void, element: HTMLElement}} Binding
+ * move: the same mark-up stands for another instance from now on; absent where that cannot be.
+ * @typedef {{path: string, refresh: () => void, widget?: Widget | null, destroy?: () => void, move?: (path: string) => void, element: HTMLElement}} Binding
+ * @typedef {{bindings: Map<string, Binding>, more: (most?: number) => Binding[], waiting: () => HTMLElement[], done: () => boolean,
+ *   movable: () => boolean, move: (within: string) => void}} Binder
  */
 
 /** What is wrong with an answer, '' when nothing is. @param {Screen} screen @param {string} path */
@@ -46,37 +51,73 @@ export function problemOf(screen, path) {
 }
 
 /**
+ * Binds from the top of the mark-up down, as many at a time as is asked for.
  * @param {Element | DocumentFragment} markup @param {string} within the instance it stands for, e.g. /data/member[2]
  * @param {Screen} screen @param {(element: HTMLElement, path: string) => Binding | null} bindRepeat
- * @returns {Map<string, Binding>}
+ * @returns {Binder} more: binds the next and answers them; waiting: what is still to be bound; move: to another instance
  */
-export function bind(markup, within, screen, bindRepeat) {
+export function binder(markup, within, screen, bindRepeat) {
   /** @type {Map<string, Binding>} */
   const bindings = new Map();
-  for (const found of /** @type {NodeListOf<HTMLElement>} */ (markup.querySelectorAll('[data-path]'))) {
-    const path = pathWithin(found.dataset.path ?? '', within);
+  const found = [.../** @type {NodeListOf<HTMLElement>} */ (markup.querySelectorAll('[data-path]'))];
+  let at = 0;
+
+  /** @param {HTMLElement} element @returns {Binding | null} */
+  function bound(element) {
+    const path = within ? pathWithin(element.dataset.path ?? '', within) : element.dataset.path ?? '';
     const node = screen.model.node(path);
-    if (!node || bindings.has(path)) continue;
-    /** @type {Binding | null} */
-    let bound = null;
-    if (node.kind === 'repeat') bound = found.classList.contains('repeat') ? bindRepeat(found, path) : null;
-    else if (node.kind === 'group') bound = bindGroup(found, path, node, screen);
-    else bound = bindQuestion(found, path, node, screen);
-    if (bound) bindings.set(path, bound);
+    if (!node || bindings.has(path)) return null;
+    if (node.kind === 'repeat') return element.classList.contains('repeat') ? bindRepeat(element, path) : null;
+    return node.kind === 'group' ? bindGroup(element, path, node, screen) : bindQuestion(element, path, node, screen);
   }
-  return bindings;
+
+  return {
+    bindings,
+    movable: () => [...bindings.values()].every((one) => one.move),
+    move(to) {
+      const before = [...bindings.values()];
+      bindings.clear();
+      for (const one of before) {
+        one.move?.(pathWithin(nodePath(one.path), to));
+        bindings.set(one.path, one);
+      }
+      within = to;
+    },
+    more(most = Infinity) {
+      const made = [];
+      while (at < found.length && made.length < most) {
+        const element = /** @type {HTMLElement} */ (found[at++]);
+        element.hidden = false;
+        const binding = bound(element);
+        if (!binding) continue;
+        bindings.set(binding.path, binding);
+        made.push(binding);
+      }
+      return made;
+    },
+    waiting: () => found.slice(at),
+    done: () => at >= found.length,
+  };
 }
 
 /** @param {HTMLElement} group @param {string} path @param {DefinitionNode} node @param {Screen} screen @returns {Binding} */
 function bindGroup(group, path, node, screen) {
   const title = group.querySelector(':scope > h2, :scope > legend, :scope > .label, :scope > h3');
+  const hint = group.querySelector(':scope > .hint');
   let lang = screen.model.definition.default_language;
   return {
-    path,
+    get path() {
+      return path;
+    },
     element: group,
+    move: (to) => {
+      path = to;
+    },
     refresh() {
       group.hidden = !screen.instance.isRelevant(path);
-      if (title && node.label && (moves(node.label) || lang !== screen.lang())) title.textContent = screen.instance.label(path);
+      const translated = lang !== screen.lang();
+      if (title && node.label && (moves(node.label) || translated)) paintText(title, screen.instance.parts(path, 'label'), translated);
+      if (hint && node.hint && (moves(node.hint) || translated)) paintText(hint, screen.instance.parts(path, 'hint'), translated);
       lang = screen.lang();
     },
   };
@@ -85,29 +126,47 @@ function bindGroup(group, path, node, screen) {
 /** @param {HTMLElement} question @param {string} path @param {DefinitionNode} node @param {Screen} screen @returns {Binding} */
 function bindQuestion(question, path, node, screen) {
   const { instance, model, t } = screen;
-  const label = question.querySelector('.label') ?? (node.type === 'note' ? question : null);
-  const hint = question.querySelector('.hint');
+  const label = question.querySelector('.label');
+  const hint = /** @type {HTMLElement | null} */ (question.querySelector('.hint'));
+  const guidance = question.querySelector('.guidance > div');
+  const result = question.querySelector('output.calculated');
   const error = /** @type {HTMLElement | null} */ (question.querySelector('.error'));
   const carriedBox = /** @type {HTMLElement | null} */ (question.querySelector('.carried'));
   const required = element('b', { class: 'required-mark', hidden: true, 'aria-hidden': 'true' }, '*');
-  if (label && label !== question) label.append(' ', required);
-  const words = label === question ? label : textHolder(label);
+  if (label) label.append(' ', required);
+  const words = textHolder(label);
+  const fluid = hasFluidChoices(screen, node);
   let lang = model.definition.default_language;
+  /** What the controls say of the answer now; '': to be painted again. */
+  let painted = '';
   /** @type {Widget | null} */
   let widget = null;
 
-  if (error && !error.id) error.id = `error${path.replace(/[^\w-]/g, '-')}`;
+  const id = path.replace(/[^\w-]/g, '-');
+  if (error) error.id = `error${id}`;
+  if (hint) hint.id = `hint${id}`;
+  if (node.media || question.querySelector('[data-file]')) decorate(question);
+
+  /** Pictures and sounds come from the form's files, which are seldom there. @param {HTMLElement} part */
+  function decorate(part) {
+    void import('./widgets/pictures.js').then(({ showFiles }) => showFiles(part, node, screen));
+  }
 
   const widgetMade = () => {
-    widget ??= widgetFor(question, {
+    if (widget) return widget;
+    painted = '';
+    widget = widgetFor(question, {
       node,
       t,
       set: (value) => screen.answer(path, value),
       typing: (value) => screen.answer(path, value, true),
-      keep: screen.keep,
-      open: screen.open,
-      beforeCamera: screen.flush,
+      path,
+      files: screen.files,
+      beforeCamera: () => screen.flush(true),
       choices: () => instance.choices(path),
+      advance: () => screen.advance?.(path),
+      decorate,
+      fileOf: (names) => fileIn(names, screen.lang(), model.definition.default_language),
     });
     return widget;
   };
@@ -117,17 +176,20 @@ function bindQuestion(question, path, node, screen) {
     if (question.hidden) return;
     const translated = lang !== screen.lang();
     lang = screen.lang();
-    if (words && node.label && (translated || moves(node.label))) setText(words, instance.label(path));
-    if (hint && node.hint && (translated || moves(node.hint))) setText(hint, instance.hint(path));
+    if (words && node.label && (translated || moves(node.label))) paintText(words, instance.parts(path, 'label'), translated);
+    if (hint && node.hint && (translated || moves(node.hint))) paintText(hint, instance.parts(path, 'hint'), translated);
+    if (guidance && node.guidance && (translated || moves(node.guidance))) paintText(guidance, instance.parts(path, 'guidance'), translated);
+    if (translated && node.media) decorate(question);
+    if (result && result.textContent !== instance.value(path)) result.textContent = instance.value(path);
 
     const entry = screen.draft.carried[path];
     const locked = screen.readonly || instance.isReadonly(path);
     const folded = Boolean(entry && carriedBox && !locked && entry.state !== 'changed' && !screen.opened.has(path));
     question.classList.toggle('folded', folded);
-    if (!folded && model.takesAnswer(node)) {
+    if ((widget || !folded) && model.takesAnswer(node)) {
       const made = widgetMade();
       if (made) {
-        if (node.list && (node.choice_filter || translated || dynamicList(screen, node))) made.offer?.(instance.choices(path));
+        if (fluid || (translated && (node.list || node.items))) made.offer?.(instance.choices(path));
         made.show(instance.value(path));
         made.lock?.(locked);
       }
@@ -140,15 +202,21 @@ function bindQuestion(question, path, node, screen) {
 
   function paintError() {
     const message = screen.told.has(path) ? problemOf(screen, path) : '';
+    const said = `${message}|${instance.isRequired(path)}`;
+    if (said === painted) return;
+    painted = said;
     question.classList.toggle('wrong', message !== '');
     if (error) {
-      if (error.textContent !== message) error.textContent = message;
+      error.textContent = message;
       error.hidden = message === '';
     }
-    for (const control of question.querySelectorAll('input, select, textarea, canvas')) {
-      if (message !== '') control.setAttribute('aria-invalid', 'true');
-      else control.removeAttribute('aria-invalid');
-      if (error && message !== '') control.setAttribute('aria-describedby', error.id);
+    const told = [message !== '' && error ? error.id : '', hint?.id ?? ''].filter(Boolean).join(' ');
+    // A group of choices bears the mistake and the hint itself; its rows would repeat them one by one.
+    const group = question.querySelector('fieldset');
+    for (const control of group ? [group] : question.querySelectorAll('input:not([type=hidden]), select, textarea, canvas')) {
+      setOrDrop(control, 'aria-invalid', message !== '' && !group ? 'true' : '');
+      setOrDrop(control, 'aria-describedby', told);
+      if (control.tagName !== 'FIELDSET') setOrDrop(control, 'aria-required', instance.isRequired(path) ? 'true' : '');
     }
   }
 
@@ -157,7 +225,7 @@ function bindQuestion(question, path, node, screen) {
     box.hidden = !entry;
     if (!entry) return;
     const value = inWords(model, path, entry.value, screen.lang());
-    const signature = `${entry.state}|${folded}|${entry.value}|${lang}|${screen.readonly}`;
+    const signature = `${path}|${entry.state}|${folded}|${entry.value}|${entry.date}|${lang}|${screen.readonly}`;
     if (box.dataset.painted === signature) return;
     box.dataset.painted = signature;
     box.dataset.state = entry.state;
@@ -182,15 +250,28 @@ function bindQuestion(question, path, node, screen) {
   }
 
   return {
-    path,
+    get path() {
+      return path;
+    },
     element: question,
     refresh,
     get widget() {
       return widget;
     },
+    move: STEADY.has(node.type) && !question.querySelector('.finder') ? move : undefined,
     destroy: () => widget?.destroy?.(),
   };
+
+  /** @param {string} to */
+  function move(to) {
+    path = to;
+    for (const open of question.querySelectorAll('details[open]')) open.removeAttribute('open');
+  }
 }
+
+/** Types whose controls hold nothing but the answer, so that they may show the next member's. */
+const STEADY = new Set(['text', 'integer', 'decimal', 'range', 'date', 'time', 'dateTime', 'select_one', 'select_multiple', 'acknowledge',
+  'note', 'calculate']);
 
 /** @type {{[state in Carried['state']]: (t: Screen['t']) => string}} */
 const MARKS = {
@@ -210,13 +291,29 @@ function textHolder(label) {
   return words;
 }
 
-/** @param {Element} holder @param {string} text */
-function setText(holder, text) {
-  if (holder.textContent !== text) holder.textContent = text;
+/** @param {Element} control @param {string} name @param {string} value '' for none */
+function setOrDrop(control, name, value) {
+  if (value !== '') control.setAttribute(name, value);
+  else control.removeAttribute(name);
 }
 
-/** Whether a question's choices are not all in the page. @param {Screen} screen @param {DefinitionNode} node */
-const dynamicList = (screen, node) => Boolean(node.list && !screen.model.definition.lists[node.list]);
+/** Whether a question's choices change while it is filled, or are not all in the page. @param {Screen} screen @param {DefinitionNode} node */
+function hasFluidChoices(screen, node) {
+  if (!node.list && !node.items) return false;
+  const listed = screen.model.definition.lists[node.list ?? ''];
+  return Boolean(node.choice_filter || !listed || node.type === 'rank' || node.parameters?.randomize || listed.some((one) => moves(one.label)));
+}
+
+/** The name of a media file in a language; '' for none. @param {unknown} names @param {string} lang @param {string} other */
+export function fileIn(names, lang, other) {
+  if (typeof names === 'string' || !names) return String(names ?? '');
+  const given = Object.entries(/** @type {{[lang: string]: string}} */ (names));
+  for (const wish of [lang, other, 'default']) {
+    const found = given.find(([key]) => key === wish || key.endsWith(`(${wish})`));
+    if (found) return found[1];
+  }
+  return given[0]?.[1] ?? '';
+}
 
 /** A carried answer's entry after the person answered. @param {Carried | undefined} entry @param {string} value */
 export const carriedAfter = (entry, value) => (entry ? afterAnswer(entry, value) : undefined);

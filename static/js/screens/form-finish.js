@@ -12,12 +12,14 @@ import { button, element } from './widgets/dom.js';
 /** @typedef {import('./form-types.d.ts').StoredBlob} StoredBlob */
 /** @typedef {import('./form-bind.js').Screen} Screen */
 
+/** Types whose answer names a file. */
+const FILES = new Set(['image', 'draw', 'signature', 'annotate', 'photo', 'audio', 'video', 'file', 'background-audio']);
 const FILE_NAME = /^([0-9a-f]{64})\.\w+$/;
 
 /** The files the answers name: {path, sha256}, of relevant questions. @param {Screen} screen */
 export function filesNamed({ model, instance }) {
   return model.definition.nodes
-    .filter((node) => node.kind === 'question' && ['image', 'draw', 'signature', 'photo', 'audio', 'video', 'file'].includes(node.type))
+    .filter((node) => node.kind === 'question' && FILES.has(node.type))
     .flatMap((node) => model.instancesOf(instance, node.path))
     .filter((path) => instance.isRelevant(path))
     .map((path) => ({ path, sha256: FILE_NAME.exec(instance.value(path))?.[1] ?? '' }))
@@ -26,15 +28,16 @@ export function filesNamed({ model, instance }) {
 
 /**
  * Puts the form into the outbox and lets the draft go.
- * @param {Context} ctx @param {Screen} screen
+ * @param {Context} ctx @param {Screen} screen @param {string} [log] the file that tells how the form was filled
  * @returns {Promise<{kind: 'done', changes: EntityChange[]} | {kind: 'invalid'} | {kind: 'missing_file', path: string}>}
  * @throws {Error} NotSaved: nothing was stored, the draft is as it was
  */
-export async function finishForm(ctx, screen) {
+export async function finishForm(ctx, screen, log = '') {
   const { draft, instance, model } = screen;
   /** @type {Map<string, StoredBlob>} */
   const blobs = new Map();
-  for (const { path, sha256 } of filesNamed(screen)) {
+  const files = [...filesNamed(screen), ...(log ? [{ path: '', sha256: log.slice(0, 64) }] : [])];
+  for (const { path, sha256 } of files) {
     const stored = await ctx.drafts.getBlob(sha256);
     if (!stored) return { kind: 'missing_file', path };
     blobs.set(sha256, { sha256, size: stored.size, type: stored.type, bytes: stored.bytes });
@@ -46,7 +49,7 @@ export async function finishForm(ctx, screen) {
   const user = /** @type {NonNullable<Context['session']['user']>} */ (ctx.session.user);
   const now = ctx.now();
   const ops = opsOf({
-    draft, answers: result.answers, carried: askedOf(screen), instanceName: result.instanceName ?? '', changes,
+    draft, answers: log ? { .../** @type {object} */ (result.answers), meta: { audit: log } } : result.answers, carried: askedOf(screen), instanceName: result.instanceName ?? '', changes,
     outcome: answerNamed(screen, 'outcome') || 'met', note: answerNamed(screen, 'remark'),
     blobs: [...blobs.values()], today: localDate(now), ended: localTime(now), visitId: ctx.ids(), user,
   });
@@ -59,6 +62,8 @@ export async function finishForm(ctx, screen) {
     blobs: [...blobs.values()],
   });
   await ctx.drafts.remove(draft.draft_id);
+  // They are in the outbox now; a phone short of space should not hold them twice.
+  void ctx.drafts.sweepBlobs(now, draft.draft_id).catch(() => {});
   ctx.sync?.soon?.('finish');
   return { kind: 'done', changes };
 }
@@ -100,6 +105,7 @@ function answerNamed({ model, instance }, name) {
 /** @param {Context} ctx @param {Screen} screen @param {EntityChange[]} changes */
 export function donePage(ctx, screen, changes) {
   const { t } = ctx;
+  const files = filesNamed(screen).length;
   /** @param {EntityChange} change */
   const nameOf = (change) => {
     const said = change.fields.full_name?.new ?? change.fields.description?.new;
@@ -116,7 +122,7 @@ export function donePage(ctx, screen, changes) {
   return element('section', { class: 'page done' },
     element('p', { class: 'done-tick', 'aria-hidden': 'true' }, '✓'),
     element('h2', { tabindex: '-1' }, t('已完成')),
-    element('p', { class: 'done-where' }, t('✓ 已存在这部手机上,联网后自动送出。')),
+    element('p', { class: 'done-where' }, t('✓ 已存在这部手机上,联网后自动送出。'), ...(files ? [element('br'), t('含 {n} 个文件(照片、录音等),一起送出。', { n: files })] : [])),
     element('h3', {}, lines.length ? t('登记数据有 {n} 处更新', { n: lines.length }) : t('登记数据没有变化')),
     list,
     ...(confirmed ? [element('p', { class: 'done-same' }, t('另有 {n} 项确认不变', { n: confirmed }))] : []),

@@ -20,7 +20,7 @@ export function createFrame(root, t, acts) {
   language.hidden = !acts.otherLanguage;
   const head = element('header', { class: 'form-head' },
     button('‹', acts.leave, { class: 'form-leave', 'aria-label': t('返回') }),
-    element('span', { class: 'form-title' }, element('b', {}, acts.title), element('small', {}, acts.subtitle)),
+    element('span', { class: 'form-title' }, element('h1', {}, acts.title), element('small', {}, acts.subtitle)),
     saved, language);
 
   const where = element('span', { class: 'form-where' });
@@ -124,6 +124,7 @@ export function createFrame(root, t, acts) {
     /** @param {string} code */
     showLanguage(code) {
       language.textContent = code;
+      language.setAttribute('aria-label', `${code} ${t('换一种语言')}`);
     },
     /** Only the pages' part is for a finished form. */
     finished() {

@@ -10,8 +10,13 @@ export interface DefinitionNode {
   parent: string;
   label?: Text;
   hint?: Text;
+  guidance?: Text;
+  media?: { [kind: string]: string | { [lang: string]: string } };
+  items?: { repeat?: string; instance?: string };
   appearance?: string[];
   parameters?: { [name: string]: string };
+  /** body:: extras */
+  body?: { [name: string]: string };
   required?: unknown;
   constraint?: unknown;
   readonly?: unknown;
@@ -22,6 +27,7 @@ export interface DefinitionNode {
   list?: string;
   choice_filter?: unknown;
   count?: unknown;
+  trigger?: string[];
   carried?: { list: string; property: string };
   reads_register?: boolean;
   save_to?: string;
@@ -44,9 +50,12 @@ export interface Definition {
   default_language: string;
   root: string;
   nodes: DefinitionNode[];
-  lists: { [name: string]: { name: string; label: Text; extra?: { [column: string]: string } }[] };
+  lists: { [name: string]: { name: string; label: Text; media?: { [kind: string]: unknown }; extra?: { [column: string]: string } }[] };
   instances?: { [name: string]: { kind: string; file?: string } };
+  tables?: { [name: string]: { [column: string]: string }[] };
   entities?: EntityDeclaration[];
+  /** the log of filling, where the form asks for one */
+  audit?: { path: string; parameters: { [name: string]: string } };
 }
 
 export interface Violation {
@@ -58,13 +67,17 @@ export interface Violation {
 export interface Choice {
   name: string;
   label: string;
+  media?: { [kind: string]: string | { [lang: string]: string } };
 }
 
 /** What core/instance.js gives. */
 export interface Instance {
   set(path: string, text: string): unknown;
   addRepeat(path: string): unknown;
-  removeRepeat(path: string, index: number): unknown;
+  removeRepeat(path: string, index: number): boolean;
+  /** Puts the instance removed last back where it was. */
+  restoreRepeat(): boolean;
+  has(path: string): boolean;
   count(path: string): number;
   value(path: string): string;
   isRelevant(path: string): boolean;
@@ -74,6 +87,7 @@ export interface Instance {
   choices(path: string): Choice[];
   label(path: string): string;
   hint(path: string): string;
+  parts(path: string, which: 'label' | 'hint' | 'guidance'): (string | { value: string })[];
   answers(): unknown;
   draft(): unknown;
   finalize(): { valid: boolean; violations: Violation[]; answers: unknown; instanceName?: string };
@@ -120,8 +134,16 @@ export interface Draft {
   carried: { [path: string]: Carried };
   position: { page: string; path: string };
   base: Base;
+  /** how it was filled, where the form asks for it */
+  audit?: import('./audit.js').AuditRow[];
+  /** to being recorded */
+  consent?: 'yes' | 'no';
   started: string;
   updated: string;
+  /** Answers of an older version that have no place in this one, in the words they were read in. */
+  unplaced?: { path: string; name: string; label: string; value: string; words: string; version: string }[];
+  /** Who began it; absent in drafts of older versions. */
+  user_id?: string;
 }
 
 export interface StoredBlob {
@@ -155,7 +177,7 @@ export interface EntityChange {
 }
 
 export interface Session {
-  user: { id: string; name: string; username: string; area: string } | null;
+  user: { id: string; name: string; username: string; area: string; phone?: string; email?: string } | null;
   install_id: string;
 }
 
@@ -171,13 +193,17 @@ export interface Context {
   toast?: (message: string, action?: { label: string; run: () => void }) => void;
   session: Session;
   store: {
+    all?: (kind: string) => Promise<{ id: string; fields: { [name: string]: any } }[]>;
     get(kind: string, id: string): Promise<RegisterRecord | null | undefined>;
     members(householdId: string): Promise<RegisterRecord[]>;
     visits(householdId: string): Promise<RegisterRecord[]>;
     issues(householdId: string): Promise<RegisterRecord[]>;
   };
   formstore: {
-    open(formId: string, version?: string): Promise<{ html: string } | null>;
+    retired?: (formId: string) => Promise<boolean>;
+    open(formId: string, version?: string): Promise<{ version: string; html: string } | null>;
+    /** a picture, sound or film of the form that is on this phone */
+    attachment?: (formId: string, version: string, name: string) => Promise<Blob | null>;
     file?: (formId: string, version: string, name: string) => Promise<{ [column: string]: string }[] | null>;
   };
   drafts: import('../data/drafts.js').Drafts;

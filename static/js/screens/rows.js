@@ -1,11 +1,11 @@
 /** A household as one row of a list. */
-import { element } from './widgets/dom.js';
+import { button, element } from './widgets/dom.js';
 
 /** @param {import('./context.js').Ctx} ctx @param {string} list @param {string} value */
 export const word = (ctx, list, value) => {
   /** @type {Record<string, Record<string, string>>} */
   const words = {
-    status: { exited: '脱贫户', monitored: '监测户', ordinary: '一般农户' },
+    status: { poor: '未脱贫户', exited: '脱贫户', monitored: '监测户', ordinary: '一般农户' },
     outcome: { met: '见到', nobody: '无人在家', away: '举家外出务工', moved: '已搬走', refused: '拒访', deceased: '已去世', wrong_address: '地址有误' },
   };
   return ctx.t(words[list]?.[value] ?? value);
@@ -15,10 +15,23 @@ export const word = (ctx, list, value) => {
 export function householdRow(ctx, row, note = '') {
   return element('a', { class: 'row', href: `#/household/${row.id}`, 'data-id': row.id },
     element('b', {}, row.head || ctx.t('(无户主)')), element('span', { class: `tag ${row.status}` }, word(ctx, 'status', row.status)),
-    element('small', {}, `${row.group} ${row.house_no}${ctx.t('号')} · ${row.names.length} ${ctx.t('人')}${note ? ` · ${note}` : ''}`));
+    element('small', {}, `${row.group} ${ctx.t('{n}号', { n: row.house_no })} · ${row.names.length} ${ctx.t('人')}${note ? ` · ${note}` : ''}`));
 }
 
 /** Ticks of a sync state, in words too. @param {import('./context.js').Ctx} ctx @param {string} state */
 export const ticksOf = (ctx, state) => ({
   queued: `✓ ${ctx.t('在手机里')}`, sent: `✓✓ ${ctx.t('村级节点已收到')}`, confirmed: `✓✓✓ ${ctx.t('中心已收到')}`,
 })[state] ?? state;
+
+/**
+ * Buttons to the published forms about a household or a village, the visit left out: it has its own.
+ * @param {import('./context.js').Ctx} ctx @param {string} about @param {string} householdId
+ */
+export async function formLinks(ctx, about, householdId) {
+  const forms = await ctx.formstore.list();
+  // A form about neither can be filled for a household or on its own.
+  return forms.filter((form) => [about, ''].includes(form.about ?? 'household') && form.form_id !== 'visit').map((form) => {
+    const title = form.title?.[ctx.lang] ?? Object.values(form.title ?? {})[0] ?? form.form_id;
+    return button(String(title), () => ctx.go(`#/form?form_id=${form.form_id}${householdId ? `&household_id=${householdId}` : ''}`), { 'data-form': form.form_id });
+  });
+}

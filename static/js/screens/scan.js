@@ -2,8 +2,7 @@
 import { lookup, parse, suggest } from '../core/code.js';
 import { householdRow } from './rows.js';
 import { button, element } from './widgets/dom.js';
-
-const EVERY_MS = 220;
+import { readCodes } from './widgets/reader.js';
 
 /** @param {HTMLElement} root @param {import('./context.js').Ctx} ctx @param {{text?: string}} params */
 export async function show(root, ctx, params) {
@@ -12,14 +11,13 @@ export async function show(root, ctx, params) {
   const video = /** @type {HTMLVideoElement} */ (element('video', { playsinline: true, muted: true, class: 'camera', 'aria-label': t('摄像头画面') }));
   const said = element('div', { class: 'said', role: 'status' });
   const about = element('div', { class: 'about' });
-  const torch = button(t('手电筒'), () => void light(), { hidden: true });
+  const torch = button(t('手电筒'), light, { hidden: true });
   const field = /** @type {HTMLInputElement} */ (element('input', { class: 'search', placeholder: t('或输入入户码前几位'), autocapitalize: 'characters', 'aria-label': t('入户码') }));
   const list = element('div', { class: 'rows', 'data-name': 'suggested' });
   root.replaceChildren(video, torch, about, said, field, list);
   const rows = await ctx.store.rows();
-  /** @type {MediaStream | null} */
-  let stream = null;
-  let stopped = false;
+  /** @type {ReturnType<typeof readCodes> | null} */
+  let reading = null;
   let lit = false;
 
   field.addEventListener('input', () => {
@@ -31,10 +29,7 @@ export async function show(root, ctx, params) {
   if (params.text) found(params.text);
   else void film();
 
-  return () => {
-    stopped = true;
-    stream?.getTracks().forEach((track) => track.stop());
-  };
+  return () => reading?.stop();
 
   /** @param {string} text */
   function found(text) {
@@ -60,52 +55,18 @@ export async function show(root, ctx, params) {
   }
 
   async function film() {
-    if (!navigator.mediaDevices?.getUserMedia) {
-      about.replaceChildren(element('p', { class: 'error' }, t('这个网址不能用摄像头(需要 https)。请在下面输入入户码前几位。')));
-      return;
-    }
-    try {
-      stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment', width: { ideal: 1280 } } });
-    } catch {
-      about.replaceChildren(element('p', { class: 'error' }, t('没有打开摄像头。请允许使用摄像头,或在下面输入入户码前几位。')));
-      return;
-    }
-    if (stopped) return stream.getTracks().forEach((track) => track.stop());
-    video.srcObject = stream;
-    await video.play().catch(() => {});
-    const track = stream.getVideoTracks()[0];
-    torch.hidden = !(/** @type {any} */ (track.getCapabilities?.())?.torch);
-    const { prepareZXingModule, readBarcodes } = await import('zxing-wasm/reader');
-    const wasm = document.body.dataset.wasm ?? '';
-    await prepareZXingModule({ overrides: { locateFile: () => wasm }, fireImmediately: true });
-    const canvas = document.createElement('canvas');
-    const pen = canvas.getContext('2d', { willReadFrequently: true });
-    while (!stopped && pen) {
-      if (video.videoWidth) {
-        canvas.width = video.videoWidth;
-        canvas.height = video.videoHeight;
-        pen.drawImage(video, 0, 0);
-        const codes = await readBarcodes(pen.getImageData(0, 0, canvas.width, canvas.height), { formats: ['QRCode'], maxNumberOfSymbols: 2 });
-        // Two papers on one table: the nearest to the middle is meant, and its name is shown.
-        const best = codes.sort((a, b) => offCentre(a, canvas) - offCentre(b, canvas))[0];
-        if (best?.text && found(best.text)) {
-          stream.getTracks().forEach((one) => one.stop());
-          return;
-        }
-      }
-      await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
-    }
+    reading = readCodes(video, { formats: ['QRCode'], found, torch: (switchable) => {
+      torch.hidden = !switchable;
+    } });
+    const state = await reading.opened;
+    if (state === 'filming') return;
+    about.replaceChildren(element('p', { class: 'error' }, state === 'insecure'
+      ? t('这个网址不能用摄像头(需要 https)。请在下面输入入户码前几位。')
+      : t('没有打开摄像头。请允许使用摄像头,或在下面输入入户码前几位。')));
   }
 
-  async function light() {
+  function light() {
     lit = !lit;
-    await stream?.getVideoTracks()[0]?.applyConstraints({ advanced: [/** @type {any} */ ({ torch: lit })] }).catch(() => {});
+    void reading?.light(lit);
   }
-}
-
-/** @param {any} code @param {{width: number, height: number}} frame */
-function offCentre({ position }, frame) {
-  const x = (position.topLeft.x + position.bottomRight.x) / 2 - frame.width / 2;
-  const y = (position.topLeft.y + position.bottomRight.y) / 2 - frame.height / 2;
-  return Math.hypot(x, y);
 }

@@ -2,7 +2,7 @@
 import { today } from '../core/today.js';
 import { localDate } from '../data/ids.js';
 import { draftList } from './form-drafts.js';
-import { householdRow } from './rows.js';
+import { formLinks, householdRow } from './rows.js';
 import { button, element } from './widgets/dom.js';
 
 const SHOWN = 30;
@@ -16,7 +16,9 @@ export async function show(root, ctx) {
   const big = element('div', { class: 'big' },
     button(t('扫码'), () => ctx.go('#/scan'), { class: 'main' }), button(t('查登记册'), () => ctx.go('#/register'), { class: 'main second' }));
   const head = element('h2', {});
-  root.replaceChildren(big, drafts, head, due);
+  const village = await formLinks(ctx, 'village', '');
+  const others = element('details', { class: 'card', 'data-name': 'village-forms', hidden: !village.length }, element('summary', {}, t('村里的表')), ...village);
+  root.replaceChildren(big, drafts, head, due, others);
   await paint();
   const stop = [ctx.store.subscribe(() => void paint()), ctx.sync.subscribe(() => {})];
   return () => stop.forEach((one) => one());

@@ -1,59 +1,110 @@
-/** A place, if the cadre wants to give one: a button, its accuracy, and a way to take it back. */
+/** A place: found by the phone with its accuracy in sight, or typed. */
 
 import { button, element } from './dom.js';
+import { byHand } from './by-hand.js';
+import { placed, removed } from './kept.js';
+import { locate, whyNowhere } from './locate.js';
+import { placeOf, placeText, wantedAccuracy } from './places.js';
 
 /** @typedef {import('./index.js').Host} Host */
 /** @typedef {import('./index.js').Widget} Widget */
 
-/** Under a roof a better fix rarely comes later than this. */
-const WAIT_MS = 30_000;
-
 /** @param {HTMLElement} question @param {Host} host @returns {Widget} */
 export function geopointWidget(question, host) {
-  for (const old of question.querySelectorAll('button, input, output')) /** @type {HTMLElement} */ (old).hidden = true;
-  const place = element('output', { class: 'geo-place', 'aria-live': 'polite' });
-  const get = button(host.t('取当前位置'), locate, { class: 'geo-get' });
-  const clear = button(host.t('清除位置'), () => host.set(''), { class: 'geo-clear' });
-  const box = element('div', { class: 'geo' }, place, element('div', { class: 'buttons' }, get, clear));
-  (question.querySelector('.carried') ?? question.querySelector('.error') ?? question.lastElementChild)?.before(box);
+  const { t } = host;
+  const { accept, warn } = wantedAccuracy(host.node);
+  const place = element('output', { class: 'geo-place' });
+  const said = element('div', { class: 'media-said', role: 'status' });
+  const get = button('', () => (finding ? enough() : find()), { class: 'geo-get' });
+  const hand = byHand(host, (typed) => {
+    stop();
+    open(false);
+    host.set(placeText(typed));
+  }, t('就用这个位置'));
+  const type = button(t('手工填'), () => open(Boolean(hand.row.hidden)), { class: 'geo-type', 'aria-expanded': 'false' });
+  const clear = button(t('清除位置'), () => removed(host, said, shown, t('位置已清除。')), { class: 'geo-clear' });
+  placed(question, place, said, element('div', { class: 'buttons' }, get, type, clear), hand.row);
+  // A place on a map needs tiles from a server; here it is typed, from the map somebody has.
+  const mapped = (host.node.appearance ?? []).some((look) => look === 'placement-map' || look === 'maps');
+  open(mapped);
+  let shown = '';
+  let locked = false;
+  /** @type {ReturnType<typeof locate> | null} */
+  let finding = null;
+  let found = false;
 
-  function locate() {
-    if (!navigator.geolocation) {
-      place.textContent = host.t('这部手机不能定位,可以不填。');
-      return;
+  /** @param {boolean} wide */
+  function open(wide) {
+    hand.row.hidden = !wide;
+    type.setAttribute('aria-expanded', String(wide));
+  }
+
+  function find() {
+    found = false;
+    said.textContent = t('正在定位…可以先填别的题。');
+    finding = locate({
+      accept,
+      better: ({ acc }) => {
+        found = true;
+        said.textContent = t('误差 {m} 米,还在变准…', { m: Math.round(acc) });
+        paint();
+      },
+      done: (best, error) => {
+        finding = null;
+        said.textContent = '';
+        if (best) {
+          host.set(placeText(best));
+          if (best.acc > warn) said.textContent = t('误差较大,最好到开阔处重新定位。');
+        } else {
+          said.replaceChildren(element('span', { role: 'alert' }, t(whyNowhere(error))));
+          open(true);
+        }
+        paint();
+      },
+    });
+    paint();
+  }
+
+  function enough() {
+    if (found) finding?.take();
+    else {
+      stop();
+      said.textContent = '';
+      paint();
     }
-    get.disabled = true;
-    place.textContent = host.t('正在定位…可以先填别的题。');
-    navigator.geolocation.getCurrentPosition(
-      ({ coords }) => {
-        get.disabled = false;
-        const part = (/** @type {number | null} */ n, /** @type {number} */ digits) => (n ?? 0).toFixed(digits);
-        host.set([part(coords.latitude, 6), part(coords.longitude, 6), part(coords.altitude, 1), part(coords.accuracy, 1)].join(' '));
-      },
-      (error) => {
-        get.disabled = false;
-        place.textContent = host.t(error.code === 1 ? '没有得到定位许可,可以不填。' : '没有定到位,可以到门外再试,也可以不填。');
-      },
-      { enableHighAccuracy: true, timeout: WAIT_MS, maximumAge: 60_000 },
-    );
+  }
+
+  function stop() {
+    finding?.stop();
+    finding = null;
+  }
+
+  function paint() {
+    get.textContent = t(finding ? (found ? '就用现在的' : '停止定位') : shown === '' ? '取当前位置' : '重新定位');
+    clear.hidden = shown === '' || Boolean(finding) || locked;
+    get.hidden = type.hidden = locked;
+    if (locked) hand.row.hidden = true;
+    const known = placeOf(shown);
+    place.textContent = shown === '' ? '' : !known ? shown
+      : known.acc > 0 ? t('已定位 {place},误差约 {m} 米', { place: `${known.lat}, ${known.lon}`, m: Math.round(known.acc) })
+        : t('已定位 {place}', { place: `${known.lat}, ${known.lon}` });
   }
 
   return {
     show(value) {
-      const [latitude, longitude, , accuracy] = value.split(' ');
-      clear.hidden = value === '';
-      get.textContent = host.t(value === '' ? '取当前位置' : '重新定位');
-      if (value !== '') {
-        place.textContent = accuracy && Number(accuracy) > 0
-          ? host.t('已定位 {place},误差约 {m} 米', { place: `${latitude}, ${longitude}`, m: Math.round(Number(accuracy)) })
-          : host.t('已定位 {place}', { place: `${latitude}, ${longitude}` });
-      } else if (!get.disabled && place.textContent?.startsWith(host.t('已定位 {place}', { place: '' }).trim())) {
-        place.textContent = '';
-      }
+      shown = value;
+      paint();
     },
     lock(readonly) {
-      get.disabled = readonly;
-      clear.disabled = readonly;
+      locked = readonly;
+      if (readonly) stop();
+      paint();
     },
+    async flush(stay) {
+      if (stay || !hand.waiting() || hand.row.hidden) return true;
+      hand.read();
+      return !hand.waiting();
+    },
+    destroy: stop,
   };
 }

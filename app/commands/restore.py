@@ -1,0 +1,41 @@
+"""恢复备份,或确认使用旧数据(--confirm) · restore a backup, or confirm old data"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from app.config import ROOT
+
+
+def main(arguments: list[str]) -> int:
+    from sync.problems import Problem
+    from sync.store.backup import renew_epoch, restore, verify
+
+    parser = argparse.ArgumentParser(prog="run.py restore", description="恢复备份 · restore a backup")
+    parser.add_argument("backup", type=Path, nargs="?", help="备份文件 · the backup")
+    parser.add_argument("--data", type=Path, default=ROOT / "data" / "centre", help="数据文件夹 · data folder")
+    parser.add_argument("--check", action="store_true", help="只校验备份 · verify the backup only")
+    parser.add_argument("--confirm", action="store_true", help="确认文件夹里的旧数据就是要用的 · the old data shall go on")
+    options = parser.parse_args(arguments)
+    if bool(options.backup) == options.confirm:
+        parser.error("给出备份文件,或 --confirm · give a backup, or --confirm")
+    folder: Path = options.data.resolve()
+    try:
+        if options.confirm:
+            renew_epoch(folder)
+            print(f"✓ {folder}: 手机和下级节点会把缺少的重新上报 · phones and nodes will offer again what is missing")
+            return 0
+        manifest = verify(options.backup) if options.check else restore(options.backup, folder, now=datetime.now())
+    except Problem as problem:
+        print(f"✗ {problem.message()} {problem.next()}", file=sys.stderr)
+        return 1
+    except FileExistsError as error:
+        print(f"✗ 上次恢复没有完成,请先删除 · an earlier restore was cut short, remove first: {error.filename}", file=sys.stderr)
+        return 1
+    print(f"✓ {manifest['made']} 的备份,{manifest['ops']} 条操作 · backup of that moment, ops")
+    if not options.check:
+        print(f"  已放到 {folder};之后的走访会由手机和下级节点重新上报 · what came later is offered again")
+    return 0

@@ -1,0 +1,413 @@
+"""Phones, village nodes and a centre in one process over real databases, with a network and disks that fail.
+
+Everything that happens comes from one seeded random source, so a run can be
+played again. `World.settle` lets the network work and everybody finish;
+`World.check` then asks the invariants (I1 … I8 of docs/sync-protocol.md).
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sync import service
+from sync.author import Author
+from sync.conflict import equal
+from sync.problems import Problem
+from sync.protocol import Hello, checked_body, push_body, push_headers
+from sync.records import CENTRE, Op, Scope
+from sync.relay import Relay, Reply
+from sync.store.backup import back_up, restore
+from sync.store.base import Store
+from sync.store.sqlite import SqliteStore
+
+VILLAGES = ("500156103203", "500156103204")
+FIELDS = ("water_source", "road", "phone", "full_name", "id_no")
+BATCH = 5
+_json = msgspec.json.Encoder()
+
+
+class Clock:
+    """Device and server clocks are data: this one jumps when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(milliseconds=250)
+        return self.now
+
+
+class Network:
+    """What becomes of a message. quiet: everything arrives, once, and its answer too."""
+
+    FATES = ("ok", "ok", "ok", "ok", "lost", "unanswered", "twice")
+
+    def __init__(self, chance: random.Random) -> None:
+        self.chance = chance
+        self.quiet = False
+
+    def carry(self, ask: Callable[[], Any]) -> Any:
+        fate = "ok" if self.quiet else self.chance.choice(self.FATES)
+        if fate == "lost":
+            raise Problem("upstream_silent")
+        answer = ask()
+        if fate == "twice":
+            with suppress(Problem):
+                answer = ask()
+        if fate == "unanswered":
+            raise Problem("upstream_silent")
+        return answer
+
+
+class Server:
+    """A node or the centre: its store, and how it is killed, restored and reached."""
+
+    def __init__(self, open_it: Callable[[], Store], folder: Path | None) -> None:
+        self.open_it, self.folder = open_it, folder
+        self.store = open_it()
+
+    def restart(self) -> None:
+        self.store.close()
+        self.store = self.open_it()
+
+
+class Upward:
+    """A node's requests to the centre, over the network, answered as the HTTP API answers."""
+
+    def __init__(self, world: World, token: str) -> None:
+        self.world, self.token = world, token
+
+    def __call__(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply:
+        def ask() -> Reply:
+            try:
+                status, said = 200, self._answer(path, body, headers or {})
+            except Problem as problem:
+                status, said = (409 if problem.code == "cursor_stale" else 404), {"error": {"code": problem.code}}
+            return Reply(status, {}, json.dumps(said).encode())
+
+        answer: Reply = self.world.network.carry(ask)
+        return answer
+
+    def _answer(self, path: str, body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
+        store, now = self.world.centre.store, self.world.clock.now
+        credential = store.credential(self.token)
+        assert credential is not None
+        route, _, query = path.partition("?")
+        asked = dict(pair.split("=", 1) for pair in query.split("&") if pair)
+        if route.endswith("/hello"):
+            return service.hello(store, credential, Hello(), now=now)
+        if route.endswith("/push"):
+            return service.push(store, credential, checked_body(body, headers), now=now)
+        if route.endswith("/pull"):
+            return service.pull(store, credential, asked.get("cursor"), int(asked["limit"]), now=now)
+        return service.receipts(store, credential, asked["install_id"], int(asked["after"]))
+
+
+class Node(Server):
+    def __init__(self, world: World, folder: Path, village: str, token: str) -> None:
+        super().__init__(lambda: SqliteStore(folder, clock=world.clock), folder)
+        self.village = village
+        self.upward = Upward(world, token)
+        self.relay = Relay(self.store, transport=self.upward)
+
+    def restart(self) -> None:
+        super().restart()
+        self.relay = Relay(self.store, transport=self.upward)
+
+    def step(self) -> bool:
+        try:
+            return self.relay.step()
+        except Problem:
+            return False
+
+
+class Phone:
+    """A cadre's phone: its numbered log is never shortened; the server says how much of it is there."""
+
+    def __init__(self, world: World, node: Node, user: str) -> None:
+        self.world, self.node, self.user = world, node, user
+        self.install = node.store.add_install(user, kind="device", name=user)
+        self.author = Author(self.install.install_id, user, clock=world.clock)
+        self.log: list[Op] = []
+        self.next = 0  # of the log, to be offered
+        self.epoch = node.store.epoch
+        self.confirmed: dict[str, str] = {}  # op id → hash, by receipts ②
+        self.promised: set[str] = set()  # op ids with receipt ①
+
+    def say(self, op: Op) -> None:
+        self.log.append(op)
+
+    def push(self) -> bool:
+        """Offer the next ops; answers whether the server has more of the log than before."""
+        self.hello()
+        ops = self.log[self.next : self.next + BATCH]
+        if not ops:
+            return False
+        body = push_body([_json.encode(op) for op in ops], server_id=self.node.store.server_id, epoch=self.epoch)
+
+        def ask() -> dict[str, Any]:
+            credential = self.node.store.credential(self.install.token)
+            assert credential is not None
+            return service.push(self.node.store, credential, checked_body(body, push_headers(body)), now=self.world.clock.now)
+
+        try:
+            reply = self.world.network.carry(ask)
+        except Problem as problem:
+            if problem.code == "epoch_changed":
+                self.hello()
+            return False
+        self.promised |= {r["op_id"] for r in reply["results"] if r["receipt"]}
+        before = self.next
+        self.next = reply["acked_dseq"][self.install.install_id]
+        return self.next > before
+
+    def hello(self) -> None:
+        """A server that was put back to an earlier day says so by its epoch: offer again from what it has."""
+        store = self.node.store
+        if store.epoch != self.epoch:
+            self.epoch = store.epoch
+            self.next = store.acked([self.install.install_id])[self.install.install_id]
+
+    def ask_receipts(self) -> None:
+        for late in self.node.store.receipts(self.install.install_id, 0):
+            if late.receipt.tier == CENTRE:
+                self.confirmed[late.op_id] = late.receipt.hash
+
+
+class World:
+    """One county of two villages, three phones and a centre. ``open_centre`` makes the centre's store."""
+
+    def __init__(self, folder: Path, seed: int, open_centre: Callable[[Clock], Store] | None = None) -> None:
+        self.folder = folder
+        self.chance = random.Random(seed)
+        self.clock = Clock()
+        self.network = Network(self.chance)
+        self.backups: dict[Path, Path] = {}
+        centre_folder = None if open_centre else folder / "centre"
+        make = open_centre or (lambda clock: SqliteStore(folder / "centre", clock=clock))
+        self.centre = Server(lambda: make(self.clock), centre_folder)
+        self.seed_county()
+        tokens = [self.centre.store.add_install(f"u-node{n}", kind="node", name=f"node{n}").token for n in range(2)]
+        self.nodes = [Node(self, folder / f"node{n}", VILLAGES[n], tokens[n]) for n in range(2)]
+        self.network.quiet = True
+        for node in self.nodes:
+            node.step()
+        self.phones = [Phone(self, self.nodes[n % 2], f"u{n}") for n in range(3)]
+        self.network.quiet = False
+        self.households = {village: [f"h-{village}-{n}" for n in range(2)] for village in VILLAGES}
+        self.followed: dict[int, tuple[str, int]] = {}
+        self.seen: dict[int, set[tuple[str, str, int]]] = {}
+
+    def seed_county(self) -> None:
+        seed = Author("seed", "seed", clock=self.clock)
+        people = [(f"u{n}", "cadre", VILLAGES[n % 2]) for n in range(3)]
+        people += [(f"u-node{n}", "node", VILLAGES[n]) for n in range(2)]
+        self.centre.store.load(
+            [seed.create("user", id, area, {"role": role, "area": area}) for id, role, area in people]
+            + [seed.create("household", f"h-{village}-{n}", village, dict.fromkeys(FIELDS, "0"))
+               for village in VILLAGES for n in range(2)]
+        )  # fmt: skip
+
+    # --- what can happen ----------------------------------------------------------------------------------
+
+    def edit(self, which: int, household: int, field: int, value: str, *, stale: bool = False) -> None:
+        """A person changes a field from what their phone shows; stale: from what nobody has any more."""
+        phone = self.phones[which]
+        id = self.households[phone.node.village][household]
+        seen = phone.node.store.get("household", id)
+        old = "?" if stale else (seen.fields.get(FIELDS[field], "") if seen else "")
+        phone.say(phone.author.update("household", id, phone.node.village, {FIELDS[field]: (old, value)}))
+
+    def visit(self, which: int) -> None:
+        """A finished visit: the submission, a new member, and a field of the household."""
+        phone = self.phones[which]
+        number = len(phone.log)
+        village = phone.node.village
+        submission = f"s-{phone.user}-{number}"
+        phone.say(phone.author.create("submission", submission, village, {"answers": {"n": str(number)}}))
+        phone.say(phone.author.create("member", f"m-{phone.user}-{number}", village, {"full_name": f"人{number}"},
+                                      submission=submission))  # fmt: skip
+
+    def early(self, which: int, maker: int) -> None:
+        """An update of a member that another phone of the village makes, perhaps later."""
+        phone = self.phones[which]
+        id = f"m-{self.phones[maker].user}-{len(self.phones[maker].log) + 1}"
+        phone.say(phone.author.update("member", id, phone.node.village, {"phone": ("", "1")}))
+
+    def push(self, which: int) -> None:
+        self.phones[which].push()
+
+    def relay(self, which: int) -> None:
+        self.nodes[which].step()
+
+    def restart(self, which: int) -> None:
+        """Any server stops and starts again: 0 and 1 are the nodes, 2 the centre."""
+        (self.nodes[which] if which < 2 else self.centre).restart()
+
+    def jump(self, days: int) -> None:
+        self.clock.now += timedelta(days=days)
+
+    def back_up(self, which: int) -> None:
+        server = self.nodes[which] if which < 2 else self.centre
+        if server.folder:
+            target = self.folder / f"{server.folder.name}.backup"
+            back_up(server.folder, target, now=self.clock.now, say=lambda _: None)
+            self.backups[server.folder] = target
+
+    def restore(self, which: int) -> None:
+        """A server is put back to its last backup."""
+        server = self.nodes[which] if which < 2 else self.centre
+        if server.folder not in self.backups or server.folder is None:
+            return
+        server.store.close()
+        shutil.rmtree(server.folder)
+        restore(self.backups[server.folder], server.folder, now=self.clock.now)
+        server.store = server.open_it()
+        if isinstance(server, Node):
+            server.relay = Relay(server.store, transport=server.upward)
+
+    def follow(self, which: int) -> None:
+        """Somebody pulls a little from a server, as read tables and devices do."""
+        server = self.nodes[which] if which < 2 else self.centre
+        epoch, place = self.followed.get(which, ("", 0))
+        if epoch != server.store.epoch:
+            place, self.seen[which] = 0, set()
+        page = server.store.changes(place, 3)
+        self.seen.setdefault(which, set()).update((r.kind, r.id, r.seq) for r in page.records)
+        self.followed[which] = (server.store.epoch, page.seq)
+
+    # --- the end ------------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """The network works again and everybody goes on until nothing moves."""
+        self.network.quiet = True
+        for _ in range(200):
+            moved = [phone.push() for phone in self.phones]
+            moved += [node.step() for node in self.nodes]
+            waiting = any(phone.next < len(phone.log) for phone in self.phones)
+            if not any(moved) and not waiting:
+                break
+        for node in self.nodes:
+            node.step()
+        for phone in self.phones:
+            phone.ask_receipts()
+
+    def check(self) -> None:
+        """Raises AssertionError naming the invariant that does not hold."""
+        centre = self.centre.store
+        for phone in self.phones:
+            install = phone.install.install_id
+            there = {late.op_id: late for late in centre.receipts(install, 0)}
+            for op in phone.log:
+                assert op.op_id in there, f"I1 op {op.dseq} of {phone.user} is not at the centre"
+                assert there[op.op_id].receipt.hash == op.hash, "I1 hash"
+                assert phone.confirmed.get(op.op_id) == op.hash, f"I15 no receipt 2 for op {op.dseq} of {phone.user}"
+            for store in (centre, phone.node.store):
+                assert store.acked([install])[install] == len(phone.log), "I4 the log has a gap"
+            assert phone.promised <= {op.op_id for op in phone.log}
+        self._check_agreement()
+        self._check_heads()
+        self._check_followers()
+
+    def _check_agreement(self) -> None:
+        for node in self.nodes:
+            scope = Scope(area_prefixes=(node.village,))
+            above = {(r.kind, r.id): r for r in pulled(self.centre.store, scope)}
+            # A conflict that only the node saw, and that the centre did not confirm, ends as a tombstone there.
+            below = {(r.kind, r.id): r for r in pulled(node.store, scope) if r.rev or not r.deleted}
+            assert set(above) == set(below), f"I5 {set(above) ^ set(below)}"
+            for key, record in above.items():
+                there = below[key]
+                assert (there.rev, there.fields, there.since, there.pending) == (
+                    record.rev, record.fields, record.since, 0), f"I5 {key}: {record} / {there}"  # fmt: skip
+
+    def _check_heads(self) -> None:
+        """I3, I6, I7 by working the heads out again from the history, with a rule written down a second time."""
+        for village in VILLAGES:
+            for id in self.households[village]:
+                head: dict[str, Any] = {}
+                seen: set[str] = set()
+                disputed: set[tuple[str, str]] = set()
+                for change in self.centre.store.history("household", id):
+                    assert change.op.op_id not in seen, "I3 an op has two effects"
+                    seen.add(change.op.op_id)
+                    for name, said in change.op.fields.items():
+                        if change.op.kind == "create" or equal(head.get(name), said.old):
+                            head[name] = said.new
+                        elif not equal(head.get(name), said.new) and not equal(said.old, said.new):
+                            disputed.add((change.op.op_id, name))
+                record = self.centre.store.get("household", id)
+                assert record is not None and record.fields == head, f"I7 {record.fields if record else None} / {head}"
+                kept = {(r.fields["op_id"], name) for r in pulled(self.centre.store, Scope(area_prefixes=(village,)))
+                        if r.kind == "conflict" and r.fields["id"] == id for name in r.fields["fields"]}  # fmt: skip
+                assert kept == disputed, f"I6 {kept ^ disputed}"
+
+    def _check_followers(self) -> None:
+        servers = [*self.nodes, self.centre]
+        for which, server in enumerate(servers):
+            for _ in range(2000):
+                epoch, place = self.followed.get(which, ("", -1))
+                if epoch == server.store.epoch and place >= server.store.latest_seq():
+                    break
+                self.follow(which)
+            for record in server.store.changes(0, 100_000).records:
+                assert (record.kind, record.id, record.seq) in self.seen[which], f"I8 {record.kind} {record.id}"
+
+    def close(self) -> None:
+        for server in (*self.nodes, self.centre):
+            server.store.close()
+
+
+def pulled(store: Store, scope: Scope) -> list[Any]:
+    found: list[Any] = []
+    cursor, more = None, True
+    while more:
+        page = store.pull(scope, cursor, 500)
+        found += page.records
+        cursor, more = page.cursor, page.more
+    return found
+
+
+def play(world: World, steps: int) -> list[str]:
+    """That many things happen, chosen by the world's own chance; answers what."""
+    chance = world.chance
+    done = []
+    for _ in range(steps):
+        action = chance.choice(ACTIONS)
+        done.append(action(world, chance))
+    return done
+
+
+def _act(name: str, make: Callable[[random.Random], tuple[Any, ...]]) -> Callable[[World, random.Random], str]:
+    def act(world: World, chance: random.Random) -> str:
+        arguments = make(chance)
+        getattr(world, name)(*arguments)
+        return f"{name}{arguments}"
+
+    return act
+
+
+_EDIT = _act("edit", lambda c: (c.randrange(3), c.randrange(2), c.randrange(len(FIELDS)), str(c.randrange(4))))
+_PUSH = _act("push", lambda c: (c.randrange(3),))
+_RELAY = _act("relay", lambda c: (c.randrange(2),))
+ACTIONS = (
+    _EDIT, _EDIT, _EDIT, _PUSH, _PUSH, _PUSH, _PUSH, _RELAY, _RELAY, _RELAY,
+    _act("visit", lambda c: (c.randrange(3),)),
+    _act("visit", lambda c: (c.randrange(3),)),
+    _act("early", lambda c: c.choice([(0, 2), (2, 0)])),
+    _act("restart", lambda c: (c.randrange(3),)),
+    _act("jump", lambda c: (c.choice([-4000, -1, 3000]),)),
+    _act("back_up", lambda c: (c.randrange(3),)),
+    _act("restore", lambda c: (c.randrange(3),)),
+    _act("follow", lambda c: (c.randrange(3),)),
+    _act("follow", lambda c: (c.randrange(3),)),
+)  # fmt: skip

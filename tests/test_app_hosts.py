@@ -1,0 +1,83 @@
+"""Two web hosts of one centre in PostgreSQL: signed in at one, seen at the other; a SQLite centre moved there by command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from app import create_app
+from app.config import ROOT, Config
+from app.node import open_node
+from tests.postgres import NoPostgres, Postgres
+
+
+@pytest.fixture(scope="module")
+def moved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a demo county that `run.py move` brought into PostgreSQL."""
+    try:
+        server = Postgres()
+    except NoPostgres as missing:
+        pytest.skip(f"no PostgreSQL here: {missing}")
+    folder = tmp_path_factory.mktemp("centre") / "data"
+    url = server.database()
+
+    def run(*command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-m", "app.commands", *command], cwd=ROOT, capture_output=True, text=True)
+
+    assert run("demo", "--data", str(folder), "--households", "40").returncode == 0
+    done = run("move", "--data", str(folder), "--to", url)
+    assert done.returncode == 0, done.stderr
+    again = run("serve", "--data", str(folder), "--port", "0")
+    assert again.returncode == 1 and "PostgreSQL" in again.stderr + again.stdout
+    yield url
+    server.close()
+
+
+@pytest.fixture
+def hosts(moved: str, tmp_path: Path) -> Iterator[list[Any]]:
+    made = []
+    for name in ("a", "b"):
+        config = Config(data_dir=tmp_path / name, upstream=moved, background=False)
+        here = open_node(config)
+        made.append((here, create_app(config, here).test_client()))
+    yield made
+    for here, _ in made:
+        here.close()
+
+
+def sign_in(client: Any, username: str) -> str:
+    reply = client.post("/api/sign-in", json={"username": username, "password": "ruhu-demo", "device": "phone"})
+    assert reply.status_code == 200, reply.get_data(as_text=True)
+    return str(reply.get_json()["token"])
+
+
+def test_a_token_of_one_host_is_good_at_the_other(hosts: list[Any]) -> None:
+    (first, one), (second, two) = hosts
+    assert first.tier == second.tier == "centre" and first.store.server_id == second.store.server_id
+    token = sign_in(one, "qingshui")
+    page = two.get("/sync/v1/pull?limit=1000", headers={"Authorization": f"Bearer {token}"}).get_json()
+    assert {"household", "member", "form"} <= {record["kind"] for record in page["records"]}
+
+
+def test_codes_printed_by_one_host_are_known_to_the_other(hosts: list[Any]) -> None:
+    assert (hosts[0][0].config.data_dir / "secret.key").read_text() == (hosts[1][0].config.data_dir / "secret.key").read_text()
+
+
+def test_each_host_has_read_tables_of_its_own(hosts: list[Any]) -> None:
+    for here, _ in hosts:
+        here.tables.catch_up()
+        count = here.tables.reading().execute("SELECT count(*) FROM households").fetchone()[0]
+        assert count == 40 and here.tables.behind() == 0
+
+
+def test_reports_read_views(hosts: list[Any], moved: str) -> None:
+    with psycopg.connect(moved, options="-c search_path=ruhu") as db:
+        assert db.execute("SELECT count(*) FROM households WHERE NOT deleted").fetchone() == (40,)
+        names = {row[0] for row in db.execute("SELECT table_name FROM information_schema.views WHERE table_schema = 'ruhu'")}
+    assert {"households", "members", "visits", "issues", "submissions", "answers_visit"} <= names

@@ -1,0 +1,205 @@
+"""What only PostgreSQL brings: several hosts on one store, commits that come late, partitions, restarts."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+
+from sync import service
+from sync.author import Author
+from sync.own import write_own
+from sync.problems import Problem
+from sync.protocol import push_body
+from sync.store import postgres as module
+from sync.store.postgres import PostgresStore
+from sync.store.postgres_views import make_views
+from tests.postgres import NoPostgres, Postgres
+from tests.store_contract import ABROAD, VILLAGE, Phone, clock, statuses, together
+
+_json = msgspec.json.Encoder()
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    try:
+        server = Postgres()
+    except NoPostgres as missing:
+        pytest.skip(f"no PostgreSQL here: {missing}")
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def hosts(postgres: Postgres) -> Iterator[list[PostgresStore]]:
+    """Three web hosts of one centre."""
+    url = postgres.database()
+    made = [PostgresStore(url, clock=clock) for _ in range(3)]
+    seed = Author("seed", "seed", clock=clock)
+    made[0].load([seed.create("user", "u-cadre", VILLAGE, {"role": "cadre", "area": VILLAGE}),
+                  seed.create("household", "h1", VILLAGE, {"head_name": "冉光明", "water_source": "well"})])  # fmt: skip
+    yield made
+    for store in made:
+        store.close()
+
+
+def test_hosts_are_one_centre(hosts: list[PostgresStore]) -> None:
+    assert len({(store.server_id, store.epoch) for store in hosts}) == 1
+    assert {store.agree("secret", str(n)) for n, store in enumerate(hosts)} == {"0"}
+    phone = Phone(hosts[0])
+    phone.push(phone.visit("s1"))
+    phone.store = hosts[1]
+    assert statuses(phone.push(phone.visit("s2"))) == ["applied"]
+    assert hosts[2].acked([phone.install.install_id]) == {phone.install.install_id: 2}
+
+
+def test_the_same_body_at_three_hosts_has_one_effect(hosts: list[PostgresStore]) -> None:
+    phone = Phone(hosts[0])
+    ops = [phone.visit("s1"), phone.water("well", "piped")]
+    body = push_body([_json.encode(op) for op in ops], server_id=None, epoch=None)
+    credential = phone.credential
+    replies = together(6, lambda n: service.push(hosts[n % 3], credential, body, now=NOW))
+    found = sorted(tuple(statuses(reply["results"])) for reply in replies)
+    assert found == [("applied", "applied")] + [("duplicate", "duplicate")] * 5
+    record = hosts[1].get("household", "h1")
+    assert record is not None and record.rev == 2
+
+
+def test_hosts_that_make_own_ops_at_once_lose_none(hosts: list[PostgresStore]) -> None:
+    def publish(number: int) -> None:
+        write_own(hosts[number % 3], "office", "u1",
+                  lambda author: [author.create("issue", f"i{number}", VILLAGE, {"n": str(number)})], clock=clock)  # fmt: skip
+
+    together(12, publish)
+    assert all(hosts[0].get("issue", f"i{number}") is not None for number in range(12))
+
+
+def test_a_follower_misses_no_commit_that_comes_late(
+    hosts: list[PostgresStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its last statement and its commit every writer dawdles, as a slow disk makes it."""
+    real = module.write_down
+    delays = threading.local()
+
+    def dawdling(connection: psycopg.Connection, intake: Any) -> None:
+        real(connection, intake)
+        delays.count = getattr(delays, "count", 0) + 1
+        time.sleep((delays.count * 7 % 5) / 500)
+
+    monkeypatch.setattr(module, "write_down", dawdling)
+    phones = [Phone(hosts[n % 3]) for n in range(8)]
+    done = threading.Event()
+    seen: set[str] = set()
+
+    def follow() -> None:
+        place = 0
+        while True:
+            last = done.is_set()
+            page = hosts[2].changes(place, 50)
+            seen.update(record.id for record in page.records)
+            place = page.seq
+            if last and not page.records:
+                return
+
+    follower = threading.Thread(target=follow)
+    follower.start()
+    together(8, lambda n: [phones[n].push(phones[n].visit(f"s{n}-{k}")) for k in range(12)])
+    done.set()
+    follower.join(60)
+    assert {f"s{n}-{k}" for n in range(8) for k in range(12)} <= seen
+
+
+def test_without_the_counters_lock_the_follower_would_miss_some(postgres: Postgres) -> None:
+    """The safeguard's own test: places from a bare sequence become visible out of order."""
+    url = postgres.database()
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute("CREATE TABLE naive (seq bigserial PRIMARY KEY)")
+    done = threading.Event()
+    seen: set[int] = set()
+
+    def follow() -> None:
+        place = 0
+        with psycopg.connect(url, autocommit=True) as db:
+            while not done.is_set():
+                for (seq,) in db.execute("SELECT seq FROM naive WHERE seq > %s ORDER BY seq", (place,)).fetchall():
+                    seen.add(seq)
+                    place = seq
+
+    def write(number: int) -> None:
+        with psycopg.connect(url) as db:
+            for step in range(40):
+                db.execute("INSERT INTO naive DEFAULT VALUES")
+                time.sleep((number * step) % 7 / 1000)
+                db.commit()
+
+    follower = threading.Thread(target=follow)
+    follower.start()
+    together(8, write)
+    time.sleep(0.1)
+    done.set()
+    follower.join(30)
+    assert len(seen) < 320
+
+
+def test_counties_are_partitions_and_strangers_make_none(hosts: list[PostgresStore]) -> None:
+    phone = Phone(hosts[0])
+    far = [phone.author.create("household", f"x{n}", f"11{n:04d}100200", {}) for n in range(5)]
+    assert statuses(phone.push(*far)) == ["quarantined"] * 5
+    hosts[0].load([Author("seed2", "s", clock=clock).create("household", "h2", ABROAD, {})])
+    with hosts[0].transaction() as db:
+        rows = db.execute("SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r' ORDER BY 1").fetchall()
+    assert [row[0] for row in rows] == [f"{table}_{county}" for table in ("op", "record")
+                                        for county in ("000000", "500156", "500240")]  # fmt: skip
+
+
+def test_answered_pushes_survive_a_power_cut_of_the_database() -> None:
+    try:
+        server = Postgres()
+    except NoPostgres as missing:
+        pytest.skip(f"no PostgreSQL here: {missing}")
+    try:
+        url = server.database()
+        store = PostgresStore(url, clock=clock)
+        store.load([Author("seed", "s", clock=clock).create("user", "u-cadre", VILLAGE, {"role": "cadre", "area": VILLAGE})])
+        phone = Phone(store)
+        answered = [n for n in range(20) if statuses(phone.push(phone.visit(f"s{n}"))) == ["applied"]]
+        server.stop("immediate")
+        with pytest.raises(Problem) as silent:
+            phone.push(phone.visit("lost"))
+        assert silent.value.code in ("store_failed", "busy")
+        server.start()
+        assert [n for n in range(20) if store.get("submission", f"s{n}")] == answered
+        phone.author.next_dseq = 21
+        assert statuses(phone.push(phone.visit("again"))) == ["applied"]
+        store.close()
+    finally:
+        server.close()
+
+
+def test_other_tools_read_households_and_answers_as_columns(hosts: list[PostgresStore]) -> None:
+    definition = {
+        "form_id": "visit",
+        "nodes": [
+            {"path": "/data/home", "name": "home", "kind": "group", "type": "group"},
+            {"path": "/data/home/water", "name": "water", "kind": "question", "type": "text"},
+            {"path": "/data/member", "name": "member", "kind": "repeat", "type": "repeat"},
+            {"path": "/data/member/age", "name": "age", "kind": "question", "type": "integer"},
+            {"path": "/data/odd\"name", "name": "odd\"name", "kind": "question", "type": "text"},
+        ],
+    }  # fmt: skip
+    answers = {"home": {"water": "piped"}, "member": [{"age": "7"}], "odd\"name": "1"}
+    phone = Phone(hosts[0])
+    phone.push(phone.author.create("submission", "s1", VILLAGE, {"form_id": "visit", "answers": answers}))
+    with hosts[0].transaction() as db:
+        assert "answers_visit" in make_views(db, [definition])
+        make_views(db, [definition])
+        assert db.execute("SELECT head_name, water_source FROM households").fetchall() == [("冉光明", "well")]
+        assert db.execute('SELECT form_id, water, member, "odd""name" FROM answers_visit').fetchall() == [
+            ("visit", "piped", '[{"age": "7"}]', "1")]  # fmt: skip
