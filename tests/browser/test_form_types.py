@@ -73,7 +73,8 @@ def page(signed_in: BrowserContext, node: NodeProcess) -> Iterator[Page]:
     page.goto(f"{node.url}/#/today")
     page.evaluate("""async () => {
       const db = await new Promise((done) => { const ask = indexedDB.open('ruhu-data'); ask.onsuccess = () => done(ask.result); });
-      await new Promise((done) => { const tx = db.transaction('draft', 'readwrite'); tx.objectStore('draft').clear(); tx.oncomplete = done; });
+      const change = db.transaction('draft', 'readwrite');
+      await new Promise((done) => { change.objectStore('draft').clear(); change.oncomplete = done; });
       db.close();
     }""")
     page.goto(f"{node.url}/#/form?form_id=every")
@@ -167,8 +168,8 @@ def test_selects(page: Page) -> None:
     tick(page, "ok", "OK")
     wait_stored(page, "selects", "ok", "OK")
     answers = page.evaluate(DRAFT)["selects"]
-    expected = {"plain": "yes", "quick": "no", "menu": "well", "several": "tap river", "folded": "well", "columns": "no", "three": "tap",
-                "pack": "well", "pictures": "tea", "likert": "4", "other": "other", "other_other": "雨水"}  # fmt: skip
+    expected = {"plain": "yes", "quick": "no", "menu": "well", "several": "tap river", "folded": "well", "columns": "no",
+                "three": "tap", "pack": "well", "pictures": "tea", "likert": "4", "other": "other", "other_other": "雨水"}  # fmt: skip
     assert {name: answers[name] for name in expected} == expected
     assert [answers["table"][name] for name in ("tv", "fridge", "washer")] == ["yes", "", "no"]
     tick(page, "plain", "yes")  # a second tap takes it back
@@ -319,7 +320,7 @@ def test_language_in_the_middle(page: Page) -> None:
     go(page, 2)
     tick(page, "several", "river")
     assert q(page, "several").locator("label").first.inner_text() == "Tap"
-    page.wait_for_function("() => [...document.querySelectorAll('.question[data-path$=\"/several\"] strong')].some(one => one.textContent === 'River')")
+    expect(q(page, "several").locator("strong")).to_have_text("River")
     page.click(".form-language")
     assert q(page, "several").locator("label").first.inner_text() == "自来水"
     assert q(page, "several").locator("input[value=river]").is_checked()
@@ -373,8 +374,9 @@ def test_axe_finds_nothing(page: Page, way: str) -> None:
         found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations)")
         told = [(one["id"], one["help"], [node["html"][:160] for node in one["nodes"]][:3]) for one in found]
         assert told == [], json.dumps(told, ensure_ascii=False, indent=1)
-        small = page.evaluate("""() => [...document.querySelectorAll('.form-screen button, .form-screen select, .form-screen summary,'
-          + '.form-screen .choice:not(span), .form-screen input:not([type=radio]):not([type=checkbox]):not([aria-hidden])')]
+        small = page.evaluate("""() => [...document.querySelectorAll('.form-screen button, .form-screen select,'
+          + '.form-screen summary, .form-screen .choice:not(span),'
+          + '.form-screen input:not([type=radio]):not([type=checkbox]):not([aria-hidden])')]
           .filter((one) => one.offsetParent !== null).map((one) => [one.outerHTML.slice(0, 90), one.getBoundingClientRect()])
           .filter(([, box]) => box.height < 42 || box.width < 42).map(([html]) => html)""")
         assert small == []
