@@ -316,9 +316,9 @@ def _file_attributes(kind: str, node: Node, looks: set[str]) -> dict[str, Any]:
         accept = (node.get("body") or {}).get("accept")
         return {"accept": accept} if accept else {}
     attributes: dict[str, Any] = {"accept": "image/*" if kind == "photo" else f"{kind}/*"}
-    if "new-front" in looks:
+    if looks & {"new-front", "front", "selfie"}:
         attributes["capture"] = "user"
-    elif "new" in looks:
+    elif looks & {"new", "new-rear"}:
         attributes["capture"] = "environment"
     return attributes
 

@@ -15,8 +15,9 @@ from forms.limits import MAX_CELL, MB, declares_entities
 from forms.problems import FormProblems, Problem
 
 SUFFIXES = (".csv", ".xml", ".geojson")
-MAX_FILE = 10 * MB
-MAX_ROWS = 100_000
+MAX_FILE = 8 * MB
+MAX_ROWS = 50_000
+"""A list goes to every phone with its form."""
 MAX_COLUMNS = 200
 MAX_DEPTH = 20
 MEDIA = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".mp3", ".wav", ".ogg", ".m4a", ".mp4", ".3gp", ".webm")

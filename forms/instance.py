@@ -452,6 +452,8 @@ class Instance:
         found = self.tables.get(name)
         if found is None:
             rows: Sequence[Mapping[str, Any]] | None = self.rows.get(name)
+            if rows is None:
+                rows = self.form.definition.get("tables", {}).get(name)
             if rows is None and name in self.form.definition["lists"]:
                 rows = self.choice_rows(name)
             if rows is None:

@@ -41,8 +41,8 @@ TYPES: dict[str, Support] = {
     "phonenumber": Support(PART, YES, NO, "网页应用读不到本机号码,用账号里的,没有就空",
                            "the account's number, as a web app cannot read the SIM; else blank"),
     "audit": Support(YES, YES, NO, "自动记录,纸上没有", "recorded by itself, not on paper"),
-    "background-audio": Support(PART, YES, NO, "表单开着时录音,每次先征得同意",
-                                "recorded while the form is open, after a yes each time", True),
+    "background-audio": Support(PART, YES, NO, "征得同意后才录;分几次填的,只录第一次",
+                                "recorded after a yes; of several sittings only the first", True),
     "background-geopoint": _SILENT,
     "simserial": _UNKNOWN, "subscriberid": _UNKNOWN,
     "osm": Support(NO, YES, NO, "要用别的应用测绘,这里不显示", "needs another app; not shown here", True),
@@ -116,7 +116,7 @@ PARAMETERS: dict[tuple[str, str], Support] = {
     ("range", "tick_labelset"): Support(PART, YES, YES, "刻度旁不显示文字", "no words beside the ticks", True),
     ("text", "rows"): FULL, ("image", "max-pixels"): FULL,
     ("image", "app"): _OUTSIDE,
-    ("audio", "quality"): Support(PART, YES, YES, "由浏览器决定音质", "the browser decides on the quality"),
+    ("audio", "quality"): Support(PART, YES, YES, "按同样的码率录成 Opus", "recorded as Opus at the same bit rate"),
     **{
         (kind, name): FULL
         for kind in ("select_one", "select_multiple", "rank")

@@ -65,6 +65,9 @@ CATALOGUE: dict[str, Entry] = {
     "blob_digest": Entry(
         Text("照片内容与编号不一致,已丢弃。", "The content does not match its name and was dropped."),
         Text("请从头重传这张照片。", "Send it again from the start.")),
+    "blob_size": Entry(
+        Text("文件大小与答卷里写的不一致,没有收。", "The file is not as large as its submission says; it was not taken."),
+        Text("其他内容不受影响。请把这份答卷告诉管理员。", "Nothing else is affected. Tell the administrator of this submission.")),
     "store_failed": Entry(
         Text("服务器暂时无法写入磁盘。", "The server cannot write to its disk just now."),
         Text("数据仍在手机里,稍后会自动重试。", "All is still on the phone, which tries again later.")),

@@ -16,10 +16,11 @@ import pytest
 
 from forms import limits
 from forms.attached import check_attached, read_attachments, with_tables
-from forms.cli import main
+from forms.cli import main, run_js
 from forms.compile import compile_form
 from forms.isolated import Checker
 from forms.problems import FormProblems
+from forms.vectors import run_scenario
 from tests.forms_sheets import table
 
 MINIMAL = "type,name,label\ntext,a,A\ninteger,b,B\n"
@@ -326,3 +327,15 @@ def test_an_upload_is_compiled_in_the_child_with_its_files() -> None:
         with pytest.raises(FormProblems) as caught:
             checker.compile(SELECT.encode(), "x.csv", files={"shops.csv": b""})
         assert [one.code for one in caught.value.problems] == ["bad_file"]
+
+
+@pytest.mark.parametrize("engine", ["python", "js"])
+def test_both_engines_offer_the_attached_choices(engine: str) -> None:
+    made = compile_form("type,name,label,choice_filter\ntext,t,T,\nselect_one_from_file shops.csv,a,A,town = ${t}\n", "x.csv")
+    rows = read_attachments({"shops.csv": b"name,label,town\n1,One,x\n2,Two,y\n3,Three,x\n"})
+    prepared = {
+        "id": "s", "now": "2026-11-24T10:00:00+08:00", "external": {}, "definition": with_tables(made, rows).definition,
+        "steps": [{"do": "set", "path": "/data/t", "value": "x"}, {"expect": {"choice_labels": {"/data/a": []}}}],
+    }  # fmt: skip
+    (told,) = [run_scenario(prepared)] if engine == "python" else run_js("play", [prepared])
+    assert told["steps"][1]["choice_labels"] == {"/data/a": ["One", "Three"]}

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from forms.compile import compile_form
 from forms.definition import Form
+from forms.isolated import Checker
 from forms.problems import FormProblems
 from forms.workbook import Row, read_workbook
 
@@ -22,7 +22,13 @@ WHOLE_UP_TO = 400
 AROUND = 3
 LANGUAGES = ("zh", "en")
 
+UNSAFE = {"too_slow", "too_big", "bomb", "crashed"}
+"""What a file is refused for so that it is not opened here as well."""
+
 Told = dict[str, Any]
+
+_checker = Checker()
+"""Its child starts with the first upload and ends with the node."""
 
 # How a column may be headed, by the name a problem gives it.
 _ALSO = {
@@ -84,16 +90,20 @@ class Sheet:
 
 
 def read_form(name: str, body: bytes, attachments: Mapping[str, bytes], shared: list[Row]) -> Reading:
-    """Read and check a form file. Never raises for a bad form."""
+    """Read and check a form file with its attached lists, in a child process. Never raises for a bad form."""
+    form, problems = None, []
+    try:
+        form = _checker.compile(body, name, shared, attachments)
+    except FormProblems as found:
+        problems = found.problems
+    if {one.code for one in problems} & UNSAFE:
+        return Reading(None, tuple(told(one) for one in problems))
     try:
         sheets = tuple(_tables(read_workbook(body, name)))
     except FormProblems as found:
         return Reading(None, tuple(told(one) for one in found.problems))
-    try:
-        form = compile_form(body, name, shared)
-    except FormProblems as found:
-        return Reading(None, tuple(told(one) for one in found.problems), (), sheets)
-    return Reading(form, (), tuple(told(one) for one in getattr(form, "warnings", ())), sheets)
+    warnings = tuple(told(one) for one in (form.warnings if form else ()))
+    return Reading(form, tuple(told(one) for one in problems), warnings, sheets)
 
 
 def told(problem: Any) -> Told:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from forms.dependencies import trees_of
 from forms.expression import functions
 from forms.expression.functions import arity, pattern_of
-from forms.expression.parse import Tree
+from forms.expression.parse import ExpressionError, Tree
 
 NEED_NODES = {"count", "count-non-empty", "sum", "randomize"}
 PAIRED = {"weighted-checklist": 0, "indexed-repeat": 1}
@@ -38,6 +38,20 @@ def calls(tree: Tree) -> Iterator[tuple[str, str]]:
             fault = broken(arguments[1])
             if fault:
                 yield "bad_regex", fault
+
+
+_FULL_WIDTH = dict(zip("（），；：＝＜＞！＋－＊／．“”‘’【】｛｝＄", "(),;:=<>!+-*/.\"\"''[]{}$", strict=True))
+
+
+def read_fault(error: ExpressionError, text: str) -> tuple[str, str]:
+    """(code, detail) of an expression that cannot be read; a Chinese sign typed for a plain one is named."""
+    if error.code in ("syntax", "unclosed", "reference"):
+        sign = text[error.position : error.position + 1]
+        if sign not in _FULL_WIDTH:
+            sign = next((one for one in text[: error.position + 1][-2:] if one in _FULL_WIDTH), "")
+        if sign:
+            return "full_width", f"{sign} → {_FULL_WIDTH[sign]}"
+    return error.code, error.detail
 
 
 def broken(pattern: str) -> str:

@@ -166,6 +166,8 @@ export interface Definition {
   nodes: NodeDefinition[];
   lists: Record<string, ChoiceDefinition[]>;
   instances: Record<string, { kind: string; file?: string }>;
+  /** rows of attached lists, by instance */
+  tables?: Record<string, Record<string, string>[]>;
   entities: EntityDefinition[];
   order: [string, string][];
 }
@@ -216,6 +218,8 @@ export interface Instance {
   /** 1-based index of the new instance, or 0 when adding is not allowed */
   addRepeat(path: string): number;
   removeRepeat(path: string, index?: number): boolean;
+  /** Puts the instance removed last back where it was. */
+  restoreRepeat(): boolean;
   count(path: string): number;
   isFixed(path: string): boolean;
   has(path: string): boolean;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createInstance } from '../../static/js/core/instance.js';
-import { asText, blankInstance, countQuestion, createModel, inWords, nodePath, pageOf, pageShown, pathWithin, summary } from '../../static/js/screens/form-model.js';
+import { asText, blankInstance, countQuestion, createModel, inWords, nodePath, pageFinder, pageShown, pathWithin, summary } from '../../static/js/screens/form-model.js';
 import { definition, external } from './form_fixture.js';
 
 const model = createModel(/** @type {any} */ (definition));
@@ -22,9 +22,9 @@ test('paths take the indexes of the instance they are seen from', () => {
 });
 
 test('a question inside a repeat is on the page of its repeat', () => {
-  assert.equal(pageOf(pages, '/data/people/member[2]/health')?.path, '/data/people');
-  assert.equal(pageOf(pages, '/data/living/water')?.path, '/data/living');
-  assert.equal(pageOf(pages, '/data/elsewhere'), undefined);
+  assert.equal(pageFinder(pages)('/data/people/member[2]/health')?.path, '/data/people');
+  assert.equal(pageFinder(pages)('/data/living/water')?.path, '/data/living');
+  assert.equal(pageFinder(pages)('/data/elsewhere'), undefined);
 });
 
 test('pages follow relevance', () => {

@@ -44,6 +44,8 @@ export function createInstance(definition, options) {
   /** @type {Set<(changed: Set<string>) => void>} */
   const listeners = new Set();
   let loading = true;
+  /** The instance a person removed last. @type {{slot: XNode, place: number, node: XNode} | null} */
+  let removed = null;
   /** @type {Map<string, XNode>} */
   const placed = new Map();
 
@@ -54,7 +56,7 @@ export function createInstance(definition, options) {
   function external(id) {
     let found = externals.get(id);
     if (!found) {
-      const rows = options.external?.[id] ?? choiceRows(id) ?? (definition.instances?.[id] || id === '__last-saved' ? [] : undefined);
+      const rows = options.external?.[id] ?? definition.tables?.[id] ?? choiceRows(id) ?? (definition.instances?.[id] || id === '__last-saved' ? [] : undefined);
       if (!rows) return fail(`there is no list ${id}`);
       found = externalInstance(rows);
       externals.set(id, found);
@@ -501,10 +503,10 @@ export function createInstance(definition, options) {
     let node = name === root.name ? root : undefined;
     for (const step of steps) {
       if (node?.list) node = node.list[0];
-      const match = /^([^[]+)(?:\[(\d+)\])?$/.exec(step);
-      const kid = match && node?.kids?.get(match[1]);
+      const bracket = step.indexOf('[');
+      const kid = node?.kids?.get(bracket < 0 ? step : step.slice(0, bracket));
       if (!kid) return undefined;
-      node = kid.list && match[2] ? kid.list[Number(match[2]) - 1] : kid;
+      node = kid.list && bracket > 0 ? kid.list[Number(step.slice(bracket + 1, -1)) - 1] : kid;
     }
     return node;
   }
@@ -642,6 +644,18 @@ export function createInstance(definition, options) {
       if (!slot?.list || !node || slot.d?.count !== undefined || isReadonly(slot)) return false;
       slot.list.splice(place - 1, 1);
       setGone(node, true);
+      removed = { slot, place, node };
+      touch(slot);
+      flush();
+      notify();
+      return true;
+    },
+    restoreRepeat() {
+      if (!removed || removed.slot.gone) return false;
+      const { slot, place, node } = removed;
+      removed = null;
+      slot.list?.splice(place - 1, 0, node);
+      setGone(node, false);
       touch(slot);
       flush();
       notify();

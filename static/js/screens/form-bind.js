@@ -4,7 +4,7 @@
  */
 
 import { afterAnswer } from './form-carried.js';
-import { inWords, moves, pathWithin } from './form-model.js';
+import { inWords, moves, nodePath, pathWithin } from './form-model.js';
 import { button, element } from './widgets/dom.js';
 import { widgetFor } from './widgets/index.js';
 import { paintText } from './widgets/texts.js';
@@ -33,7 +33,10 @@ import { unreadable } from './widgets/values.js';
  *   files: import('./form-files.js').Files,
  *   flush: (stay?: boolean) => Promise<unknown>,
  * }} Screen
- * @typedef {{path: string, refresh: () => void, widget?: Widget | null, destroy?: () => void, element: HTMLElement}} Binding
+ * move: the same mark-up stands for another instance from now on; absent where that cannot be.
+ * @typedef {{path: string, refresh: () => void, widget?: Widget | null, destroy?: () => void, move?: (path: string) => void, element: HTMLElement}} Binding
+ * @typedef {{bindings: Map<string, Binding>, more: (most?: number) => Binding[], waiting: () => HTMLElement[], done: () => boolean,
+ *   movable: () => boolean, move: (within: string) => void}} Binder
  */
 
 /** What is wrong with an answer, '' when nothing is. @param {Screen} screen @param {string} path */
@@ -48,25 +51,53 @@ export function problemOf(screen, path) {
 }
 
 /**
+ * Binds from the top of the mark-up down, as many at a time as is asked for.
  * @param {Element | DocumentFragment} markup @param {string} within the instance it stands for, e.g. /data/member[2]
  * @param {Screen} screen @param {(element: HTMLElement, path: string) => Binding | null} bindRepeat
- * @returns {Map<string, Binding>}
+ * @returns {Binder} more: binds the next and answers them; waiting: what is still to be bound; move: to another instance
  */
-export function bind(markup, within, screen, bindRepeat) {
+export function binder(markup, within, screen, bindRepeat) {
   /** @type {Map<string, Binding>} */
   const bindings = new Map();
-  for (const found of /** @type {NodeListOf<HTMLElement>} */ (markup.querySelectorAll('[data-path]'))) {
-    const path = pathWithin(found.dataset.path ?? '', within);
+  const found = [.../** @type {NodeListOf<HTMLElement>} */ (markup.querySelectorAll('[data-path]'))];
+  let at = 0;
+
+  /** @param {HTMLElement} element @returns {Binding | null} */
+  function bound(element) {
+    const path = within ? pathWithin(element.dataset.path ?? '', within) : element.dataset.path ?? '';
     const node = screen.model.node(path);
-    if (!node || bindings.has(path)) continue;
-    /** @type {Binding | null} */
-    let bound = null;
-    if (node.kind === 'repeat') bound = found.classList.contains('repeat') ? bindRepeat(found, path) : null;
-    else if (node.kind === 'group') bound = bindGroup(found, path, node, screen);
-    else bound = bindQuestion(found, path, node, screen);
-    if (bound) bindings.set(path, bound);
+    if (!node || bindings.has(path)) return null;
+    if (node.kind === 'repeat') return element.classList.contains('repeat') ? bindRepeat(element, path) : null;
+    return node.kind === 'group' ? bindGroup(element, path, node, screen) : bindQuestion(element, path, node, screen);
   }
-  return bindings;
+
+  return {
+    bindings,
+    movable: () => [...bindings.values()].every((one) => one.move),
+    move(to) {
+      const before = [...bindings.values()];
+      bindings.clear();
+      for (const one of before) {
+        one.move?.(pathWithin(nodePath(one.path), to));
+        bindings.set(one.path, one);
+      }
+      within = to;
+    },
+    more(most = Infinity) {
+      const made = [];
+      while (at < found.length && made.length < most) {
+        const element = /** @type {HTMLElement} */ (found[at++]);
+        element.hidden = false;
+        const binding = bound(element);
+        if (!binding) continue;
+        bindings.set(binding.path, binding);
+        made.push(binding);
+      }
+      return made;
+    },
+    waiting: () => found.slice(at),
+    done: () => at >= found.length,
+  };
 }
 
 /** @param {HTMLElement} group @param {string} path @param {DefinitionNode} node @param {Screen} screen @returns {Binding} */
@@ -75,8 +106,13 @@ function bindGroup(group, path, node, screen) {
   const hint = group.querySelector(':scope > .hint');
   let lang = screen.model.definition.default_language;
   return {
-    path,
+    get path() {
+      return path;
+    },
     element: group,
+    move: (to) => {
+      path = to;
+    },
     refresh() {
       group.hidden = !screen.instance.isRelevant(path);
       const translated = lang !== screen.lang();
@@ -101,6 +137,8 @@ function bindQuestion(question, path, node, screen) {
   const words = textHolder(label);
   const fluid = hasFluidChoices(screen, node);
   let lang = model.definition.default_language;
+  /** What the controls say of the answer now; '': to be painted again. */
+  let painted = '';
   /** @type {Widget | null} */
   let widget = null;
 
@@ -115,7 +153,9 @@ function bindQuestion(question, path, node, screen) {
   }
 
   const widgetMade = () => {
-    widget ??= widgetFor(question, {
+    if (widget) return widget;
+    painted = '';
+    widget = widgetFor(question, {
       node,
       t,
       set: (value) => screen.answer(path, value),
@@ -146,7 +186,7 @@ function bindQuestion(question, path, node, screen) {
     const locked = screen.readonly || instance.isReadonly(path);
     const folded = Boolean(entry && carriedBox && !locked && entry.state !== 'changed' && !screen.opened.has(path));
     question.classList.toggle('folded', folded);
-    if (!folded && model.takesAnswer(node)) {
+    if ((widget || !folded) && model.takesAnswer(node)) {
       const made = widgetMade();
       if (made) {
         if (fluid || (translated && (node.list || node.items))) made.offer?.(instance.choices(path));
@@ -162,9 +202,12 @@ function bindQuestion(question, path, node, screen) {
 
   function paintError() {
     const message = screen.told.has(path) ? problemOf(screen, path) : '';
+    const said = `${message}|${instance.isRequired(path)}`;
+    if (said === painted) return;
+    painted = said;
     question.classList.toggle('wrong', message !== '');
     if (error) {
-      if (error.textContent !== message) error.textContent = message;
+      error.textContent = message;
       error.hidden = message === '';
     }
     const told = [message !== '' && error ? error.id : '', hint?.id ?? ''].filter(Boolean).join(' ');
@@ -182,7 +225,7 @@ function bindQuestion(question, path, node, screen) {
     box.hidden = !entry;
     if (!entry) return;
     const value = inWords(model, path, entry.value, screen.lang());
-    const signature = `${entry.state}|${folded}|${entry.value}|${lang}|${screen.readonly}`;
+    const signature = `${path}|${entry.state}|${folded}|${entry.value}|${entry.date}|${lang}|${screen.readonly}`;
     if (box.dataset.painted === signature) return;
     box.dataset.painted = signature;
     box.dataset.state = entry.state;
@@ -207,15 +250,28 @@ function bindQuestion(question, path, node, screen) {
   }
 
   return {
-    path,
+    get path() {
+      return path;
+    },
     element: question,
     refresh,
     get widget() {
       return widget;
     },
+    move: STEADY.has(node.type) && !question.querySelector('.finder') ? move : undefined,
     destroy: () => widget?.destroy?.(),
   };
+
+  /** @param {string} to */
+  function move(to) {
+    path = to;
+    for (const open of question.querySelectorAll('details[open]')) open.removeAttribute('open');
+  }
 }
+
+/** Types whose controls hold nothing but the answer, so that they may show the next member's. */
+const STEADY = new Set(['text', 'integer', 'decimal', 'range', 'date', 'time', 'dateTime', 'select_one', 'select_multiple', 'acknowledge',
+  'note', 'calculate']);
 
 /** @type {{[state in Carried['state']]: (t: Screen['t']) => string}} */
 const MARKS = {

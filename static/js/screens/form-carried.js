@@ -36,14 +36,15 @@ function recordBehind(model, instance, base, path, from) {
 /**
  * The carried answers of a form just opened: those that hold a value of the register.
  * @param {Model} model @param {Instance} instance @param {Base} base
+ * @param {string} [inside] only those of this instance of a repeat, which was just made
  * @returns {CarriedMap}
  */
-export function carriedAtOpening(model, instance, base) {
+export function carriedAtOpening(model, instance, base, inside = '') {
   /** @type {CarriedMap} */
   const carried = {};
   for (const node of model.definition.nodes) {
-    if (!node.carried) continue;
-    for (const path of model.instancesOf(instance, node.path)) {
+    if (!node.carried || (inside && !node.path.startsWith(`${nodePath(inside)}/`))) continue;
+    for (const path of model.instancesOf(instance, node.path, inside)) {
       const value = instance.value(path) || hiddenValue(model, instance, base, path, node.carried);
       if (value === '') continue;
       const record = recordBehind(model, instance, base, path, node.carried);
@@ -102,9 +103,24 @@ export function afterRemoval(carried, repeat, index) {
   return after;
 }
 
-/** What is left of a carried map when a repeat shrank. @param {CarriedMap} carried @param {Model} model @param {Instance} instance */
-export function pruned(carried, model, instance) {
+/**
+ * The map after instance `index` came back to its place, with its own entries.
+ * @param {CarriedMap} carried @param {string} repeat @param {number} index @param {CarriedMap} own
+ */
+export function afterReturn(carried, repeat, index, own) {
+  /** @type {CarriedMap} */
+  const after = { ...own };
+  for (const [path, entry] of Object.entries(carried)) {
+    const end = path.startsWith(`${repeat}[`) ? path.indexOf(']', repeat.length) + 1 : 0;
+    const place = end ? lastIndex(path.slice(0, end)) : 0;
+    after[place >= index ? `${repeat}[${place + 1}]${path.slice(end)}` : path] = entry;
+  }
+  return after;
+}
+
+/** What is left of a carried map when a repeat shrank. @param {CarriedMap} carried @param {Instance} instance */
+export function pruned(carried, instance) {
   return Object.fromEntries(
-    Object.entries(carried).filter(([path]) => model.instancesOf(instance, nodePath(path)).includes(path)),
+    Object.entries(carried).filter(([path]) => instance.has(path)),
   );
 }

@@ -12,7 +12,7 @@
 /** @typedef {ReturnType<typeof createModel>} Model */
 
 /** /data/member[2]/name → /data/member/name. @param {string} path */
-export const nodePath = (path) => path.replace(/\[\d+\]/g, '');
+export const nodePath = (path) => (path.includes('[') ? path.replace(/\[\d+\]/g, '') : path);
 
 /** @param {string} path */
 export const parentPath = (path) => path.slice(0, path.lastIndexOf('/'));
@@ -23,6 +23,8 @@ export const parentPath = (path) => path.slice(0, path.lastIndexOf('/'));
  * @param {string} node @param {string} within
  */
 export function pathWithin(node, within) {
+  const plain = nodePath(within);
+  if (node.startsWith(`${plain}/`)) return within + node.slice(plain.length);
   const known = within.split('/');
   let aligned = true;
   return node
@@ -53,23 +55,47 @@ export function createModel(definition) {
   /** @param {string} path */
   const node = (path) => nodes.get(nodePath(path));
 
-  /** @param {string} path the repeats a node is in, outermost first */
+  /** @type {Map<string, string[]>} */
+  const above = new Map();
+  /** @type {Map<string, DefinitionNode[]>} */
+  const asked = new Map();
+
+  /** @param {string} path the repeats a node is in, outermost first @returns {string[]} */
   function repeatsAbove(path) {
-    /** @type {string[]} */
-    const found = [];
-    for (let at = parentPath(nodePath(path)); at.length > 0; at = parentPath(at)) {
-      if (nodes.get(at)?.kind === 'repeat') found.unshift(at);
+    const key = nodePath(path);
+    const known = above.get(key);
+    if (known) return known;
+    const up = parentPath(key);
+    const found = up === '' ? [] : nodes.get(up)?.kind === 'repeat' ? [...repeatsAbove(up), up] : repeatsAbove(up);
+    above.set(key, found);
+    return found;
+  }
+
+  /** The questions below a group or repeat that a person answers, those of inner repeats too. @param {string} path */
+  function askedIn(path) {
+    const key = nodePath(path);
+    let found = asked.get(key);
+    if (!found) {
+      found = definition.nodes.filter((one) => one.path.startsWith(`${key}/`) && takesAnswer(one));
+      asked.set(key, found);
     }
     return found;
   }
 
+  /** @param {DefinitionNode | undefined} found */
+  function takesAnswer(found) {
+    return found?.kind === 'question' && !SILENT.has(found.type);
+  }
+
   /**
    * Every instance of a node at this moment, with indexes.
-   * @param {Instance} instance @param {string} path
+   * @param {Instance} instance @param {string} path @param {string} [inside] only those in this instance of a repeat
    */
-  function instancesOf(instance, path) {
-    let found = [''];
+  function instancesOf(instance, path, inside = '') {
+    let found = [inside];
+    const outer = nodePath(inside);
     for (const repeat of repeatsAbove(path)) {
+      if (repeat.length <= outer.length) continue;
       found = found.flatMap((within) => {
         const here = pathWithin(repeat, within);
         return Array.from({ length: instance.count(here) }, (_, i) => `${here}[${i + 1}]`);
@@ -90,8 +116,8 @@ export function createModel(definition) {
     repeatsAbove,
     instancesOf,
     choiceLabel,
-    /** @param {DefinitionNode | undefined} found */
-    takesAnswer: (found) => found?.kind === 'question' && !SILENT.has(found.type),
+    askedIn,
+    takesAnswer,
   };
 }
 
@@ -105,15 +131,20 @@ export function plain(text, lang, other) {
 export const moves = (text) => Object.values(text ?? {}).some((one) => typeof one !== 'string');
 
 /**
- * The page a path is on, or undefined: by its own mark-up, else by its nearest ancestor's.
- * @template {Page} P @param {P[]} pages @param {string} path
+ * Which page a path is on: by its own mark-up, else by its nearest ancestor's.
+ * @template {Page} P @param {P[]} pages @returns {(path: string) => P | undefined}
  */
-export function pageOf(pages, path) {
-  for (let at = nodePath(path); at.length > 0; at = parentPath(at)) {
-    const found = pages.find((page) => page.paths.has(at));
-    if (found) return found;
-  }
-  return undefined;
+export function pageFinder(pages) {
+  /** @type {Map<string, P>} */
+  const pageOf = new Map();
+  for (const page of pages) for (const path of page.paths) if (!pageOf.has(path)) pageOf.set(path, page);
+  return (path) => {
+    for (let at = nodePath(path); at.length > 0; at = parentPath(at)) {
+      const found = pageOf.get(at);
+      if (found) return found;
+    }
+    return undefined;
+  };
 }
 
 /**
@@ -122,10 +153,10 @@ export function pageOf(pages, path) {
  */
 export function pageShown(model, instance, page) {
   const own = model.node(page.path);
-  if (own && !instance.isRelevant(page.path)) return false;
+  if (own && own.kind !== 'question' && !instance.isRelevant(page.path)) return false;
   for (const path of page.paths) {
     const found = model.node(path);
-    if (!found || found === own || found.kind === 'group' || model.repeatsAbove(path).length) continue;
+    if (!found || found.kind === 'group' || (found === own && found.kind === 'repeat') || model.repeatsAbove(path).length) continue;
     if (instance.isRelevant(path)) return true;
   }
   return own?.kind === 'repeat';
@@ -153,9 +184,7 @@ export function inWords(model, path, value, lang) {
  */
 export function summary(model, instance, at, lang) {
   const repeat = nodePath(at);
-  const asked = model.definition.nodes.filter(
-    (node) => node.path.startsWith(`${repeat}/`) && model.takesAnswer(node) && last(model.repeatsAbove(node.path)) === repeat,
-  );
+  const asked = model.askedIn(repeat).filter((node) => last(model.repeatsAbove(node.path)) === repeat);
   const labelTree = model.definition.entities?.find((entity) => entity.scope === repeat)?.label;
   const labelled = Array.isArray(labelTree) && labelTree[0] === 'ref' ? String(labelTree[1]) : asked[0]?.path;
   const name = labelled ? inWords(model, labelled, instance.value(pathWithin(labelled, at)), lang) : '';
@@ -209,9 +238,8 @@ export function asText(model, instance, lang) {
  */
 export function blankInstance(model, instance, at) {
   if (lastIndex(at) > instance.count(at.replace(/\[\d+\]$/, ''))) return false;
-  return model.definition.nodes
-    .filter((node) => node.path.startsWith(`${nodePath(at)}/`) && model.takesAnswer(node))
+  return model.askedIn(at)
     .filter((node) => node.default === undefined && node.dynamic_default === undefined)
-    .flatMap((node) => model.instancesOf(instance, node.path))
-    .every((path) => !path.startsWith(`${at}/`) || instance.value(path) === '');
+    .flatMap((node) => model.instancesOf(instance, node.path, at))
+    .every((path) => instance.value(path) === '');
 }

@@ -8,6 +8,7 @@ import { needsRare } from '../core/rare.js';
 import { localTime } from '../data/ids.js';
 import { carriedAtOpening, pruned } from './form-carried.js';
 import { createModel } from './form-model.js';
+import { definitionIn, pagesIn } from './form-pages.js';
 
 /** @typedef {import('./form-types.d.ts').Base} Base */
 /** @typedef {import('./form-types.d.ts').Context} Context */
@@ -19,7 +20,7 @@ import { createModel } from './form-model.js';
 /**
  * @typedef {{
  *   draft: Draft, fresh: boolean, definition: Definition, model: import('./form-model.js').Model,
- *   instance: Instance, form: HTMLFormElement, release: (() => void) | null,
+ *   instance: Instance, pages: import('./form-pages.js').LivePage[], release: (() => void) | null,
  * }} OpenedForm
  */
 
@@ -28,27 +29,26 @@ import { createModel } from './form-model.js';
  * @returns {Promise<{ok: true, opened: OpenedForm} | {ok: false, reason: 'no_form' | 'no_draft' | 'no_household'}>}
  */
 export async function openForm(ctx, params) {
-  const draft = params.draft_id
-    ? await ctx.drafts.get(params.draft_id)
-    : params.trial ? undefined : await ctx.drafts.find(params.form_id ?? '', params.household_id ?? '');
+  const [draft, newest, fresh] = await Promise.all([
+    params.draft_id ? ctx.drafts.get(params.draft_id)
+      : params.trial ? undefined : ctx.drafts.find(params.form_id ?? '', params.household_id ?? ''),
+    params.draft_id ? null : ctx.formstore.open(params.form_id ?? ''),
+    params.draft_id ? null : baseOf(ctx, params.household_id ?? '', villageOf(ctx)),
+  ]);
   if (params.draft_id && !draft) return { ok: false, reason: 'no_draft' };
 
-  const formId = draft?.form_id ?? params.form_id ?? '';
-  const [page, base] = await Promise.all([
-    ctx.formstore.open(formId, draft?.version),
-    draft ? draft.base : baseOf(ctx, params.household_id ?? '', villageOf(ctx)),
-  ]);
+  // A draft stays on the version it was begun with.
+  const page = draft && newest?.version !== draft.version ? await ctx.formstore.open(draft.form_id, draft.version) : newest;
+  const base = draft?.base ?? /** @type {Base} */ (fresh);
   if (!page) return { ok: false, reason: 'no_form' };
   if (!draft && params.household_id && !base.household) return { ok: false, reason: 'no_household' };
 
-  const form = parsed(page.html);
-  /** @type {Definition} */
-  const definition = JSON.parse(form.querySelector('#definition')?.textContent ?? '');
-  form.querySelector('#definition')?.remove();
+  const definition = definitionIn(page.html);
+  const { hash, pages } = pagesIn(page.html);
 
   if (needsRare(/** @type {any} */ (definition))) await import('../core/functions-rare.js');
   const model = createModel(definition);
-  const own = draft ?? newDraft(ctx, params, definition, form, base);
+  const own = draft ?? newDraft(ctx, params, definition, hash, base);
   const instance = /** @type {Instance} */ (/** @type {unknown} */ (createInstance(/** @type {any} */ (definition), {
     now: () => ctx.now().getTime(),
     external: await externalOf(ctx, definition, base),
@@ -59,9 +59,9 @@ export async function openForm(ctx, params) {
     ids: ctx.ids,
     lang: languageOf(definition, ctx.lang),
   })));
-  own.carried = draft ? pruned(draft.carried, model, instance) : carriedAtOpening(model, instance, base);
+  own.carried = draft ? pruned(draft.carried, instance) : carriedAtOpening(model, instance, base);
   const release = params.trial ? () => {} : await ctx.drafts.hold(own.draft_id);
-  return { ok: true, opened: { draft: own, fresh: !draft, definition, model, instance, form, release } };
+  return { ok: true, opened: { draft: own, fresh: !draft, definition, model, instance, pages, release } };
 }
 
 /**
@@ -79,16 +79,6 @@ function metadata({ session }, definition) {
 
 /** The app's language if the form has it. @param {Definition} definition @param {string} lang */
 export const languageOf = (definition, lang) => (definition.languages.includes(lang) ? lang : definition.default_language);
-
-/** The page's form, inert: nothing in it loads or runs until it is shown. @param {string} html @returns {HTMLFormElement} */
-function parsed(html) {
-  const holder = new DOMParser().parseFromString(html, 'text/html');
-  const form = holder.querySelector('form.form');
-  const definition = holder.querySelector('#definition');
-  if (!form || !definition) throw new Error('form page without form or definition');
-  if (!form.contains(definition)) form.append(definition);
-  return /** @type {HTMLFormElement} */ (document.adoptNode(form));
-}
 
 /** The village a cadre works in; '' for those of a larger place. @param {Context} ctx */
 const villageOf = (ctx) => (/^\d{9}(?!000)\d{3}$/.test(ctx.session.user?.area ?? '') ? ctx.session.user?.area ?? '' : '');
@@ -130,20 +120,20 @@ async function externalOf(ctx, definition, base) {
     village: (base.village ?? []).map((one) => item(one, one.fields.village_title ?? '')),
   };
   for (const [name, { kind }] of Object.entries(definition.instances ?? {})) {
-    if (kind !== 'file' || external[name]) continue;
+    if (kind !== 'file' || external[name] || definition.tables?.[name]) continue;
     external[name] = (await ctx.formstore.file?.(definition.form_id, definition.version, name)) ?? [];
   }
   return external;
 }
 
 /**
- * @param {Context} ctx @param {Params} params @param {Definition} definition @param {HTMLFormElement} form @param {Base} base
+ * @param {Context} ctx @param {Params} params @param {Definition} definition @param {string} hash @param {Base} base
  * @returns {Draft}
  */
-function newDraft(ctx, params, definition, form, base) {
+function newDraft(ctx, params, definition, hash, base) {
   const now = localTime(ctx.now());
   return {
-    draft_id: ctx.ids(), form_id: definition.form_id, version: definition.version, hash: form.dataset.hash ?? '',
+    draft_id: ctx.ids(), form_id: definition.form_id, version: definition.version, hash,
     title: definition.title, household_id: params.household_id ?? '',
     household_label: base.household?.fields.head_name ?? '', sheet: params.sheet ?? '',
     answers: {}, carried: {}, position: { page: '', path: '' }, base, started: now, updated: now,

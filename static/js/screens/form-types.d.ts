@@ -52,6 +52,7 @@ export interface Definition {
   nodes: DefinitionNode[];
   lists: { [name: string]: { name: string; label: Text; media?: { [kind: string]: unknown }; extra?: { [column: string]: string } }[] };
   instances?: { [name: string]: { kind: string; file?: string } };
+  tables?: { [name: string]: { [column: string]: string }[] };
   entities?: EntityDeclaration[];
   /** the log of filling, where the form asks for one */
   audit?: { path: string; parameters: { [name: string]: string } };
@@ -73,7 +74,10 @@ export interface Choice {
 export interface Instance {
   set(path: string, text: string): unknown;
   addRepeat(path: string): unknown;
-  removeRepeat(path: string, index: number): unknown;
+  removeRepeat(path: string, index: number): boolean;
+  /** Puts the instance removed last back where it was. */
+  restoreRepeat(): boolean;
+  has(path: string): boolean;
   count(path: string): number;
   value(path: string): string;
   isRelevant(path: string): boolean;
@@ -193,7 +197,7 @@ export interface Context {
     issues(householdId: string): Promise<RegisterRecord[]>;
   };
   formstore: {
-    open(formId: string, version?: string): Promise<{ html: string } | null>;
+    open(formId: string, version?: string): Promise<{ version: string; html: string } | null>;
     /** a picture, sound or film of the form that is on this phone */
     attachment?: (formId: string, version: string, name: string) => Promise<Blob | null>;
     file?: (formId: string, version: string, name: string) => Promise<{ [column: string]: string }[] | null>;
