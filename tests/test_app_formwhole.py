@@ -87,7 +87,8 @@ class Controls(HTMLParser):
 
 ANSWERS = {
     "words": {"name": "<i>*张*</i>", "story": "两行\n字", "people": "40", "income": "120"},
-    "selects": {"several": "river tap", "town": "qs", "village": "v2", "order": "river tap", "other": "other", "other_other": "雨水",
+    "selects": {"several": "river tap", "town": "qs", "village": "v2", "order": "river tap", "other": "other",
+                "other_other": "雨水",
                 "plain": "yes", "place": "p0042", "ok": "OK"},
     "numbers": {"slider": "7", "stars": "4", "picker": "7"},
     "dates": {"birth": "1941-03-05", "year": "1986-01-01", "month": "2020-11-01", "time": "08:30:00.000+08:00",

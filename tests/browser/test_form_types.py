@@ -169,7 +169,8 @@ def test_selects(page: Page) -> None:
     wait_stored(page, "selects", "ok", "OK")
     answers = page.evaluate(DRAFT)["selects"]
     expected = {"plain": "yes", "quick": "no", "menu": "well", "several": "tap river", "folded": "well", "columns": "no",
-                "three": "tap", "pack": "well", "pictures": "tea", "likert": "4", "other": "other", "other_other": "雨水"}  # fmt: skip
+                "three": "tap", "pack": "well", "pictures": "tea", "likert": "4", "other": "other",
+                "other_other": "雨水"}  # fmt: skip
     assert {name: answers[name] for name in expected} == expected
     assert [answers["table"][name] for name in ("tv", "fridge", "washer")] == ["yes", "", "no"]
     tick(page, "plain", "yes")  # a second tap takes it back
