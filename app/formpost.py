@@ -197,6 +197,8 @@ def _take_files(instance: Instance) -> dict[str, str]:
             errors[path] = problem
         else:
             instance.set_value(path, name)
+    for file in request.files.values():
+        file.close()  # large ones lie in a file of the system's
     return errors
 
 

@@ -58,6 +58,7 @@ _GROUP = ("group", "repeat")
 _PLACE = ("geopoint", "geotrace", "geoshape")
 _PLAIN = Support(PART, YES, YES, "按默认样子显示", "shown as by default", True)
 _OUTSIDE = Support(NO, YES, NO, "不能打开别的应用,按普通题填", "no other app is opened; filled as a plain question", True)
+_WIDE = Support(PART, YES, PART, "宽屏上并排,手机上一题一行", "side by side on wide screens, else a line each")
 _CALENDAR = Support(NO, YES, NO, "只有公历", "Gregorian calendar only", True)
 
 APPEARANCES: dict[str, tuple[tuple[str, ...], Support]] = {
@@ -67,7 +68,8 @@ APPEARANCES: dict[str, tuple[tuple[str, ...], Support]] = {
     "minimal": (_CHOICE, FULL), "autocomplete": (_CHOICE, FULL), "search": (_CHOICE, FULL), "quick": (_ONE, FULL),
     "quickcompact": (_ONE, FULL), "compact": (_CHOICE, FULL), "compact-N": (_CHOICE, FULL), "columns": (_CHOICE, FULL),
     "columns-N": (_CHOICE, FULL), "columns-pack": (_CHOICE, FULL), "no-buttons": (_CHOICE, FULL), "horizontal": (_CHOICE, FULL),
-    "horizontal-compact": (_CHOICE, FULL), "likert": (_ONE, FULL), "image-map": (_CHOICE, Support(PART, YES, PART, "不显示图,列出选项", "the choices are listed, not the picture", True)), "label": (_CHOICE, FULL),
+    "horizontal-compact": (_CHOICE, FULL), "likert": (_ONE, FULL), "label": (_CHOICE, FULL),
+    "image-map": (_CHOICE, Support(PART, YES, PART, "不显示图,列出选项", "the choices are listed, not the picture", True)),
     "list-nolabel": (_CHOICE, FULL), "list": (_CHOICE, FULL), "picker": ((*_CHOICE, "range"), FULL),
     "map": (_CHOICE, Support(PART, YES, NO, "没有地图,列出选项", "no map; the choices are listed", True)),
     "vertical": (("range",), FULL), "no-ticks": (("range",), FULL), "rating": (("range",), FULL),
@@ -79,10 +81,11 @@ APPEARANCES: dict[str, tuple[tuple[str, ...], Support]] = {
     "hide-accuracy": (_PLACE, _PLAIN),
     "draw": (("image",), FULL), "signature": (("image",), FULL), "annotate": (("image",), FULL),
     "new": (("image", "audio", "video", "file"), FULL),
-    "new-front": (("image", "video"), FULL), "front": (("image", "video", "barcode"), FULL), "new-rear": (("image", "video"), FULL),
-    "selfie": (("image", "video"), FULL), "textonly": (("image", "file"), _PLAIN), "no-manual": (("barcode",), _PLAIN),
+    "new-front": (("image", "video"), FULL), "front": (("image", "video", "barcode"), FULL),
+    "new-rear": (("image", "video"), _PLAIN),
+    "selfie": (("image", "video"), _PLAIN), "textonly": (("image", "file"), _PLAIN), "no-manual": (("barcode",), _PLAIN),
     "field-list": (_GROUP, FULL), "table-list": (("group",), FULL), "accordion": (_GROUP, _PLAIN), "compact ": (_GROUP, _PLAIN),
-    "w1–w12": ((*_GROUP, "text"), Support(PART, YES, PART, "宽屏上并排,手机上一题一行", "side by side on wide screens, one question a line on the phone")),
+    "w1–w12": ((*_GROUP, "text"), _WIDE),
     "ex:": (("text", "integer", "decimal", "group", "image", "file"), _OUTSIDE), "printer:": (("text",), _OUTSIDE),
     "intent:": (("group",), _OUTSIDE),
     "comment": (("text",), _PLAIN), "kobo-disclaimer": (("note",), _PLAIN), "hxl": (("text",), _PLAIN),
@@ -152,7 +155,7 @@ SETTINGS: dict[str, Support] = {
 }  # fmt: skip
 
 STYLES = {
-    "pages": FULL, "theme-grid": Support(PART, YES, PART, "宽屏上并排,手机上一题一行", "side by side on wide screens, one question a line on the phone"),
+    "pages": FULL, "theme-grid": _WIDE,
     "theme-formhub": _PLAIN,
 }  # fmt: skip
 

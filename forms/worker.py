@@ -22,6 +22,7 @@ from forms.limits import MAX_BYTES
 from forms.problems import FormProblems, Problem
 
 MEMORY = 1024 * 1024 * 1024
+"""What a file may take beyond what the program takes by itself."""
 NEAR = 2_000
 """Files looked at beside a form for its attachments."""
 
@@ -94,7 +95,8 @@ def main() -> None:
     with suppress(ImportError, ValueError, OSError):  # not on Windows
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a library that prints must not spoil an answer
     for line in sys.stdin.buffer:

@@ -106,6 +106,7 @@ def warned(survey: str, **sheets: str) -> list[tuple[str, str, int | None, str]]
 
 
 WARNINGS: list[tuple[str, dict[str, Any], tuple[str, str, int | None, str]]] = [
+    ("type | name | label\n text | a | A\n begin group | g | G\n end group | | ", {}, ("empty_group", "survey", 3, "type")),
     ("type | name | label | constrant\n text | a | A | 1", {}, ("unknown_column", "survey", 1, "constrant")),
     ("type | name | label | appearance\n text | a | A | multilin", {}, ("unknown_appearance", "survey", 2, "appearance")),
     ("type | name | label | appearance\n text | a | A | likert", {}, ("no_effect", "survey", 2, "appearance")),
@@ -130,6 +131,10 @@ WARNINGS: list[tuple[str, dict[str, Any], tuple[str, str, int | None, str]]] = [
 @pytest.mark.parametrize(("survey", "sheets", "expected"), WARNINGS)
 def test_doubts_are_warnings(survey: str, sheets: dict[str, str], expected: tuple[str, str, int | None, str]) -> None:
     assert expected in warned(survey, **sheets)
+    for one in form(survey, **sheets).warnings:
+        for lang in ("zh", "en"):
+            said = one.message(lang).partition("; did you mean")[0].partition(";是不是")[0] + one.next(lang)
+            assert "?" not in said and "{" not in said, one
 
 
 def test_a_plain_form_has_no_warnings() -> None:

@@ -6,12 +6,11 @@ without reading the file again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from forms.definition import Form
-from forms.isolated import Checker
 from forms.problems import FormProblems
 from forms.workbook import Row, read_workbook
 
@@ -22,13 +21,11 @@ WHOLE_UP_TO = 400
 AROUND = 3
 LANGUAGES = ("zh", "en")
 
-UNSAFE = {"too_slow", "too_big", "bomb", "crashed"}
-"""What a file is refused for so that it is not opened here as well."""
-
 Told = dict[str, Any]
+Compile = Callable[[bytes, str, Sequence[Row], Mapping[str, bytes]], Form]
 
-_checker = Checker()
-"""Its child starts with the first upload and ends with the node."""
+# Reading it a second time, here, would only do the harm that the child was spared.
+_TOO_MUCH = frozenset({"too_slow", "crashed", "bomb", "too_big", "too_many_rows", "too_wide"})
 
 # How a column may be headed, by the name a problem gives it.
 _ALSO = {
@@ -89,21 +86,27 @@ class Sheet:
     loose: list[Told]
 
 
-def read_form(name: str, body: bytes, attachments: Mapping[str, bytes], shared: list[Row]) -> Reading:
-    """Read and check a form file with its attached lists, in a child process. Never raises for a bad form."""
-    form, problems = None, []
+def read_form(
+    name: str, body: bytes, attachments: Mapping[str, bytes], shared: list[Row], compile: Compile
+) -> Reading:
+    """Read and check a form file. Never raises for a bad form.
+
+    compile: in a process of its own with a time limit. Only what came through
+    there is read here as well, or what failed for another reason than its size.
+    """
     try:
-        form = _checker.compile(body, name, shared, attachments)
+        form = compile(body, name, shared, attachments)
     except FormProblems as found:
-        problems = found.problems
-    if {one.code for one in problems} & UNSAFE:
-        return Reading(None, tuple(told(one) for one in problems))
+        problems = tuple(told(one) for one in found.problems)
+        return Reading(None, problems, (), () if _TOO_MUCH & {one["code"] for one in problems} else _sheets(name, body))
+    return Reading(form, (), tuple(told(one) for one in form.warnings), _sheets(name, body))
+
+
+def _sheets(name: str, body: bytes) -> tuple[dict[str, Any], ...]:
     try:
-        sheets = tuple(_tables(read_workbook(body, name)))
-    except FormProblems as found:
-        return Reading(None, tuple(told(one) for one in found.problems))
-    warnings = tuple(told(one) for one in (form.warnings if form else ()))
-    return Reading(form, tuple(told(one) for one in problems), warnings, sheets)
+        return tuple(_tables(read_workbook(body, name)))
+    except FormProblems:
+        return ()
 
 
 def told(problem: Any) -> Told:

@@ -12,6 +12,7 @@ const SCREENS = {
   sync: () => import('./sync.js'),
   settings: () => import('./settings.js'),
   signin: () => import('./signin.js'),
+  move: () => import('./move.js'),
   // With the first file: a printed code or a link opens a form in one round trip.
   form: async () => formScreen,
 };

@@ -29,7 +29,8 @@ export const ticksOf = (ctx, state) => ({
  */
 export async function formLinks(ctx, about, householdId) {
   const forms = await ctx.formstore.list();
-  return forms.filter((form) => (form.about ?? 'household') === about && form.form_id !== 'visit').map((form) => {
+  // A form about neither can be filled for a household or on its own.
+  return forms.filter((form) => [about, ''].includes(form.about ?? 'household') && form.form_id !== 'visit').map((form) => {
     const title = form.title?.[ctx.lang] ?? Object.values(form.title ?? {})[0] ?? form.form_id;
     return button(String(title), () => ctx.go(`#/form?form_id=${form.form_id}${householdId ? `&household_id=${householdId}` : ''}`), { 'data-form': form.form_id });
   });
