@@ -51,14 +51,16 @@ def create_app(config: Any, here: Any = None) -> Flask:
     csrf.exempt(sync_api.blueprint)
     csrf.exempt("app.auth.api_sign_in")
     csrf.exempt("app.auth.api_sign_out")
+    csrf.exempt("app.formpost.post")  # it asks for the token itself, once it has allowed a larger form
     for blueprint in _pages():
         app.register_blueprint(blueprint)
     return app
 
 
 def _pages() -> list[Any]:
-    """The office pages and printing."""
+    """The office pages, printing, and filling forms there."""
+    from app.formpost import blueprint as filling
     from app.office import blueprint as office
     from app.office.printing import blueprint as printing
 
-    return [office, printing]
+    return [office, printing, filling]

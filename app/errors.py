@@ -52,6 +52,7 @@ SYNC_STATUS = {
     "bad_op": 400,
     "bad_request": 400,
     "blob_digest": 400,
+    "blob_size": 400,
     "unknown_token": 401,
     "device_revoked": 401,
     "not_found": 404,

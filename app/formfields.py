@@ -12,7 +12,17 @@ from markupsafe import Markup
 from wtforms import FileField as BaseFileField
 from wtforms import Form, RadioField, SelectField, SelectMultipleField, StringField
 from wtforms.fields.choices import SelectChoice
-from wtforms.widgets import CheckboxInput, DateInput, DateTimeLocalInput, ListWidget, MonthInput, NumberInput, TextArea, TextInput, TimeInput
+from wtforms.widgets import (
+    CheckboxInput,
+    DateInput,
+    DateTimeLocalInput,
+    ListWidget,
+    MonthInput,
+    NumberInput,
+    TextArea,
+    TextInput,
+    TimeInput,
+)
 
 from app import markup
 
@@ -27,7 +37,8 @@ SILENT = {
 }  # fmt: skip
 DRAWN = {"signature", "draw", "annotate"}
 SEARCHED = {"autocomplete", "search"}
-SPREAD = {"likert", "label", "list-nolabel", "list", "columns", "columns-pack", "no-buttons", "horizontal", "compact"}
+SPREAD = {"likert", "label", "list-nolabel", "list", "columns", "columns-pack", "no-buttons", "horizontal", "horizontal-compact",
+          "compact", "quickcompact"}  # fmt: skip
 # What a phone shows at once: a longer list is searched, not scrolled.
 LONG = 25
 # A filtered list longer than this is left to the phone, which knows the answers it depends on.
@@ -36,6 +47,7 @@ LONGEST_FILTERED = 100
 LONGEST_MENU = 2000
 # More steps than this are a slider and a number, never a list of them.
 MOST_STEPS = 200
+_STAR = Markup('<span class="star" aria-hidden="true">★</span><span class="number">{}</span>')
 
 
 @dataclass(frozen=True)
@@ -109,6 +121,12 @@ class Finder(StringField):
     """A choice from a list too long to show: the phone searches in it."""
 
 
+class Coded(StringField):
+    """A choice from such a list without JavaScript: its code is typed."""
+
+    written = lazy_gettext("选项太多,请填选项的编号")
+
+
 class Ranking(StringField):
     """Choices in order; the answer lists them, the first first."""
 
@@ -157,7 +175,7 @@ def _of_file(node: Node) -> bool:
 
 
 def _spread(looks: set[str]) -> bool:
-    return bool(looks & SPREAD) or any(look.startswith("columns-") for look in looks)
+    return bool(looks & SPREAD) or any(look.startswith(("columns-", "compact-")) for look in looks)
 
 
 def _looks(node: Node) -> set[str]:
@@ -206,7 +224,7 @@ def _select(node: Node, looks: set[str], common: dict[str, Any], options: Sequen
         if not whole:
             return Finder(**common)
         if count > LONGEST_MENU:
-            return StringField(**common, render_kw={"autocomplete": "off"})
+            return Coded(**common, render_kw={"autocomplete": "off"})
         if not many:
             return SelectField(**common, choices=[SelectChoice("", lazy_gettext("请选择")), *words], validate_choice=False)
     if not many:
@@ -221,11 +239,11 @@ def _range(node: Node, looks: set[str], common: dict[str, Any], whole: bool) -> 
     given = node.get("parameters") or {}
     steps = range_steps(given)
     if "rating" in looks and 0 < len(steps) <= 10:
-        stars = [SelectChoice(step, Markup('<span class="star" aria-hidden="true">★</span><span class="number">{}</span>').format(step))
-                 for step in steps]  # fmt: skip
+        stars = [SelectChoice(step, _STAR.format(step)) for step in steps]
         return RadioField(**common, choices=stars, validate_choice=False)
     if "picker" in looks and 0 < len(steps) <= MOST_STEPS:
-        return SelectField(**common, choices=[SelectChoice("", lazy_gettext("请选择")), *(SelectChoice(step, step) for step in steps)], validate_choice=False)
+        menu = [SelectChoice("", lazy_gettext("请选择")), *(SelectChoice(step, step) for step in steps)]
+        return SelectField(**common, choices=menu, validate_choice=False)
     start, end, step = _ends(given)
     if whole:
         attributes = {"min": min(start, end, key=float), "max": max(start, end, key=float), "step": step}
@@ -298,9 +316,9 @@ def _file_attributes(kind: str, node: Node, looks: set[str]) -> dict[str, Any]:
         accept = (node.get("body") or {}).get("accept")
         return {"accept": accept} if accept else {}
     attributes: dict[str, Any] = {"accept": "image/*" if kind == "photo" else f"{kind}/*"}
-    if "new-front" in looks:
+    if looks & {"new-front", "front", "selfie"}:
         attributes["capture"] = "user"
-    elif "new" in looks:
+    elif looks & {"new", "new-rear"}:
         attributes["capture"] = "environment"
     return attributes
 

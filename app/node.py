@@ -23,6 +23,7 @@ from app.publish import FormShelf, publish_library
 from app.tables.follow import Tables
 from app.tables.review import FormReviewer, review_some
 from app.throttle import Throttle
+from forms.isolated import Checker
 from forms.library import Library, load_library
 from sync.problems import Problem as SyncProblem
 from sync.records import CENTRE, NODE
@@ -56,6 +57,7 @@ class Node:
     tables: Tables
     people: People
     designs: Designs
+    checker: Checker = field(default_factory=Checker)
     relay: Relay | None = None
     throttle: Throttle = field(default_factory=Throttle)
     complaints: list[str] = field(default_factory=list)
@@ -97,6 +99,7 @@ class Node:
             self.relay.stop()
         for thread in self._threads:
             thread.join(timeout=15)
+        self.checker.close()
         self.tables.close()
         self.store.close()
 

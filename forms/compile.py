@@ -25,6 +25,7 @@ from forms.dependencies import Graph, register_readers
 from forms.outline import ROOT, Outline, outline_of
 from forms.problems import FormProblems, Problem
 from forms.problems_pyxform import from_pyxform
+from forms.vocabulary import column_of
 from forms.workbook import Row, add_shared_lists, read_workbook, workbook_of_rows
 
 
@@ -59,6 +60,7 @@ def _judged(workbook: DefinitionData, filename: str) -> dict[str, Any]:
     """pyxform's nested form, once it has agreed to write an XForm of it."""
     try:
         stem = PurePath(filename).stem or "form"
+        _leave_out_titles(workbook)
         sheets: dict[str, Any] = workbook_to_json(workbook, form_name="data", fallback_form_name=stem)
         create_survey_element_from_dict(sheets).to_xml(validate=False)
     except PyXFormError as error:
@@ -66,6 +68,16 @@ def _judged(workbook: DefinitionData, filename: str) -> dict[str, Any]:
     except Exception as error:  # pyxform trips over odd sheets with whatever comes: KeyError, ExpatError, …
         raise _Refused(error) from error
     return sheets
+
+
+def _leave_out_titles(workbook: DefinitionData) -> None:
+    """``form_title::English (en)`` is ours (`forms.compile_settings`): pyxform knows one title only."""
+    written = [key for key in (workbook.settings_header or [{}])[0] if key and "::" in key]
+    titles = {key for key in written if column_of("settings", key, True).name == "form_title"}
+    if not titles:
+        return
+    workbook.settings = [{key: value for key, value in row.items() if key not in titles} for row in workbook.settings]
+    workbook.settings_header = [{key: None for key in workbook.settings_header[0] if key not in titles}]
 
 
 def _form(made: Compilation) -> Form:

@@ -40,7 +40,11 @@ def choices_of(made: Compilation, node: dict[str, Any], child: dict[str, Any], l
 
 def _source(made: Compilation, node: dict[str, Any], name: str, line: Line | None) -> None:
     if reference := REFERENCE.fullmatch(name):
-        node["items"] = {"repeat": made.paths.get(reference[1], "")}
+        source = made.paths.get(reference[1], "")
+        node["items"] = {"repeat": source}
+        lines = made.outline.names.get(reference[1], [])
+        if not lines or not lines[0].repeats:
+            made.problem("no_repeat", line, "type", reference[1])
     elif FROM_FILE.search(name):
         stem = name.rsplit(".", 1)[0]
         made.instance(stem, name, line)

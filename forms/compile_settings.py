@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from forms.compile_texts import language_key
 from forms.compiling import Compilation
 
 _KEPT = (
@@ -32,14 +33,15 @@ def settings_of(made: Compilation) -> dict[str, Any]:
     version = _address(made, "version", str(sheet.get("version") or "1"))
     name = sheet.get("instance_name")
     languages = made.languages
-    title = str(sheet.get("title") or form_id)
+    titles = {language_key(key.partition("::")[2]): words for key, words in line.texts("form_title") if "::" in key}
+    title = str(sheet.get("title") or titles.get(languages.default) or form_id)
     attribute = sheet.get("attribute")
     kept = {key: str(value) for key in _KEPT if (value := line.cells.get(key)) not in (None, "")}
     if isinstance(attribute, dict):
         kept |= {f"attribute::{key}": str(value) for key, value in attribute.items()}
     settings: dict[str, Any] = {
         "form_id": form_id, "version": version,
-        "title": {languages.default: title}, "languages": languages.keys, "default_language": languages.default,
+        "title": {languages.default: title} | titles, "languages": languages.keys, "default_language": languages.default,
         "style": str(sheet.get("style") or "").split(),
         "instance_name": made.tree(name, line, "instance_name") if name else None,
     }  # fmt: skip

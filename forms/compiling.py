@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from forms.checks.expressions import FUNCTIONS, calls
+from forms.checks.expressions import FUNCTIONS, calls, read_fault
 from forms.compile_texts import Languages
 from forms.expression.parse import ExpressionError, Tree, parse
 from forms.outline import ROOT, Line, Outline
@@ -63,7 +63,8 @@ class Compilation:
             tree = parse(str(text), self.paths.get)
         except ExpressionError as error:
             near = nearest(error.detail, self.paths) if error.code == "unknown_name" else ""
-            self.problem(error.code, line, column, error.detail, position=error.position + 1, near=near)
+            code, detail = read_fault(error, str(text))
+            self.problem(code, line, column, detail, position=error.position + 1, near=near)
             return None
         if self.root_name != "data":
             tree = _rooted(tree, self.root_name)

@@ -3,7 +3,7 @@
 The keys of a definition, all JSON, are told in ``docs/form-language.md``. In short (optional unless marked *):
 
 form     format*, form_id*, version*, title*, languages*, default_language*, language_names, style*, root*,
-         instance_name*, nodes*, lists*, instances*, entities*, order*, settings, audit, attachments
+         instance_name*, nodes*, lists*, instances*, entities*, order*, settings, audit, attachments, tables
 node     path*, name*, kind* (group, repeat, question), type*, parent*, label, hint, guidance, required_message,
          constraint_message, appearance (words), rows, parameters, media, autoplay, body, bind, instance, required,
          readonly, relevant, constraint, calculation, count, default, dynamic_default, carried, choice_filter, seed,

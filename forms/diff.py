@@ -123,7 +123,7 @@ def diff(before: Definition, after: Definition) -> Diff:
         labels=tuple(_labels(kept)),
         choices=tuple(_choices(same, old_nodes, new_nodes, before, after)),
         logic=tuple(_logic(same, old_nodes, new_nodes, one_key, other_key)),
-        settings=tuple(name for name in ("title", "languages", "default_language", "style", "instance_name", "entities")
+        settings=tuple(name for name in ("title", "languages", "default_language", "style", "instance_name", "entities", "tables")
                        if _settings(before.get(name), one_key) != _settings(after.get(name), other_key)),
         reordered=[pair.before.key for pair in kept] != [key for key in old if key in new],
     )  # fmt: skip

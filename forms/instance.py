@@ -1,172 +1,28 @@
-"""One filled form: answers, and everything that follows from them.
-
-Every expression of the form is a cell (path, kind). A change marks the cells
-that read it; they are evaluated in dependency order, each once, in all their
-repeat instances. The phone has the same in static/js/core/instance.js.
-"""
+"""One filled form: answers, and everything that follows from them."""
 
 from __future__ import annotations
 
-import heapq
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-from forms.definition import Form, text_of
-from forms.dependencies import EXPRESSIONS, Cell, Graph
-from forms.expression.evaluate import Compiled, Context, Runtime, Shape, compile_tree, evaluate
-from forms.expression.parse import Tree
-from forms.expression.values import (
-    Element,
-    EvaluationError,
-    Value,
-    stored_text,
-    text_of_date,
-    text_of_moment,
-    to_boolean,
-    to_number,
-    to_string,
-)
-from forms.external import Table
-
-MOST_INSTANCES = 1000
-MOST_ROUNDS = 100_000
-NOT_TYPED = {"calculate", "hidden", "note", "start", "end", "today"}
-_NOWHERE = re.compile(r"0(?:\.0*)?(?: 0(?:\.0*)?)+")
-
-Answers = dict[str, Any]
-"""question → text, group → object, repeat → list of objects."""
+from forms.engine import engine_of
+from forms.expression.values import EvaluationError, text_of_moment, to_boolean, to_string, well_formed
+from forms.nodes import Answers, Choice, Finished, Node, Violation, several, typed
+from forms.offering import Offering
+from forms.recalculation import MOST_INSTANCES
 
 
-class Node:
-    """A question, group, repeat instance, or (``instances`` set) the repeat itself."""
-
-    __slots__ = (
-        "definition", "gone", "instances", "kids", "last", "name", "own_readonly", "own_relevant", "parent",
-        "path", "position", "readable", "relevant", "required", "slot", "text",
-    )  # fmt: skip
-
-    def __init__(self, definition: Mapping[str, Any], parent: Node | None) -> None:
-        self.definition = definition
-        self.name: str = definition["name"]
-        self.path: str = definition["path"]
-        self.parent: Node | None = parent
-        self.kids: dict[str, Node] = {}
-        self.instances: list[Node] | None = None
-        self.slot: Node | None = None
-        self.text = ""
-        self.readable = ""
-        self.own_relevant = True
-        self.relevant: bool = parent.relevant if parent is not None else True
-        self.own_readonly = definition.get("readonly") is True
-        self.required = definition.get("required") is True
-        self.position = 1
-        self.gone = False
-        self.last: str | None = None
-        """The last calculated value: an edit is overwritten only when that changes."""
-
-    @property
-    def value(self) -> str:
-        return self.readable if self.relevant else ""
-
-    def named(self, name: str) -> Sequence[Node]:
-        if self.instances is not None:
-            return [kid for instance in self.instances for kid in instance.named(name)]
-        kid = self.kids.get(name)
-        if kid is None:
-            return ()
-        return kid.instances if kid.instances is not None else (kid,)
-
-    def all(self) -> Sequence[Node]:
-        return [one for name in self.kids for one in self.named(name)]
-
-    def below(self) -> Iterator[Node]:
-        """Everything inside, repeats and their instances included."""
-        for kid in self.instances if self.instances is not None else self.kids.values():
-            yield kid
-            yield from kid.below()
-
-
-@dataclass(frozen=True)
-class Violation:
-    """path with indexes; code required or constraint."""
-
-    path: str
-    code: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Finished:
-    valid: bool
-    violations: list[Violation]
-    answers: Answers
-    instance_name: str
-
-
-@dataclass(frozen=True)
-class Choice:
-    name: str
-    label: str
-    row: Mapping[str, Any] = field(default_factory=dict)
-
-
-class Engine:
-    """What is worked out once per form version: the graph and the closures."""
-
-    def __init__(self, form: Form) -> None:
-        self.form = form
-        self.root: str = form.definition["root"]
-        self.nodes = list(form.definition["nodes"])
-        self.by_path: dict[str, Mapping[str, Any]] = {node["path"]: node for node in self.nodes}
-        self.children: dict[str, list[Mapping[str, Any]]] = {}
-        for node in self.nodes:
-            self.children.setdefault(node["parent"], []).append(node)
-        self.repeats = tuple(node["path"] for node in self.nodes if node["kind"] == "repeat")
-        self.graph = Graph(self.nodes, self.root)
-        self.rank: dict[Cell, int] = {cell: i for i, cell in enumerate(self.graph.order)}
-        self.cells: list[Cell] = self.graph.order
-        self.kinds: dict[str, list[str]] = {}
-        for path, kind in self.graph.order:
-            self.kinds.setdefault(path, []).append(kind)
-        self.triggered: dict[str, list[str]] = {}
-        for node in self.nodes:
-            for source in node.get("trigger", ()):
-                self.triggered.setdefault(source, []).append(node["path"])
-        self.compiled: dict[tuple[str, str], Compiled] = {}
-        self.names: dict[str, str] = {node["name"]: node["path"] for node in self.nodes}
-
-    def shape(self, owner: str) -> Shape:
-        return Shape(self.repeats, owner)
-
-    def closure(self, owner: str, kind: str, tree: Tree) -> Compiled:
-        """Compiled once for (owner, kind). Raises EvaluationError."""
-        found = self.compiled.get((owner, kind))
-        if found is None:
-            found = self.compiled[owner, kind] = compile_tree(tree, self.shape(owner))
-        return found
-
-
-def engine_of(form: Form) -> Engine:
-    """The form's engine, kept with the form."""
-    found = form.__dict__.get("_engine")
-    if not isinstance(found, Engine):
-        found = form.__dict__["_engine"] = Engine(form)
-    return found
-
-
-class Instance:
+class Instance(Offering):
     """A form being filled, or one that was.
 
     now bears the local zone. external: rows by list name. prefill: texts by
     question name, stronger than any default. answers: of a draft or a
     submission; a question that is in them does not run its default.
     as_sent: keep every loaded value, calculations and repeats too, and only
-    work out what would follow (review).
+    work out what would follow (review); ranks: of the cells to work out then.
     """
 
+<<<<<<< HEAD
     def __init__(
         self,
         form: Form,
@@ -525,6 +381,8 @@ class Instance:
 
     # ---- asking -----------------------------------------------------------
 
+=======
+>>>>>>> main
     def find(self, path: str) -> Node | None:
         """By path with indexes; a repeat's path without index is the repeat itself."""
         steps = path.strip("/").split("/")
@@ -550,12 +408,22 @@ class Instance:
             return node.instances[0] if node.instances else None
         return node
 
-    def path_of(self, node: Node) -> str:
-        index = f"[{node.position}]" if node.slot is not None else ""
-        return f"{self.path_of(node.parent) if node.parent is not None else ''}/{node.name}{index}"
-
     def questions(self) -> Iterator[Node]:
-        return (node for node in self.root.below() if node.definition["kind"] == "question")
+        """In document order, without walking what a generator a level would cost."""
+        found: list[Node] = []
+
+        def collect(nodes: Iterable[Node]) -> None:
+            for node in nodes:
+                if node.instances is not None:
+                    for instance in node.instances:
+                        collect(instance.kids.values())
+                elif node.definition["kind"] == "question":
+                    found.append(node)
+                else:
+                    collect(node.kids.values())
+
+        collect(self.root.kids.values())
+        return iter(found)
 
     def value(self, path: str) -> str:
         node = self.at(path)
@@ -593,7 +461,7 @@ class Instance:
         if node is None:
             return []
         try:
-            return self.offered(node)
+            return self.shown(node)
         except EvaluationError:
             return []
 
@@ -606,18 +474,8 @@ class Instance:
         text = node.definition.get(which)
         if not text:
             return ""
-        default = self.form.definition["default_language"]
-        parts = text.get(self.lang) or text.get(default) or next(iter(text.values()), "")
-        if isinstance(parts, str):
-            return parts
-        filled = ""
-        for number, part in enumerate(parts):
-            if isinstance(part, str):
-                filled += part
-            else:
-                value = self.compute(node, f"{which} {self.lang} {number}", part["tree"])
-                filled += "" if value is None else to_string(value)
-        return filled
+        parts = self.in_language(text)
+        return parts if isinstance(parts, str) else self.put_together(node, parts, which)
 
     def label(self, path: str) -> str:
         return self.text(path, "label")
@@ -630,7 +488,7 @@ class Instance:
         """required, constraint, or ''."""
         if not node.relevant or node.definition["kind"] != "question":
             return ""
-        if node.value == "":
+        if node.readable == "":
             return "required" if node.required else ""
         tree = node.definition.get("constraint")
         if tree is None:
@@ -643,22 +501,6 @@ class Instance:
         return (
             Violation(self.path_of(node), code, self.filled_text(node, f"{code}_message")) if code else None
         )
-
-    def instances_of(self, path: str) -> list[Node]:
-        """Nodes of a path, in all instances."""
-        node = self.single.get(path)
-        if node is not None and isinstance(node, Node) and node.instances is None:
-            return [node]
-        found: list[Node] = [self.root]
-        for name in path[len(self.engine.root) + 1 :].split("/"):
-            found = [kid for each in found for kid in each.named(name)]
-        return found
-
-    def evaluate(self, tree: Tree, node: Node) -> Value:
-        """Raises EvaluationError."""
-        return evaluate(compile_tree(tree, self.engine.shape(node.path)), Context(self.runtime, node, node))
-
-    # ---- changing ---------------------------------------------------------
 
     def set_value(self, path: str, text: str) -> str:
         """ok, constraint, required, readonly or "not allowed". A value that breaks a rule is stored too."""
@@ -714,7 +556,7 @@ class Instance:
         if tree is None:
             return ""
         value = self.compute(self.root, "instance_name", tree)
-        return "" if value is None else to_string(value)
+        return "" if value is None else well_formed(to_string(value))
 
     def answers(self, *, hidden: bool = False) -> Answers:
         """What is submitted: relevant nodes, blank ones as ''. hidden: the others too, as a draft keeps them."""
@@ -746,42 +588,4 @@ class Instance:
         return [found for node in self.questions() if (found := self.violation_of(node)) is not None]
 
 
-class _Labels:
-    """What expressions ask of the form."""
-
-    def __init__(self, instance: Instance) -> None:
-        self.instance = instance
-        self.version = instance.form.version
-
-    def choice_label(self, path: str, value: str, lang: str | None) -> str:
-        """path: of the select; also its name, or ``${name}``. '' for what is not a choice."""
-        engine = self.instance.engine
-        name = path.strip().removeprefix("${").removesuffix("}").strip()
-        definition = engine.by_path.get(engine.names.get(name, name))
-        if definition is None:
-            return ""
-        for choice in self.instance.form.definition["lists"].get(definition.get("list", ""), ()):
-            if choice["name"] == value:
-                return self.instance.plain(choice.get("label"))
-        items = definition.get("items", {})
-        table = self.instance.table(items["instance"]) if "instance" in items else None
-        found = table.where(items.get("value", "name"), (value,)) if table is not None else []
-        return str(found[0].row.get(items.get("label", "label"), "")) if found else ""
-
-
-def readable(node: Node, text: str) -> str:
-    """As expressions read it: no place, and no integer beyond 32 bits, is no answer."""
-    kind = node.definition.get("type")
-    if kind == "geopoint" and _NOWHERE.fullmatch(text):
-        return ""
-    if kind == "integer" and text:
-        number = to_number(text)
-        return "" if abs(number + 0.5) > 2_147_483_648 else text
-    return text
-
-
-def several(definition: Mapping[str, Any]) -> bool:
-    return str(definition["type"]).startswith("select_multiple") or definition["type"] == "rank"
-
-
-__all__ = ["EXPRESSIONS", "Choice", "Finished", "Instance", "Violation", "engine_of"]
+__all__ = ["Choice", "Finished", "Instance", "Node", "Violation", "engine_of", "several", "typed"]

@@ -15,9 +15,10 @@ LISTS = "lists.md"
 
 @dataclass
 class Library:
-    """forms: by form_id. problems: of the files that could not be used."""
+    """forms: by form_id; files: where each was read. problems: of the files that could not be used."""
 
     forms: dict[str, Form] = field(default_factory=dict)
+    files: dict[str, Path] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -43,6 +44,7 @@ def load_library(folder: Path) -> Library:
             )
             continue
         library.forms[form.form_id] = form
+        library.files[form.form_id] = path
     return library
 
 

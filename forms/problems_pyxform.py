@@ -173,12 +173,12 @@ def from_pyxform(error: Exception, file: str, outline: Outline) -> Problem:
     told = _Told({key: str(value) for key, value in found.items() if value is not None})
     told.update({key: told[key].replace("'", "") for key in ("missing", "candidates", "columns") if key in told})
     sheet = rule.sheet.format_map(told)
-    column = rule.column.format_map(told)
     row = int(told["row"]) if told.get("row", "").isdigit() else None
     if row is None and rule.code in _HEADERS:
         row = 1
     elif row is None and sheet in ("survey", ""):
         row = _row_of(told, rule, outline)
+    column = rule.column.format_map(told)
     if rule.code == "choice_with_space":
         lines = outline.choices.get(told["list"], ())
         row = next((line.row for line in lines if line.name == told["choice"]), None)
@@ -186,6 +186,8 @@ def from_pyxform(error: Exception, file: str, outline: Outline) -> Problem:
     key = {"dataset": "list_name"}.get(column) or re.sub(r"\s*\(.*\)$", "", column)
     values = {name: template.format_map(told) for name, template in rule.values.items()}
     detail = rule.detail.format_map(told)
+    if rule.code == "no_survey_sheet":
+        values["near"] = nearest("survey", outline.sheet_names)
     if rule.code == "unknown_name":
         values["near"] = nearest(detail, outline.names)
     if rule.code == "xlsform":

@@ -41,8 +41,8 @@ TYPES: dict[str, Support] = {
     "phonenumber": Support(PART, YES, NO, "网页应用读不到本机号码,用账号里的,没有就空",
                            "the account's number, as a web app cannot read the SIM; else blank"),
     "audit": Support(YES, YES, NO, "自动记录,纸上没有", "recorded by itself, not on paper"),
-    "background-audio": Support(PART, YES, NO, "表单开着时录音,每次先征得同意",
-                                "recorded while the form is open, after a yes each time", True),
+    "background-audio": Support(PART, YES, NO, "征得同意后才录;分几次填的,只录第一次",
+                                "recorded after a yes; of several sittings only the first", True),
     "background-geopoint": _SILENT,
     "simserial": _UNKNOWN, "subscriberid": _UNKNOWN,
     "osm": Support(NO, YES, NO, "要用别的应用测绘,这里不显示", "needs another app; not shown here", True),
@@ -58,16 +58,18 @@ _GROUP = ("group", "repeat")
 _PLACE = ("geopoint", "geotrace", "geoshape")
 _PLAIN = Support(PART, YES, YES, "按默认样子显示", "shown as by default", True)
 _OUTSIDE = Support(NO, YES, NO, "不能打开别的应用,按普通题填", "no other app is opened; filled as a plain question", True)
+_WIDE = Support(PART, YES, PART, "宽屏上并排,手机上一题一行", "side by side on wide screens, else a line each")
 _CALENDAR = Support(NO, YES, NO, "只有公历", "Gregorian calendar only", True)
 
 APPEARANCES: dict[str, tuple[tuple[str, ...], Support]] = {
     "multiline": (("text",), FULL), "numbers": (("text",), FULL), "url": (("text",), FULL), "masked": (("text",), FULL),
-    "thousands-sep": (("integer", "decimal", "text"), _PLAIN), "counter": (("integer",), FULL), "bearing": (("decimal",), _PLAIN),
+    "thousands-sep": (("integer", "decimal"), FULL), "counter": (("integer",), FULL), "bearing": (("decimal",), _PLAIN),
     "hidden-answer": (("barcode", "text"), FULL), "hide-input": (("barcode", "text"), FULL),
     "minimal": (_CHOICE, FULL), "autocomplete": (_CHOICE, FULL), "search": (_CHOICE, FULL), "quick": (_ONE, FULL),
     "quickcompact": (_ONE, FULL), "compact": (_CHOICE, FULL), "compact-N": (_CHOICE, FULL), "columns": (_CHOICE, FULL),
     "columns-N": (_CHOICE, FULL), "columns-pack": (_CHOICE, FULL), "no-buttons": (_CHOICE, FULL), "horizontal": (_CHOICE, FULL),
-    "horizontal-compact": (_CHOICE, FULL), "likert": (_ONE, FULL), "image-map": (_CHOICE, FULL), "label": (_CHOICE, FULL),
+    "horizontal-compact": (_CHOICE, FULL), "likert": (_ONE, FULL), "label": (_CHOICE, FULL),
+    "image-map": (_CHOICE, Support(PART, YES, PART, "不显示图,列出选项", "the choices are listed, not the picture", True)),
     "list-nolabel": (_CHOICE, FULL), "list": (_CHOICE, FULL), "picker": ((*_CHOICE, "range"), FULL),
     "map": (_CHOICE, Support(PART, YES, NO, "没有地图,列出选项", "no map; the choices are listed", True)),
     "vertical": (("range",), FULL), "no-ticks": (("range",), FULL), "rating": (("range",), FULL),
@@ -79,10 +81,11 @@ APPEARANCES: dict[str, tuple[tuple[str, ...], Support]] = {
     "hide-accuracy": (_PLACE, _PLAIN),
     "draw": (("image",), FULL), "signature": (("image",), FULL), "annotate": (("image",), FULL),
     "new": (("image", "audio", "video", "file"), FULL),
-    "new-front": (("image", "video"), FULL), "front": (("image", "video", "barcode"), FULL), "new-rear": (("image", "video"), FULL),
-    "selfie": (("image", "video"), FULL), "textonly": (("image", "file"), _PLAIN), "no-manual": (("barcode",), _PLAIN),
+    "new-front": (("image", "video"), FULL), "front": (("image", "video", "barcode"), FULL),
+    "new-rear": (("image", "video"), _PLAIN),
+    "selfie": (("image", "video"), _PLAIN), "textonly": (("image", "file"), _PLAIN), "no-manual": (("barcode",), _PLAIN),
     "field-list": (_GROUP, FULL), "table-list": (("group",), FULL), "accordion": (_GROUP, _PLAIN), "compact ": (_GROUP, _PLAIN),
-    "w1–w12": ((*_GROUP, "text"), Support(PART, YES, PART, "手机上一题一行", "one question a line on the phone")),
+    "w1–w12": ((*_GROUP, "text"), _WIDE),
     "ex:": (("text", "integer", "decimal", "group", "image", "file"), _OUTSIDE), "printer:": (("text",), _OUTSIDE),
     "intent:": (("group",), _OUTSIDE),
     "comment": (("text",), _PLAIN), "kobo-disclaimer": (("note",), _PLAIN), "hxl": (("text",), _PLAIN),
@@ -112,10 +115,11 @@ KNOWN_EXTRAS = {
 """``bind::`` and ``body::`` columns that do something, or are written by other tools without being meant."""
 
 PARAMETERS: dict[tuple[str, str], Support] = {
-    **{("range", name): FULL for name in ("start", "end", "step", "tick_interval", "placeholder", "tick_labelset")},
+    **{("range", name): FULL for name in ("start", "end", "step", "tick_interval", "placeholder")},
+    ("range", "tick_labelset"): Support(PART, YES, YES, "刻度旁不显示文字", "no words beside the ticks", True),
     ("text", "rows"): FULL, ("image", "max-pixels"): FULL,
     ("image", "app"): _OUTSIDE,
-    ("audio", "quality"): Support(PART, YES, YES, "由浏览器决定音质", "the browser decides on the quality"),
+    ("audio", "quality"): Support(PART, YES, YES, "按同样的码率录成 Opus", "recorded as Opus at the same bit rate"),
     **{
         (kind, name): FULL
         for kind in ("select_one", "select_multiple", "rank")
@@ -151,7 +155,7 @@ SETTINGS: dict[str, Support] = {
 }  # fmt: skip
 
 STYLES = {
-    "pages": FULL, "theme-grid": Support(PART, YES, PART, "手机上一题一行", "one question a line on the phone"),
+    "pages": FULL, "theme-grid": _WIDE,
     "theme-formhub": _PLAIN,
 }  # fmt: skip
 

@@ -15,12 +15,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from forms.attached import check_attached, read_attachments, with_tables
+from forms.attached import SUFFIXES, check_attached, read_attachments, with_tables
 from forms.compile import compile_form, in_order
 from forms.library import lists_of
+from forms.limits import MAX_BYTES
 from forms.problems import FormProblems, Problem
 
 MEMORY = 1024 * 1024 * 1024
+"""What a file may take beyond what the program takes by itself."""
 NEAR = 2_000
 """Files looked at beside a form for its attachments."""
 
@@ -52,7 +54,7 @@ def _compiled(request: dict[str, Any], name: str) -> dict[str, Any]:
         files = {key: base64.b64decode(value) for key, value in (request.get("files") or {}).items()}
     form = compile_form(body, f"{name}.zip" if "path" in request and Path(request["path"]).is_dir() else name, shared)
     wanted = set(form.definition.get("attachments", ()))
-    given = {key: one.read_bytes() if isinstance(one, Path) else one for key, one in files.items() if key in wanted}
+    given = {key: _start(one) for key, one in files.items() if key in wanted and Path(key).suffix.lower() in SUFFIXES}
     attached = read_attachments(given)
     warnings = [*form.warnings, *check_attached(form, name, list(files), attached)]
     form = with_tables(form, attached)
@@ -62,7 +64,7 @@ def _compiled(request: dict[str, Any], name: str) -> dict[str, Any]:
 def _body(path: Path) -> bytes:
     """A folder of sheets stands for a zip of them."""
     if not path.is_dir():
-        return path.read_bytes()
+        return _start(path)
     import io
     import zipfile
 
@@ -71,6 +73,14 @@ def _body(path: Path) -> bytes:
         for sheet in sorted(path.glob("*.csv")):
             archive.write(sheet, sheet.name)
     return packed.getvalue()
+
+
+def _start(file: Path | bytes) -> bytes:
+    """A file up to one byte more than any limit: what is longer is refused by its length."""
+    if isinstance(file, bytes):
+        return file
+    with file.open("rb") as stream:
+        return stream.read(MAX_BYTES + 1)
 
 
 def _told(problems: Sequence[Problem]) -> list[dict[str, Any]]:
@@ -85,7 +95,8 @@ def main() -> None:
     with suppress(ImportError, ValueError, OSError):  # not on Windows
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a library that prints must not spoil an answer
     for line in sys.stdin.buffer:

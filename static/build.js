@@ -1,7 +1,7 @@
 /**
  * Builds the phone app into static/dist: hashed names, packed twins, the shell and the worker.
  *
- * manifest.json maps each logical name to its file, which app/pwa.py reads; `precache`,
+ * `--sizes` tells which modules the first file is made of. manifest.json maps each logical name to its file, which app/pwa.py reads; `precache`,
  * `extras` and `hash` say what the worker keeps.
  */
 import { createHash } from 'node:crypto';
@@ -41,7 +41,7 @@ const url = (name) => `/static/dist/${name}`;
 rmSync(part, { recursive: true, force: true });
 mkdirSync(part, { recursive: true });
 
-const { main, later: laterFiles } = await bundle({
+const { main, later: laterFiles, sizes } = await bundle({
   root: join(here, '..'), main: join(here, 'js/main.js'), outdir: part,
   options: {
     plugins: [catalogues], format: 'esm', minify: true, target: TARGET,
@@ -117,3 +117,4 @@ const size = (/** @type {string} */ name) => readFileSync(join(out, `${name}.br`
 const first = [manifest['shell.html'], manifest['app.css'], main];
 console.log(`static/dist ${manifest.hash}: app and form ${(first.reduce((sum, name) => sum + size(name), 0) / 1024).toFixed(1)} KB br, `
   + `${first.length} files, then ${core.length} more; extras ${(manifest.extras.reduce((/** @type {number} */ sum, /** @type {string} */ path) => sum + size(basename(path)), 0) / 1024).toFixed(0)} KB`);
+if (process.argv.includes('--sizes')) for (const [path, bytes] of sizes) console.log(`${String(bytes).padStart(7)}  ${path}`);

@@ -17,7 +17,8 @@ const ENTRY = 'ruhu-entry';
 /**
  * @param {{root: string, main: string, outdir: string, options: import('esbuild').BuildOptions}} use
  *   root: the folder paths are told from; main: the module it all starts with
- * @returns {Promise<{main: string, later: Map<string, string[]>}>} the first file, and each later one with the modules in it
+ * @returns {Promise<{main: string, later: Map<string, string[]>, sizes: Map<string, number>}>}
+ *   the first file, each later one with the modules in it, and how many bytes of the first each module is
  */
 export async function bundle({ root, main, outdir, options }) {
   const common = { ...options, bundle: true, absWorkingDir: root, outdir };
@@ -39,7 +40,9 @@ export async function bundle({ root, main, outdir, options }) {
     entryNames: 'main-[hash]',
     plugins: [...(options.plugins ?? []), laterModules(root, files)],
   });
-  return { main: basename(Object.keys(first.metafile.outputs)[0]), later: contents };
+  const [[file, { inputs }]] = Object.entries(first.metafile.outputs);
+  const sizes = Object.entries(inputs).map(([path, { bytesInOutput }]) => /** @type {const} */ ([path, bytesInOutput]));
+  return { main: basename(file), later: contents, sizes: new Map(sizes.sort(([, a], [, b]) => b - a)) };
 }
 
 /**

@@ -65,6 +65,9 @@ CATALOGUE: dict[str, Entry] = {
     "blob_digest": Entry(
         Text("照片内容与编号不一致,已丢弃。", "The content does not match its name and was dropped."),
         Text("请从头重传这张照片。", "Send it again from the start.")),
+    "blob_size": Entry(
+        Text("文件大小与答卷里写的不一致,没有收。", "The file is not as large as its submission says; it was not taken."),
+        Text("其他内容不受影响。请把这份答卷告诉管理员。", "Nothing else is affected. Tell the administrator of this submission.")),
     "store_failed": Entry(
         Text("服务器暂时无法写入磁盘。", "The server cannot write to its disk just now."),
         Text("数据仍在手机里,稍后会自动重试。", "All is still on the phone, which tries again later.")),
@@ -120,6 +123,10 @@ CATALOGUE: dict[str, Entry] = {
     "backup_broken": Entry(
         Text("备份文件不完整或被改动过,不能使用。", "The backup is incomplete or was altered and cannot be used."),
         Text("请换一份备份;数据文件夹没有改动。", "Use another backup; the data folder is unchanged.")),
+    "unsafe_file": Entry(
+        Text("数据文件夹所在的磁盘不能安全地写入(不支持 WAL)。",
+             "The folder's disk cannot be written safely (no write-ahead log)."),
+        Text("请把数据文件夹放到本机磁盘上,不要放在网络盘。", "Put the data folder on a local disk, not on a network share.")),
     "folder_moved": Entry(
         Text("这个数据文件夹已经搬到 PostgreSQL,不能再用来提供服务。",
              "This folder was moved into PostgreSQL and must not serve any more."),

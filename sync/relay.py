@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 import urllib3
 
+from sync.failpoints import reach
 from sync.problems import Problem
 from sync.protocol import MAX_BYTES, parse_results, push_body, push_headers
 from sync.records import CENTRE, LateReceipt, Record
@@ -139,8 +140,12 @@ class Relay:
         self._tier = str(said.get("tier", ""))
         self.state.last_contact = str(said.get("time", ""))
         _, source = self._store.upstream_cursor()
-        if source is not None and source != (said["server_id"], said["epoch"]):
-            self._store.forget_upstream()
+        here = (str(said["server_id"]), str(said["epoch"]))
+        if source != here:
+            if source is not None:
+                self._store.forget_upstream()
+            # Noted before anything is offered: what this epoch answers must not be believed of the next.
+            self._store.meet_upstream(here)
 
     def _push(self) -> bool:
         moved = False
@@ -155,7 +160,9 @@ class Relay:
             install_of = {one.op_id: one.install_id for one in batch}
             # An answer for an op that was not sent is not an answer to us.
             known = [(install_of[result.op_id], result) for result in results if result.op_id in install_of]
+            reach("relay.answered")
             self._store.take_results(known, tier=self._tier)
+            reach("relay.noted")
             for install, number in dict(said.get("expected") or {}).items():
                 self._store.offer_again(install, int(number))
             settled = sum(1 for _, result in known if result.receipt is not None)

@@ -84,10 +84,15 @@ def read_blob(store: Store, credential: Credential, sha256: str) -> bytes:
 def put_blob(store: Store, credential: Credential, sha256: str, offset: int, length: int, body: bytes) -> int:
     """Take in a part; answers the bytes now here. Only a blob that a received op names is taken.
 
-    Raises Problem not_found, blob_offset, blob_digest, too_large.
+    A length other than the op's is refused once the first part shows it: nobody fills a disk behind a small name.
+
+    Raises Problem not_found, blob_offset, blob_digest, blob_size, too_large.
     """
     if not store.blob_is_named(sha256, _blob_scope(credential)):
         raise Problem("not_found")
+    _, named = store.blob_state(sha256) or (0, 0)
+    if named and named != length:
+        raise Problem("blob_size", size=named)
     return store.put_blob_part(sha256, offset, length, body)
 
 

@@ -16,6 +16,7 @@ from sync.author import Author
 from sync.canonical import canonical
 from sync.records import BlobRef
 
+
 def picture(kind: str = "JPEG", size: tuple[int, int] = (6, 4)) -> bytes:
     made = io.BytesIO()
     Image.new("RGB", size, (90, 120, 60)).save(made, kind)

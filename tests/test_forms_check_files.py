@@ -16,10 +16,11 @@ import pytest
 
 from forms import limits
 from forms.attached import check_attached, read_attachments, with_tables
-from forms.cli import main
+from forms.cli import main, run_js
 from forms.compile import compile_form
 from forms.isolated import Checker
 from forms.problems import FormProblems
+from forms.vectors import run_scenario
 from tests.forms_sheets import table
 
 MINIMAL = "type,name,label\ntext,a,A\ninteger,b,B\n"
@@ -211,7 +212,7 @@ def test_attached_lists_are_read() -> None:
     assert read == {
         "a.csv": [{"name": "x", "label": "X"}, {"name": "y", "label": "Y, y"}],
         "b.xml": [{"id": "1", "name": "x", "tag": ["p", "q"], "at": {"lat": "1"}}],
-        "c.geojson": [{"title": "T", "n": "2", "id": "7", "geometry": "25.0 100.5 0 0;26.0 101.0 0 0"}],
+        "c.geojson": [{"title": "T", "n": "2", "id": "7", "geometry": "25 100.5 0 0; 26 101 0 0"}],
     }
 
 
@@ -326,3 +327,29 @@ def test_an_upload_is_compiled_in_the_child_with_its_files() -> None:
         with pytest.raises(FormProblems) as caught:
             checker.compile(SELECT.encode(), "x.csv", files={"shops.csv": b""})
         assert [one.code for one in caught.value.problems] == ["bad_file"]
+
+
+@pytest.mark.parametrize("engine", ["python", "js"])
+def test_both_engines_offer_the_attached_choices(engine: str) -> None:
+    made = compile_form("type,name,label,choice_filter\ntext,t,T,\nselect_one_from_file shops.csv,a,A,town = ${t}\n", "x.csv")
+    rows = read_attachments({"shops.csv": b"name,label,town\n1,One,x\n2,Two,y\n3,Three,x\n"})
+    prepared = {
+        "id": "s", "now": "2026-11-24T10:00:00+08:00", "external": {}, "definition": with_tables(made, rows).definition,
+        "steps": [{"do": "set", "path": "/data/t", "value": "x"}, {"expect": {"choice_labels": {"/data/a": []}}}],
+    }  # fmt: skip
+    (told,) = [run_scenario(prepared)] if engine == "python" else run_js("play", [prepared])
+    assert told["steps"][1]["choice_labels"] == {"/data/a": ["One", "Three"]}
+
+
+@pytest.mark.parametrize("engine", ["python", "js"])
+def test_search_offers_what_the_file_holds_and_the_fixed_choices(engine: str) -> None:
+    text = table("survey", "type | name | label | appearance\n text | t | T | \n select_one found | a | A | search('people', 'startswith', 'town', ${t})")
+    text += table("choices", "list_name | name | label\n found | id | full_name\n found | 9 | None of these")
+    made = compile_form(text, "x.md")
+    rows = read_attachments({"people.csv": b"id,full_name,town\n1,One,xa\n2,Two,y\n3,Three,xb\n"})
+    prepared = {
+        "id": "s", "now": "2026-11-24T10:00:00+08:00", "external": {}, "definition": with_tables(made, rows).definition,
+        "steps": [{"do": "set", "path": "/data/t", "value": "x"}, {"expect": {"choice_labels": {"/data/a": []}}}],
+    }  # fmt: skip
+    (told,) = [run_scenario(prepared)] if engine == "python" else run_js("play", [prepared])
+    assert told["steps"][1]["choice_labels"] == {"/data/a": ["None of these", "One", "Three"]}

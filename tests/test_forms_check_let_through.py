@@ -31,6 +31,8 @@ CELLS = [
     ("relevant", "${a} = yes", "unquoted_text", 0),
     ("required", "sure", "unquoted_text", 0),
     ("calculation", "indexed-repeat(${a}, ${a}, 1)", "indexed_repeat", 0),
+    ("relevant", "${a} ＝ 1", "full_width", 6),
+    ("relevant", "selected（${a}，1）", "full_width", 9),
     ("default", "today( + 1", "syntax", 8),
 ]
 
@@ -104,6 +106,7 @@ def warned(survey: str, **sheets: str) -> list[tuple[str, str, int | None, str]]
 
 
 WARNINGS: list[tuple[str, dict[str, Any], tuple[str, str, int | None, str]]] = [
+    ("type | name | label\n text | a | A\n begin group | g | G\n end group | | ", {}, ("empty_group", "survey", 3, "type")),
     ("type | name | label | constrant\n text | a | A | 1", {}, ("unknown_column", "survey", 1, "constrant")),
     ("type | name | label | appearance\n text | a | A | multilin", {}, ("unknown_appearance", "survey", 2, "appearance")),
     ("type | name | label | appearance\n text | a | A | likert", {}, ("no_effect", "survey", 2, "appearance")),
@@ -128,8 +131,27 @@ WARNINGS: list[tuple[str, dict[str, Any], tuple[str, str, int | None, str]]] = [
 @pytest.mark.parametrize(("survey", "sheets", "expected"), WARNINGS)
 def test_doubts_are_warnings(survey: str, sheets: dict[str, str], expected: tuple[str, str, int | None, str]) -> None:
     assert expected in warned(survey, **sheets)
+    for one in form(survey, **sheets).warnings:
+        for lang in ("zh", "en"):
+            said = one.message(lang).partition("; did you mean")[0].partition(";是不是")[0] + one.next(lang)
+            assert "?" not in said and "{" not in said, one
 
 
 def test_a_plain_form_has_no_warnings() -> None:
     settings = "form_title | form_id | version\n T | t | 1"
     assert form("type | name | label\n text | a | A\n select_one yn | b | B", choices=YN, settings=settings).warnings == []
+
+
+def test_choices_from_a_question_that_is_in_no_repeat() -> None:
+    assert told(faults("type | name | label\n text | a | A\n select_one ${a} | b | B")) == [("no_repeat", "survey", 3, "type")]
+    assert told(faults("type | name | label\n select_one ${nobody} | b | B")) == [("unknown_name", "survey", 2, "type")]
+
+
+def test_types_of_the_kobo_editor_are_named() -> None:
+    found = faults("type | name | label\n begin_score | b | B\n score__row | c | C\n end_score | | ")
+    assert [(one.code, one.row) for one in found if one.code == "kobo_type"] == [("kobo_type", 2), ("kobo_type", 3), ("kobo_type", 4)]
+
+
+def test_a_group_that_waits_for_its_own_question_is_a_circle() -> None:
+    found = faults("type | name | label | relevant\n begin group | g | G | ${b} = 1\n text | b | B | \n end group | | | ")
+    assert told(found) == [("cycle", "survey", 2, "relevant")]

@@ -74,6 +74,15 @@ def test_selects_that_exclude_each_other_are_no_circle() -> None:
     assert len(made.definition["order"]) == 2
 
 
+def test_a_title_may_be_given_in_every_language() -> None:
+    survey = "| survey |\n| | type | name | label::中文 (zh) | label::English (en) |\n| | note | n | 好 | Good |\n"
+    columns = "form_title | form_title::English (en) | form_id | version | default_language"
+    made = compile_form(f"{survey}\n| settings |\n| | {columns} |\n| | 走访 | Visit | t | 1 | 中文 (zh) |\n", "t.md")
+    assert made.definition["title"] == {"zh": "走访", "en": "Visit"}
+    assert made.title("en") == "Visit"
+    assert not list(made.warnings)
+
+
 def test_a_definition_holds_no_fractions() -> None:
     made = form(HEAD + "| | calculate | a | | | 0.3 * 2 | | | |\n| | note | n | N | | | | | |\n")
     assert made.nodes["/data/a"]["calculation"] == ["*", ["fn", "number", "0.3"], 2]

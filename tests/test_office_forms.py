@@ -12,10 +12,12 @@ F8 the preview may stand in our own frame only, and nothing else may
 
 from __future__ import annotations
 
+import base64
 import csv
 import dataclasses
 import io
 import re
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,11 @@ from typing import Any
 import openpyxl
 import pytest
 from conftest import COUNTY, HOUSEHOLD, VILLAGE
+
+from forms.definition import Form
+from forms.isolated import Checker
+from forms.problems import FormProblems, Problem
+from forms.worker import answer
 
 HEAD = ["type", "name", "label::中文 (zh)", "label::English (en)", "relevant"]
 V1 = [
@@ -92,8 +99,24 @@ class Desk:
         return self.post(f"{place.removeprefix('/office')}/publish", hash=found.group(1) if found else "", **more)
 
 
+class InThisProcess:
+    """The checker without its child: the same answer, a second sooner."""
+
+    def compile(self, data: bytes, name: str, shared: Any, files: dict[str, bytes]) -> Form:
+        def text(body: bytes) -> str:
+            return base64.b64encode(body).decode()
+
+        told = answer({"name": name, "data": text(data), "shared": shared, "files": {n: text(b) for n, b in files.items()}})
+        if told["definition"] is None:
+            raise FormProblems([Problem(**one) for one in told["problems"]])
+        return Form(told["definition"], [Problem(**one) for one in told["warnings"]])
+
+    def close(self) -> None: ...
+
+
 @pytest.fixture
-def desk(office: Any, cast: Any) -> Desk:
+def desk(office: Any, cast: Any, here: Any) -> Desk:
+    here.checker = InThisProcess()
     return Desk(office(cast.county))
 
 
@@ -205,6 +228,27 @@ def test_an_unreadable_file_is_kept_and_told(desk: Desk, here: Any) -> None:
     page = desk.page(desk.designed(("broken.xlsx", b"PK not a workbook")))
     assert "另存为" in page
     assert here.designs.all()[0].problems
+
+
+def test_a_file_that_takes_too_long_is_ended_and_kept(desk: Desk, here: Any) -> None:
+    here.checker = Checker(seconds=1, command=[sys.executable, "-c", "import time; time.sleep(60)"])
+    page = desk.page(desk.designed(("slow.xlsx", sheet_file(V1))))
+    assert here.designs.all()[0].problems[0]["code"] == "too_slow"
+    assert "读不出表格" in page
+    here.checker = Checker()
+    desk.designed(("v1.xlsx", sheet_file(V1)))
+    assert here.designs.all()[0].hash
+
+
+def test_an_attached_list_is_part_of_the_version(desk: Desk, here: Any) -> None:
+    survey = [["select_one_from_file crops.csv", "crop", "作物", "Crop", ""]]
+    place = desk.designed(("v1.xlsx", sheet_file(survey)))
+    assert "crops.csv" in desk.page(place)
+    assert "missing_file" in [one["code"] for one in here.designs.all()[0].warnings]
+    desk.upload(("v1.xlsx", sheet_file(survey)), ("crops.csv", b"name,label\nrice,Rice\n"), path=place.removeprefix("/office"))
+    (design,) = here.designs.all()
+    assert "missing_file" not in [one["code"] for one in design.warnings]
+    assert here.designs.document(design, "definition")["tables"] == {"crops": [{"name": "rice", "label": "Rice"}]}
 
 
 # --- F3 ---------------------------------------------------------------------------------------------------

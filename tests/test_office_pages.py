@@ -192,6 +192,18 @@ def test_pictures_open_and_pages_do_not(office, cast, story):
     assert page.headers["X-Content-Type-Options"] == "nosniff"
 
 
+def test_a_player_gets_the_part_it_asks_for(office, cast, story):
+    browser = office(cast.cadre)
+    url = f"/office/submissions/s-1/files/{story['photo']}"
+    whole = browser.get(url)
+    assert whole.headers["Accept-Ranges"] == "bytes"
+    part = browser.get(url, headers={"Range": "bytes=2-5"})
+    assert part.status_code == 206
+    assert part.data == whole.data[2:6]
+    assert part.headers["Content-Range"] == f"bytes 2-5/{len(whole.data)}"
+    assert "sandbox" in part.headers["Content-Security-Policy"]
+
+
 def test_a_file_the_submission_does_not_name_is_not_given(office, cast, story):
     assert office(cast.cadre).get(f"/office/submissions/s-1/files/{story['stray']}").status_code == 404
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from datetime import UTC, datetime
 
@@ -85,6 +86,27 @@ def test_door_cards_skip_households_without_a_code(printing, office, cast):
     assert jobs_of(printing).wait(id).state == "done"
     image = pypdfium2.PdfDocument(jobs_of(printing).result(id))[0].render(scale=2).to_pil()
     assert [codes.parse(one.text).code for one in zxingcpp.read_barcodes(image)] == [CODE]
+
+
+def test_ticked_households_become_one_print(printing, office, cast):
+    browser = office(cast.cadre)
+    page = browser.get("/office/register").text
+    shown = re.findall(r'name="shown" value="([^"]+)"', page)
+    assert len(shown) > 2 and "checked" not in page
+    ticks = {"csrf_token": token(browser), "shown": shown}
+    reply = browser.post("/office/print/chosen?sort=head", data={**ticks, "household": [*shown[:2], OTHER_HOUSEHOLD]})
+    assert reply.headers["Location"].endswith("/office/register?sort=head")
+    assert browser.get("/office/register").text.count(" checked") == 2
+    # What another page or search shows leaves these alone; unticked where shown, they go.
+    browser.post("/office/print/chosen", data={"csrf_token": token(browser), "shown": shown[2:], "household": shown[2:3]})
+    browser.post("/office/print/chosen", data={"csrf_token": token(browser), "shown": shown[:1]})
+    assert "打印单:2 户" in browser.get("/office/print/").text
+    assert "打印单:" not in office(cast.township).get("/office/print/").text
+    id = begin(browser, what="sheet", chosen="1").headers["Location"].rsplit("/", 1)[1]
+    finished = jobs_of(printing).wait(id)
+    assert (finished.state, finished.total) == ("done", 2)
+    browser.post("/office/print/chosen", data={"csrf_token": token(browser), "clear": "1"})
+    assert "打印单:" not in browser.get("/office/print/").text
 
 
 def test_nothing_of_a_job_is_there_for_an_outsider(printing, office, cast):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,8 @@ TestCounty.settings = settings(
 )
 
 
-@pytest.mark.parametrize("seed", range(8))
+# 1068: the centre restored between a node's push and its pull, twice.
+@pytest.mark.parametrize("seed", [*range(8), 1068])
 def test_a_county_comes_to_agree(tmp_path: Path, seed: int) -> None:
     finish(World(tmp_path, seed), STEPS)
 
@@ -132,7 +133,7 @@ def finish(world: World, steps: int) -> None:
 # Each safeguard taken away must show: the simulation is worth what it finds.
 
 
-def broken_somewhere(tmp_path: Path, seeds: range) -> bool:
+def broken_somewhere(tmp_path: Path, seeds: Iterable[int]) -> bool:
     for seed in seeds:
         try:
             finish(World(tmp_path / str(seed), seed), STEPS)
@@ -178,7 +179,7 @@ def test_without_taking_back_what_only_a_node_disputed_it_is_red(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(intake.Intake, "withdraw_conflicts", lambda self, op: None)
-    assert broken_somewhere(tmp_path, range(45, 46))
+    assert broken_somewhere(tmp_path, (45,))
 
 
 def test_a_cursor_ahead_of_the_commit_is_red(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -271,5 +271,8 @@ def test_blobs_are_taken_in_parts_and_verified(county: County) -> None:
     with pytest.raises(Problem) as wrong:
         service.put_blob(county.village, county.credential, sha256, 500, len(body), body[500:])
     assert wrong.value.code == "blob_offset" and wrong.value.details == {"offset": 1000}
+    with pytest.raises(Problem) as longer:
+        service.put_blob(county.village, county.credential, sha256, 1000, len(body) + 1, body[1000:])
+    assert longer.value.code == "blob_size"
     assert service.put_blob(county.village, county.credential, sha256, 1000, len(body), body[1000:]) == len(body)
     assert service.read_blob(county.village, county.credential, sha256) == body

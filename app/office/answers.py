@@ -134,7 +134,8 @@ class _Layout:
         if not isinstance(meta, Mapping):
             return [Line("meta", "meta", _raw(meta))] if meta else []
         found = FILE_NAME.match(str(meta.get("audit", "")))
-        log: list[Line | Section] = [Line("meta/audit", UNASKED["audit"][self.lang == "en"], "", file=found.group(1))] if found else []
+        label = UNASKED["audit"][self.lang == "en"]
+        log: list[Line | Section] = [Line("meta/audit", label, "", file=found.group(1))] if found else []
         rest = {name: value for name, value in meta.items() if name != "audit" or not found}
         return [*log, Line("meta", "meta", _raw(rest))] if rest else log
 

@@ -190,7 +190,7 @@ def cells(
         value, node = values.get(path, ""), nodes.get(path)
         if column.personal:
             value = masked(value)
-        elif node and not codes and definition:
+        elif node and not codes and definition and "list" in node:
             value = in_words(definition, node, value, lang)
         line.append(value)
     return line

@@ -129,6 +129,7 @@ class _Words:
         names = {
             "title": _("表单标题"), "languages": _("语言"), "default_language": _("默认语言"), "style": _("分页方式"),
             "instance_name": _("答卷的名字"), "entities": _("写回户册的规则"),
+            "tables": _("附带的列表"),
         }  # fmt: skip
         return names.get(name, name)
 

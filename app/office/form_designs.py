@@ -45,6 +45,18 @@ def design_again(id: str) -> AnyResponse:
     return _taken(design, Upload(upload.source, (*upload.attachments, *stay)), "uploaded")
 
 
+@blueprint.post("/forms/<form_id>/copy")
+@office("county")
+def form_copy(form_id: str) -> AnyResponse:
+    """A design to work on, from the shipped file of a published form."""
+    record = form_rights.managed_record(form_id)
+    path = node().library.files.get(form_id)
+    if path is None:
+        raise Problem("not_found")
+    design = Design(form_rights.designs().new_id(), record.area)
+    return _taken(design, Upload(Given(path.name, path.read_bytes()), ()), "uploaded")
+
+
 @blueprint.post("/forms/designs/<id>/text")
 @office("county")
 def design_text(id: str) -> AnyResponse:
@@ -144,7 +156,7 @@ def _taken(design: Design, upload: Upload, what: str) -> AnyResponse:
     here = node()
     shared = lists_of(here.config.forms_dir)
     attachments = {one.name: one.body for one in upload.attachments}
-    reading = read_form(upload.source.name, upload.source.body, attachments, shared)
+    reading = read_form(upload.source.name, upload.source.body, attachments, shared, here.checker.compile)
     source = kept(upload.source.name, upload.source.body)
     deed = Deed(what, here.now().isoformat(timespec="milliseconds"), current_user().id, source,
                 detail=str(len(reading.problems)))  # fmt: skip

@@ -61,19 +61,19 @@ def design_phone(id: str) -> Response:
         raise Problem("not_built")
     lang = request.args.get("form_lang", "")
     household = _household()
-    response = make_response(
-        render(
+    app_lang = "en" if lang == "en" else "zh"
+    with force_locale(app_lang):
+        response = make_response(render(
             "office/form_phone.html",
             form=form,
-            app_lang="en" if lang == "en" else "zh",
+            app_lang=app_lang,
             form_lang=lang if lang in form.definition["languages"] else form.definition["default_language"],
             page_url=url_for("office.design_page", id=id, form_lang=lang),
             household=household,
             household_url=url_for("office.design_household", id=id, household=household) if household else "",
             styles=styles(static),
             script=script,
-        )
-    )
+        ))  # fmt: skip
     response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY.replace(
         "frame-ancestors 'none'", "frame-ancestors 'self'"
     )

@@ -19,7 +19,7 @@ from app.node import node
 from app.office import blueprint, form_rights, page
 from app.office.form_changes import Part, parts_of
 from app.office.form_designs import title_of
-from app.tables import submissions
+from app.tables import others, submissions
 from forms.definition import Form
 from forms.diff import Diff, Pair, diff, retyped_since
 from sync.records import Record
@@ -32,6 +32,7 @@ def design_publish(id: str) -> str:
     design = form_rights.own_design(id)
     form, record = form_of(design), node().store.get("form", design.form_id)
     lang, here = language(), node()
+    own = others.users_by_id(page.tables(), page.scope())
     before = _latest(record)
     found = diff(before.definition, form.definition) if before else None
     return page.show(
@@ -47,7 +48,7 @@ def design_publish(id: str) -> str:
         nothing=found.nothing if found else False,
         reordered=found.reordered if found else False,
         counts=_counts(design.form_id),
-        phones=sum(one.kind == "device" and not one.revoked for one in here.store.installs()),
+        phones=sum(one.kind == "device" and not one.revoked and one.user_id in own for one in here.store.installs()),
         questions=sum(node["kind"] == "question" and bool(node.get("label")) for node in form.definition["nodes"]),
     )
 

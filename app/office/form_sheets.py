@@ -6,11 +6,10 @@ without reading the file again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from forms.compile import compile_form
 from forms.definition import Form
 from forms.problems import FormProblems
 from forms.workbook import Row, read_workbook
@@ -23,6 +22,10 @@ AROUND = 3
 LANGUAGES = ("zh", "en")
 
 Told = dict[str, Any]
+Compile = Callable[[bytes, str, Sequence[Row], Mapping[str, bytes]], Form]
+
+# Reading it a second time, here, would only do the harm that the child was spared.
+_TOO_MUCH = frozenset({"too_slow", "crashed", "bomb", "too_big", "too_many_rows", "too_wide"})
 
 # How a column may be headed, by the name a problem gives it.
 _ALSO = {
@@ -83,17 +86,27 @@ class Sheet:
     loose: list[Told]
 
 
-def read_form(name: str, body: bytes, attachments: Mapping[str, bytes], shared: list[Row]) -> Reading:
-    """Read and check a form file. Never raises for a bad form."""
+def read_form(
+    name: str, body: bytes, attachments: Mapping[str, bytes], shared: list[Row], compile: Compile
+) -> Reading:
+    """Read and check a form file. Never raises for a bad form.
+
+    compile: in a process of its own with a time limit. Only what came through
+    there is read here as well, or what failed for another reason than its size.
+    """
     try:
-        sheets = tuple(_tables(read_workbook(body, name)))
+        form = compile(body, name, shared, attachments)
     except FormProblems as found:
-        return Reading(None, tuple(told(one) for one in found.problems))
+        problems = tuple(told(one) for one in found.problems)
+        return Reading(None, problems, (), () if _TOO_MUCH & {one["code"] for one in problems} else _sheets(name, body))
+    return Reading(form, (), tuple(told(one) for one in form.warnings), _sheets(name, body))
+
+
+def _sheets(name: str, body: bytes) -> tuple[dict[str, Any], ...]:
     try:
-        form = compile_form(body, name, shared)
-    except FormProblems as found:
-        return Reading(None, tuple(told(one) for one in found.problems), (), sheets)
-    return Reading(form, (), tuple(told(one) for one in getattr(form, "warnings", ())), sheets)
+        return tuple(_tables(read_workbook(body, name)))
+    except FormProblems:
+        return ()
 
 
 def told(problem: Any) -> Told:

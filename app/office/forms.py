@@ -70,6 +70,8 @@ def form(form_id: str) -> str:
         counts={row["form_version"]: row["submissions"] for row in counts if row["form_id"] == form_id},
         manages=form_rights.may_manage(record.area),
         done=request.args.get("done", ""),
+        designs=[(one, title_of(one, lang)) for one in form_rights.own_designs() if one.form_id == form_id],
+        shipped=form_id in here.library.files,
         deeds=deeds[:DEEDS_SHOWN],
         people=page.names([deed["by"] for deed in deeds]),
         here={version: here.forms.get(form_id, version) is not None for version in versions},

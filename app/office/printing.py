@@ -27,6 +27,7 @@ from app.auth import current_user
 from app.errors import Problem
 from app.node import node
 from app.office import page, words
+from app.office.chosen import Chosen
 from app.print import fonts, numbers, pages
 from app.print.jobs import KEEP_DAYS, UNFINISHED, Job, Jobs, new_job
 from app.print.sheet import Subject
@@ -42,6 +43,7 @@ MOST = 2000
 """Households in one job. A larger place is printed village by village."""
 DEFAULT_FORM = "visit"
 _starting = threading.Lock()
+chosen = Chosen(MOST)
 
 Row = dict[str, Any]
 
@@ -62,23 +64,41 @@ def index() -> str:
         forms=_forms(),
         jobs=[job for job in jobs_here().all() if _may_see(job)][:20],
         missing=missing_here(),
+        chosen=_chosen_rows(),
     )
+
+
+@blueprint.post("/chosen")
+@office(*MAY_PRINT)
+def choose() -> AnyResponse:
+    """Take the register's ticks into the reader's list, or empty the list; back to the page they came from."""
+    reader = current_user().id
+    if request.form.get("clear"):
+        chosen.clear(reader)
+        return redirect(url_for("printing.index"), 303)
+    shown = request.form.getlist("shown")
+    ticked = shown if request.form.get("all") else request.form.getlist("household")
+    seen = [id for id in ticked if households.household(page.tables(), page.scope(), id)]
+    if not chosen.change(reader, shown=shown, ticked=seen):
+        raise Problem("too_many", 422, _("一次最多打印 %(n)s 户。", n=MOST), _("请分村、分组打印。"))
+    back = {name: value for name, value in request.args.items() if name in ("village", "group", "status", "sort", "s", "page")}
+    return redirect(url_for("office.register", **back), 303)
 
 
 @blueprint.post("/")
 @office(*MAY_PRINT)
 def start() -> AnyResponse:
-    """Start a job for a chosen list (household, repeated) or for a village, a group, a status."""
+    """Start a job for the ticked list, for named households (repeated) or for a village, a group, a status."""
     node().tables.catch_up()
-    chosen = request.form.getlist("household")
+    named = [row["id"] for row in _chosen_rows()] if request.form.get("chosen") else request.form.getlist("household")
     wish = HouseholdWish(
         area=request.form.get("village", ""),
         group=request.form.get("group", ""),
         status=request.form.get("status", ""),
     )
-    if not chosen and not wish.area:
+    if not named and not wish.area:
         raise Problem("nothing_chosen", 422, _("还没有选要打印的户。"), _("选一个村,再点打印。"))
-    ids = chosen or households.household_ids(page.tables(), page.scope(), wish)
+    ids = named or households.household_ids(page.tables(), page.scope(), wish)
     if not ids:
         raise Problem("nothing_chosen", 422, _("这里没有户。"), _("换一个村或去掉筛选再试。"))
     if len(ids) > MOST:
@@ -167,6 +187,17 @@ def _household(id: str) -> Row:
     if found is None:
         raise Problem("not_found")
     return found
+
+
+def _chosen_rows() -> list[Row]:
+    """The ticked households the reader may still see, village by village as a bundle is handed out."""
+    found = [households.household(page.tables(), page.scope(), id) for id in chosen.ids(current_user().id)]
+    return sorted((row for row in found if row), key=lambda row: (row["area"], row["group"], _number(row["house_no"])))
+
+
+def _number(text: str) -> tuple[int, str]:
+    digits = "".join(letter for letter in text if letter.isdigit())
+    return int(digits or 0), text
 
 
 def _form() -> Form:

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from app.access import office
 from app.auth import current_user
-from app.office import blueprint, page
+from app.office import blueprint, page, printing
 from app.office.typed import Typed
 from app.tables import households
 from app.tables.households import SORTS, HouseholdWish
@@ -31,6 +31,7 @@ def register() -> str:
         villages=page.villages(),
         groups=[(name, name) for name in _groups(wish.area)],
         sorts=list(SORTS),
+        chosen=set(printing.chosen.ids(current_user().id)),
     )
 
 

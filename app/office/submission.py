@@ -18,7 +18,7 @@ from app.node import node
 from app.office import blueprint, page, words
 from app.office.answers import answers_in_words, files_in
 from app.office.history import IN_EFFECT, Step, steps
-from app.office.mask import PERSONAL, masked_fields
+from app.office.mask import PERSONAL, masked, masked_fields
 from app.office.submissions import answers_of, form_titles
 from app.tables import households, submissions
 from sync.store.base import Store
@@ -55,7 +55,24 @@ def submission(id: str) -> str:
         differences=[_difference(one, full) for one in differences],
         effects=[_effect(step, full, people) for step in effects],
         household=households.household(page.tables(), page.scope(), row["household_id"]),
+        unplaced=_unplaced(id, full),
     )
+
+
+def _unplaced(id: str, full: bool) -> list[dict[str, str]]:
+    """Answers to an older version that had no place in the one it was finished with, in the words of the phone."""
+    record = node().store.get("submission", id)
+    kept = record.fields.get("unplaced") if record else None
+    told = [one for one in kept if isinstance(one, dict)] if isinstance(kept, list) else []
+    return [
+        {
+            "label": str(one.get("label") or one.get("name") or ""),
+            # Nobody knows which register field it was for, so all of it is masked.
+            "words": str(one.get("words") or "") if full else masked(str(one.get("words") or "")),
+            "version": str(one.get("version") or ""),
+        }
+        for one in told
+    ]
 
 
 @blueprint.get("/submissions/<id>/files/<sha256>")

@@ -47,7 +47,8 @@ def _says(ours: Problem, complaint: Problem) -> bool:
 
 
 _SAME = {
-    ("crossed_end", "unmatched_end"), ("select_without_list", "unknown_type"), ("reference", "unknown_name"),
+    ("crossed_end", "unmatched_end"), ("select_without_list", "unknown_type"), ("kobo_type", "unknown_type"),
+    ("kobo_type", "missing_name"), ("full_width", "reference"), ("reference", "unknown_name"),
     ("reference", "reference_comma"), ("unclosed", "reference"), ("unknown_list", "no_choices_sheet"),
 }  # fmt: skip
 

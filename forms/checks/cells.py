@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyxform import aliases
 
-from forms.checks.expressions import FUNCTIONS, calls, unquoted
+from forms.checks.expressions import FUNCTIONS, calls, read_fault, unquoted
 from forms.checks.report import Report
 from forms.expression.parse import ExpressionError, parse
 from forms.outline import Line
@@ -24,6 +24,8 @@ def check_cells(report: Report) -> None:
         for column in TEXTS:
             for key, words in line.texts(column):
                 _references(report, line, key, words)
+        if "${" in line.type.list:
+            _references(report, line, "type", line.type.list)
         if line.get("trigger"):
             _references(report, line, "trigger", line.get("trigger"))
     for line in report.outline.entities:
@@ -50,7 +52,8 @@ def _expression(report: Report, line: Line, column: str) -> None:
     try:
         tree = parse(text, lambda name: names[name][0].path if name in names else f"/data/{name}")
     except ExpressionError as error:
-        report.problem(error.code, line, column, error.detail, position=error.position + 1)
+        code, detail = read_fault(error, text)
+        report.problem(code, line, column, detail, position=error.position + 1)
         return
     for code, detail in calls(tree):
         near = nearest(detail, FUNCTIONS) if code == "unknown_function" else ""

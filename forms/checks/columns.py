@@ -31,7 +31,10 @@ def check(report: Report) -> None:
         near = nearest(low, ("survey", "choices", "settings", "entities", "external_choices"), 0.8)
         if near and near not in [one.lower() for one in outline.sheet_names]:
             report.warn_sheet("sheet_name_near", name, None, "", name, near=near)
+    holders = {id(line.parent) for line in outline.survey}
     for line in outline.survey:
+        if line.type.kind == "begin" and id(line) not in holders:
+            report.warn("empty_group", line, "type", line.name)
         _cells(report, line)
 
 

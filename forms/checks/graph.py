@@ -17,7 +17,8 @@ def check_graph(made: Compilation, graph: Graph) -> None:
     if graph.cycle and not own:
         names = [path.rsplit("/", 1)[1] for path in graph.cycle]
         line = made.outline.line_of(graph.cycle[0])
-        made.problem("cycle", line, "", " → ".join([*names, names[0]]))
+        kind = next((kind for path, kind in graph.reads if path == graph.cycle[0] and kind != "choice_filter"), "")
+        made.problem("cycle", line, _COLUMNS.get(kind, kind), " → ".join([*names, names[0]]))
     _unquoted(made)
     _indexed(made)
     known = {"__last-saved", *made.instances, *made.sheets.get("choices", {})}

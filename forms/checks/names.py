@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from pyxform.parsing.expression import is_xml_tag
 
 from forms.checks.report import Report
 from forms.outline import ROOT, Line
 from forms.suggest import nearest
 from forms.vocabulary import COMMANDS, FROM_FILE, PLAIN_TYPES, type_of
+
+_KOBO = re.compile(r"(?:begin|end)_(?:kobomatrix|score|rank)|score__row|rank__level")
+"""Types of KoboToolbox's own editor: it writes other forms of them before they reach a phone."""
 
 
 def check(report: Report) -> None:
@@ -50,6 +55,9 @@ def check_case(report: Report) -> None:
 
 def _unknown_type(report: Report, line: Line) -> None:
     text = line.get("type")
+    if _KOBO.fullmatch(text):
+        report.problem("kobo_type", line, "type", text)
+        return
     if text in COMMANDS or text.lower() in COMMANDS or text == "select_multiple_external":
         report.problem("select_without_list", line, "type", text)
         return

@@ -8,7 +8,7 @@ import { createLog } from './data/log.js';
 import { createOutbox } from './data/outbox.js';
 import { createSession } from './data/session.js';
 import { createStore } from './data/store.js';
-import { createSync } from './data/sync-loop.js';
+import { laterSync } from './data/sync-later.js';
 import { language, t, useLanguage } from './i18n.js';
 import { createRouter } from './screens/router.js';
 
@@ -24,7 +24,10 @@ async function start() {
   const formstore = createFormstore({ db, store, api });
   const drafts = createDrafts({ run: db.data.run, user: () => session.user?.id ?? '' });
   const log = createLog({ db, now });
-  const sync = createSync({ api, outbox, store, session, formstore, log, now });
+  const sync = laterSync(async () => {
+    const { createSync } = await import('./data/sync-loop.js');
+    return createSync({ api, outbox, store, session, formstore, log, now });
+  });
   await useLanguage(localStorage.getItem('ruhu-lang') ?? 'zh');
   document.documentElement.classList.toggle('large', localStorage.getItem('ruhu-large') === '1');
   const page = document.body.dataset.form;

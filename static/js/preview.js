@@ -52,12 +52,12 @@ async function start() {
       list: async () => [],
       offered: async () => true,
       file: async (/** @type {string} */ _form, /** @type {string} */ _version, /** @type {string} */ name) => {
-        const response = await fetch(new URL(`lists/${encodeURIComponent(name)}.json`, new URL(page, location.href)));
-        return response.ok ? response.json() : null;
+        const holder = new DOMParser().parseFromString(html, 'text/html').querySelector('#definition');
+        return JSON.parse(holder?.textContent ?? '{}').tables?.[name] ?? null;
       },
     },
     drafts: {
-      get: async () => undefined, find: async () => undefined, list: async () => [], save: async () => {}, remove: async () => async () => {},
+      get: async () => undefined, find: async () => undefined, list: async () => [], mine: async () => [], save: async () => {}, remove: async () => async () => {},
       hold: async () => () => {},
       putBlob: async (/** @type {any} */ blob) => void files.set(blob.sha256, blob),
       getBlob: async (/** @type {string} */ sha256) => files.get(sha256),

@@ -114,6 +114,7 @@ export interface NodeDefinition {
   guidance?: Text;
   appearance?: string[];
   parameters?: Record<string, any>;
+  seed?: Tree;
   rows?: number;
   media?: Record<string, any>;
   required?: Tree | true;
@@ -127,8 +128,10 @@ export interface NodeDefinition {
   dynamic_default?: Tree;
   trigger?: string[];
   list?: string;
-  items?: { repeat?: string; instance?: string; value?: string; label?: string };
+  items?: { repeat?: string; instance?: string; value?: string; label?: string; fixed?: ChoiceDefinition[] };
   choice_filter?: Tree;
+  /** of a shuffled list */
+  seed?: Tree;
   count?: Tree;
   carried?: { list: string; property: string };
   reads_register?: boolean;
@@ -166,6 +169,8 @@ export interface Definition {
   nodes: NodeDefinition[];
   lists: Record<string, ChoiceDefinition[]>;
   instances: Record<string, { kind: string; file?: string }>;
+  /** rows of attached lists, by instance */
+  tables?: Record<string, Record<string, string>[]>;
   entities: EntityDefinition[];
   order: [string, string][];
 }

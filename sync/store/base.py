@@ -170,6 +170,9 @@ class Store(Protocol):
     def upstream_cursor(self) -> tuple[str | None, tuple[str, str] | None]:
         """Where the pull stands and whose cursor it is."""
 
+    def meet_upstream(self, source: tuple[str, str]) -> None:
+        """Note the (server_id, epoch) whose answers are taken from now on."""
+
     def forget_upstream(self) -> None:
         """The upstream has a new epoch: start its pull anew and offer it every op again."""
 

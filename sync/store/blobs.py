@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import BinaryIO
 
+from sync.failpoints import reach
 from sync.problems import Problem
 
 MAX_BLOB = 64 * 1024 * 1024
@@ -50,6 +51,7 @@ class BlobFolder:
             out.write(body)
             out.flush()
             os.fsync(out.fileno())
+        reach("blob.part")
         if here + len(body) == length:
             self._finish(sha256, part)
         return here + len(body)
@@ -66,12 +68,14 @@ class BlobFolder:
         if actual != sha256:
             part.unlink()
             raise Problem("blob_digest")
+        reach("blob.checked")
         os.replace(part, self.path(sha256))
         directory = os.open(part.parent, os.O_RDONLY)
         try:
             os.fsync(directory)  # the new name itself must survive a power cut
         finally:
             os.close(directory)
+        reach("blob.named")
 
     def _part(self, sha256: str) -> Path:
         return self.path(sha256).with_suffix(".part")

@@ -23,6 +23,7 @@ import msgspec
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from sync.failpoints import reach
 from sync.problems import Problem
 from sync.protocol import op_of_body
 from sync.records import (
@@ -191,6 +192,8 @@ class PostgresStore:
                     intake = Intake(PostgresMemory(connection), CENTRE, self._server_id, self._epoch, received)
                     answer = take(connection, intake)
                     write_down(connection, intake)
+                    reach("push.written")
+                reach("push.committed")
                 return answer
             except _CROSSED as error:
                 log.info("began anew: %s", type(error).__name__)
@@ -433,6 +436,9 @@ class PostgresStore:
 
     def upstream_cursor(self) -> tuple[str | None, tuple[str, str] | None]:
         return None, None
+
+    def meet_upstream(self, source: tuple[str, str]) -> None:
+        raise Problem("centre_only")
 
     def forget_upstream(self) -> None:
         raise Problem("centre_only")

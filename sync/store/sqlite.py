@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from sync.failpoints import reach
 from sync.problems import Problem
 from sync.protocol import op_of_body
 from sync.records import (
@@ -140,6 +141,8 @@ class SqliteStore:
                 intake = Intake(SqliteMemory(write), self._tier, self._server_id, self._epoch, received)
                 yield write, intake
                 write_down(write, intake)
+                reach("push.written")
+            reach("push.committed")
             # Only now may a cursor pass these places: a puller that ran ahead of the commit would skip them.
             self._latest += len(intake.puts)
             self._last_n += len(intake.kept)
@@ -304,7 +307,14 @@ class SqliteStore:
             return int(whole[0]), int(whole[0])
         here = self._blobs.received(sha256)
         named = self._one("SELECT max(size) FROM blob_named WHERE sha256 = ?", sha256)
-        return (here, int(named[0] or 0)) if here else None
+        length = int(named[0] or 0)
+        if here and here == length:
+            # All of it is here and the process died before saying so: nobody would send another part.
+            try:
+                return self.put_blob_part(sha256, here, length, b""), length
+            except Problem:
+                return None
+        return (here, length) if here else None
 
     def put_blob_part(self, sha256: str, offset: int, length: int, body: bytes) -> int:
         with self._file.write_lock:
@@ -427,6 +437,7 @@ class SqliteStore:
             for record in records:
                 intake.take_upstream(record)
             intake.placed((), self._last_n, self._latest)
+            reach("page.taken")
             set_meta(write, "upstream_cursor", cursor)
             set_meta(write, "upstream_source", " ".join(source))
 
@@ -434,6 +445,9 @@ class SqliteStore:
         found = dict(self._all("SELECT key, value FROM meta WHERE key IN ('upstream_cursor', 'upstream_source')"))
         source = found.get("upstream_source", "").split(" ")
         return found.get("upstream_cursor") or None, (source[0], source[1]) if len(source) == 2 else None
+
+    def meet_upstream(self, source: tuple[str, str]) -> None:
+        self.mark("upstream_source", " ".join(source))
 
     def forget_upstream(self) -> None:
         with self._writing() as write:

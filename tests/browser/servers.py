@@ -39,7 +39,8 @@ def free_port() -> int:
 class NodeProcess:
     """One ``run.py serve`` in a process of its own. Its output is kept in ``<data>.log``."""
 
-    def __init__(self, data: Path, *arguments: str, port: int | None = None) -> None:
+    def __init__(self, data: Path, *arguments: str, port: int | None = None, env: dict[str, str] | None = None) -> None:
+        self.env = env or {}
         self.data = data
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -50,10 +51,9 @@ class NodeProcess:
     def start(self) -> NodeProcess:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "app.commands", "serve", "--data", str(self.data), "--port", str(self.port),
-                 *self.arguments],
+                self.command(),
                 cwd=ROOT,
-                env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **self.env},
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
@@ -67,6 +67,10 @@ class NodeProcess:
             except (urllib.error.URLError, OSError):
                 time.sleep(0.1)
         raise RuntimeError(f"the node did not start: {self.log.read_text()[-2000:]}")
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "app.commands", "serve", "--data", str(self.data), "--port", str(self.port),
+                *self.arguments]  # fmt: skip
 
     def stop(self, how: int = signal.SIGTERM) -> None:
         if self.process is not None and self.process.poll() is None:

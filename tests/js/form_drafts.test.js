@@ -103,13 +103,47 @@ test('one tab at a time', async () => {
   assert.ok(await drafts.hold('a'));
 });
 
-test('photos without a draft are swept', async () => {
+test('files no draft names are swept a day later, with all that living drafts need left in place', async () => {
   const { drafts } = await setUp();
-  const blob = (/** @type {string} */ sha256) => ({ sha256, size: 1, type: 'image/png', bytes: new ArrayBuffer(1), draft_id: 'a' });
-  await drafts.save(draft('a', '1', { close: { photo: `${'1'.repeat(64)}.jpg` } }));
-  await drafts.putBlob(blob('1'.repeat(64)));
-  await drafts.putBlob(blob('2'.repeat(64)));
-  await drafts.sweepBlobs(new Date());
-  assert.ok(await drafts.getBlob('1'.repeat(64)));
-  assert.equal(await drafts.getBlob('2'.repeat(64)), undefined);
+  const sha = (/** @type {string} */ digit) => digit.repeat(64);
+  const old = '2026-11-01T00:00:00.000Z';
+  const blob = (/** @type {string} */ sha256, more = {}) => ({ sha256, size: 1, type: 'image/png', bytes: new ArrayBuffer(1), draft_id: 'a', kept: old, ...more });
+  await drafts.save(draft('a', '1', { close: { photo: `${sha('1')}.jpg` } }));
+  await drafts.putBlob(blob(sha('0')));
+  await drafts.putBlob(blob(sha('1'), { origin: { base: `${sha('0')}.jpg`, strokes: [] } }));
+  await drafts.putBlob(blob(sha('2')));
+  await drafts.putBlob(blob(sha('3'), { kept: '2026-11-24T11:00:00.000Z' }));
+  await drafts.recording('a', '/data/talk').add(0, { type: 'audio/webm', bytes: new ArrayBuffer(2) }, old);
+  await drafts.recording('gone', '/data/talk').add(0, { type: 'audio/webm', bytes: new ArrayBuffer(2) }, old);
+  await drafts.sweepBlobs(new Date('2026-11-24T12:00:00Z'));
+  assert.ok(await drafts.getBlob(sha('1')), 'named by a draft');
+  assert.ok(await drafts.getBlob(sha('0')), 'below a drawing that a draft names');
+  assert.equal(await drafts.getBlob(sha('2')), undefined);
+  assert.ok(await drafts.getBlob(sha('3')), 'another tab may be about to name it');
+  assert.equal((await drafts.recording('a', '/data/talk').read()).length, 1);
+  assert.equal((await drafts.recording('gone', '/data/talk').read()).length, 0);
+});
+
+test('a finished draft\'s files go at once, unless another draft names them', async () => {
+  const { drafts } = await setUp();
+  const sha = (/** @type {string} */ digit) => digit.repeat(64);
+  const kept = '2026-11-24T11:59:00.000Z';
+  const blob = (/** @type {string} */ sha256, /** @type {string} */ draft_id) => ({ sha256, size: 1, type: 'image/png', bytes: new ArrayBuffer(1), draft_id, kept });
+  await drafts.save(draft('b', '1', { photo: `${sha('2')}.jpg` }));
+  for (const one of [blob(sha('1'), 'a'), blob(sha('2'), 'a'), blob(sha('3'), 'b')]) await drafts.putBlob(one);
+  await drafts.sweepBlobs(new Date('2026-11-24T12:00:00Z'), 'a');
+  assert.equal(await drafts.getBlob(sha('1')), undefined);
+  assert.ok(await drafts.getBlob(sha('2')));
+  assert.ok(await drafts.getBlob(sha('3')));
+});
+
+test('a recording is kept in pieces, in order, for one question', async () => {
+  const { drafts } = await setUp();
+  const pieces = drafts.recording('a', '/data/talk');
+  for (const n of [0, 1, 10, 2]) await pieces.add(n, { type: 'audio/webm', bytes: new Uint8Array([n]).buffer }, '');
+  await drafts.recording('a', '/data/talk2').add(0, { type: 'audio/webm', bytes: new ArrayBuffer(3) }, '');
+  assert.deepEqual((await pieces.read()).map((row) => new Uint8Array(row.bytes)[0]), [0, 1, 2, 10]);
+  await pieces.drop();
+  assert.equal((await pieces.read()).length, 0);
+  assert.equal((await drafts.recording('a', '/data/talk2').read()).length, 1);
 });

@@ -56,15 +56,22 @@ export function createInstance(definition, options) {
   function external(id) {
     let found = externals.get(id);
     if (!found) {
+<<<<<<< HEAD
       // The register may have a list of the same name as the form's own choices (村, village).
       const own = definition.instances?.[id] ? undefined : choiceRows(id);
       const rows = own ?? options.external?.[id] ?? choiceRows(id) ?? (definition.instances?.[id] || id === '__last-saved' ? [] : undefined);
+=======
+      const rows = options.external?.[id] ?? definition.tables?.[id] ?? choiceRows(id) ?? (definition.instances?.[id] || id === '__last-saved' ? [] : undefined);
+>>>>>>> main
       if (!rows) return fail(`there is no list ${id}`);
       found = externalInstance(rows);
       externals.set(id, found);
     }
     return found;
   }
+
+  /** All nodes of a path, in all instances. @param {string} path @returns {XNode[]} */
+  const everywhere = (path) => /** @type {XNode[]} */ (evaluate(['ref', path], env, root));
 
   /** @param {string} id */
   function choiceRows(id) {
@@ -84,7 +91,8 @@ export function createInstance(definition, options) {
       if (!asked) return '';
       const choice = definition.lists?.[asked.list ?? '']?.find((each) => each.name === value);
       if (choice) return plainText(choice.label);
-      const { instance: id, value: key = 'name', label = 'label' } = asked.items ?? {};
+      const { repeat, instance: id, value: key = 'name', label = 'label' } = asked.items ?? {};
+      if (repeat) return everywhere(repeat).some((node) => textOf(node) === value) ? value : '';
       return (id && external(id).find(key, value)[0]?.row?.[label]) || '';
     },
   };
@@ -182,7 +190,7 @@ export function createInstance(definition, options) {
 
   /** @param {XNode} node @param {string} text */
   function write(node, text) {
-    if (node.v === text) return;
+    if ((node.v ?? '') === text) return void (node.v = text);
     node.v = text;
     const type = node.d?.type;
     node.void = (type === 'geopoint' && /^0(\.0*)?( 0(\.0*)?)+$/.test(text)) ||
@@ -394,7 +402,8 @@ export function createInstance(definition, options) {
     const passing = (list) => (d.choice_filter === undefined ? list.items
       : mayPass(d.choice_filter, env, list, node).filter((item) => passes(d.choice_filter, item, node)));
     if (id) {
-      return passing(external(id)).map(({ row = {} }) => ({ name: row[value] ?? '', label: row[label] ?? '', extra: row }));
+      const fixed = (d.items?.fixed ?? []).map((choice) => ({ ...choice, label: textIn(choice.label, node) }));
+      return [...fixed, ...passing(external(id)).map(({ row = {} }) => ({ name: row[value] ?? '', label: row[label] ?? '', extra: row }))];
     }
     const choices = definition.lists?.[d.list ?? ''] ?? [];
     const offering = d.choice_filter === undefined ? choices
@@ -404,8 +413,8 @@ export function createInstance(definition, options) {
 
   /** The choices in the order to show. @param {XNode} node */
   function shown(node) {
-    const { randomize, seed } = node.d?.parameters ?? {};
-    if (randomize !== 'true') return offered(node);
+    const { parameters, seed } = /** @type {Schema} */ (node.d);
+    if (parameters?.randomize?.toLowerCase() !== 'true') return offered(node);
     node.seed ??= Math.floor(env.random() * 2147483647);
     return shuffle(env, offered(node), seed === undefined ? node.seed : evaluate(seed, env, node));
   }

@@ -110,9 +110,9 @@ export function createDrafts({ run, locks = globalThis.navigator?.locks, user = 
   /**
    * Files no draft names any more: of finished or deleted ones, and of answers given anew. Young ones stay:
    * another tab may be about to name them, and a person may take a removal back.
-   * @param {Date} now
+   * @param {Date} now @param {string} [done] a draft just finished, whose files the outbox has: they may go at once
    */
-  async function sweepBlobs(now) {
+  async function sweepBlobs(now, done = '') {
     const drafts = await list();
     const living = new Set(drafts.map((draft) => draft.draft_id));
     let named = JSON.stringify(drafts.map((draft) => draft.answers));
@@ -120,13 +120,17 @@ export function createDrafts({ run, locks = globalThis.navigator?.locks, user = 
     return run(async (db) => {
       const tx = db.transaction('photo', 'readwrite');
       /** @type {string[]} */
+      const keys = await tx.store.getAllKeys();
+      /** @type {string[]} */
       const loose = [];
-      for (let at = await tx.store.openCursor(); at; at = await at.continue()) {
-        const { sha256, kept = '', draft_id, origin } = /** @type {Row} */ (at.value);
-        const piece = sha256.includes('|') && living.has(draft_id);
-        if (named.includes(sha256)) named += origin?.base ?? '';
-        else if (!piece && kept < young) loose.push(sha256);
+      // Rows hold whole films: one at a time, and those in use only if there is something to delete.
+      for (const key of keys) {
+        if (named.includes(key)) continue;
+        const { kept = '', draft_id } = /** @type {Row} */ (await tx.store.get(key));
+        const piece = key.includes('|') && living.has(draft_id);
+        if (!piece && (kept < young || draft_id === done)) loose.push(key);
       }
+      if (loose.length) for (const key of keys) if (named.includes(key)) named += (await tx.store.get(key)).origin?.base ?? '';
       for (const key of loose) if (!named.includes(key)) void tx.store.delete(key);
       await tx.done;
     });

@@ -18,8 +18,8 @@ export function createFormstore({ db, store, api }) {
    * @returns {Promise<FormInfo[]>}
    */
   async function list() {
-    const records = (await store.all('form')).map((record) => infoOf(record));
-    if (records.length) return newest(records);
+    const records = await store.all('form');
+    if (records.length) return newest(records.filter((record) => !isRetired(record)).map((record) => infoOf(record)));
     return newest((await store.meta('form_index')) ?? []);
   }
 
@@ -90,8 +90,17 @@ export function createFormstore({ db, store, api }) {
     return { here, wanted: forms.length };
   }
 
-  return { list, open, prefetch };
+  /** Whether the office took the form off the phones. @param {string} formId */
+  async function retired(formId) {
+    const record = await store.get('form', formId);
+    return record ? isRetired(record) : false;
+  }
+
+  return { list, open, prefetch, retired };
 }
+
+/** @param {{fields: {[name: string]: any}}} record */
+const isRetired = ({ fields }) => fields.state === 'retired';
 
 /** @typedef {ReturnType<typeof createFormstore>} Formstore */
 

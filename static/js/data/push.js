@@ -73,38 +73,55 @@ export function isOurServer(session, reply) {
   return typeof reply?.server_id === 'string' && (!known || known === reply.server_id);
 }
 
+/** Answers that concern one file and say nothing about the next. */
+const OWN_FAULT = new Set([400, 404, 413, 422]);
+
 /**
- * Bring photos and signatures up, each going on from where the node has it.
+ * Bring photos, recordings and other files up, each going on from where the node has it. One that the node will
+ * not take holds up no other; it is told at the end.
  * @param {Parts} parts
  * @param {string} token
  * @returns {Promise<Trouble | null>}
  */
 export async function pushBlobs({ api, outbox }, token) {
+  /** @type {Trouble | null} */
+  let trouble = null;
   for (const sha256 of await outbox.blobsToSend()) {
-    const blob = await outbox.blob(/** @type {string} */ (sha256));
-    const path = `/sync/v1/blob/${sha256}`;
-    const head = await api.request('HEAD', path, { token, as: 'nothing' });
-    if (head.kind === 'offline' || (head.kind === 'refused' && head.status !== 404)) return head;
-    let offset = head.kind === 'ok' ? Number(head.headers.get('Upload-Offset') ?? 0) : 0;
-    let corrections = 0;
-    while (offset < blob.size || blob.size === 0) {
-      const answer = await api.request('PUT', path, {
-        token, body: blob.bytes.slice(offset, offset + BLOB_CHUNK), as: 'nothing',
-        headers: {
-          'Content-Type': 'application/octet-stream', 'Upload-Offset': String(offset),
-          'Upload-Length': String(blob.size),
-        },
-      });
-      if (answer.kind === 'refused' && answer.status === 409 && corrections++ < 5) {
-        offset = Number(answer.headers.get('Upload-Offset') ?? 0);
-        continue;
-      }
-      if (answer.kind !== 'ok') return answer;
-      if (answer.status === 201) break;
-      offset = Number(answer.headers.get('Upload-Offset') ?? offset + BLOB_CHUNK);
-    }
-    await outbox.markBlob(/** @type {string} */ (sha256), true);
+    const stopped = await pushBlob(api, outbox, /** @type {string} */ (sha256), token);
+    if (stopped && !(stopped.kind === 'refused' && OWN_FAULT.has(stopped.status))) return stopped;
+    trouble ??= stopped;
   }
+  return trouble;
+}
+
+/**
+ * @param {import('./api.js').Api} api @param {import('./outbox.js').Outbox} outbox @param {string} sha256 @param {string} token
+ * @returns {Promise<Trouble | null>}
+ */
+async function pushBlob(api, outbox, sha256, token) {
+  const blob = await outbox.blob(sha256);
+  const path = `/sync/v1/blob/${sha256}`;
+  const head = await api.request('HEAD', path, { token, as: 'nothing' });
+  if (head.kind === 'offline' || (head.kind === 'refused' && head.status !== 404)) return head;
+  let offset = head.kind === 'ok' ? Number(head.headers.get('Upload-Offset') ?? 0) : 0;
+  let corrections = 0;
+  while (offset < blob.size || blob.size === 0) {
+    const answer = await api.request('PUT', path, {
+      token, body: blob.bytes.slice(offset, offset + BLOB_CHUNK), as: 'nothing',
+      headers: {
+        'Content-Type': 'application/octet-stream', 'Upload-Offset': String(offset),
+        'Upload-Length': String(blob.size),
+      },
+    });
+    if (answer.kind === 'refused' && answer.status === 409 && corrections++ < 5) {
+      offset = Number(answer.headers.get('Upload-Offset') ?? 0);
+      continue;
+    }
+    if (answer.kind !== 'ok') return answer;
+    if (answer.status === 201) break;
+    offset = Number(answer.headers.get('Upload-Offset') ?? offset + BLOB_CHUNK);
+  }
+  await outbox.markBlob(sha256, true);
   return null;
 }
 

@@ -14,6 +14,7 @@ import { button, element } from './widgets/dom.js';
 export async function draftList(root, ctx, which = () => true) {
   const { t } = ctx;
   const drafts = (await ctx.drafts.mine()).filter(which);
+  const forms = new Map(drafts.length ? (await ctx.store.all?.('form') ?? []).map((form) => [form.id, form.fields]) : []);
   root.replaceChildren(element('ul', { class: 'drafts' }, ...drafts.map((draft) => element('li', {}, ...row(draft)))));
   return drafts.length;
 
@@ -24,7 +25,20 @@ export async function draftList(root, ctx, which = () => true) {
     open.append(element('b', {}, draft.household_label || t('(不属于某一户)')),
       element('span', {}, `${plain(draft.title, ctx.lang, 'zh')} · ${t('草稿')} ${when}`));
     const remove = button(t('删除'), () => ask(remove, draft), { class: 'draft-delete' });
-    return [open, remove];
+    return [open, remove, ...versionOf(draft)];
+  }
+
+  /** A newer version to move to, and what older ones asked. @param {Draft} draft @returns {HTMLElement[]} */
+  function versionOf(draft) {
+    const form = forms.get(draft.form_id);
+    const newer = form?.state === 'published' && form.versions?.[draft.version] && form.version !== draft.version;
+    const kept = draft.unplaced ?? [];
+    return [
+      ...(newer ? [button(t('表单有新版本 {version},换到新版本', { version: form.version }), () => ctx.go(`#/move?draft_id=${draft.draft_id}`), { class: 'draft-move' })] : []),
+      ...(form?.state === 'retired' ? [element('small', { class: 'draft-note' }, t('这张表单已停用,这份仍可填完上报。'))] : []),
+      ...(kept.length ? [element('details', { class: 'draft-note' }, element('summary', {}, t('旧版本的答案,新版本里没有位置:{n} 个', { n: kept.length })),
+        element('dl', { class: 'unplaced' }, ...kept.flatMap((one) => [element('dt', {}, one.label), element('dd', {}, one.words)])))] : []),
+    ];
   }
 
   /** The button itself asks; a second tap within a few seconds means it. @param {HTMLButtonElement} remove @param {Draft} draft */

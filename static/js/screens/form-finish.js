@@ -62,6 +62,8 @@ export async function finishForm(ctx, screen, log = '') {
     blobs: [...blobs.values()],
   });
   await ctx.drafts.remove(draft.draft_id);
+  // They are in the outbox now; a phone short of space should not hold them twice.
+  void ctx.drafts.sweepBlobs(now, draft.draft_id).catch(() => {});
   ctx.sync?.soon?.('finish');
   return { kind: 'done', changes };
 }
@@ -103,6 +105,7 @@ function answerNamed({ model, instance }, name) {
 /** @param {Context} ctx @param {Screen} screen @param {EntityChange[]} changes */
 export function donePage(ctx, screen, changes) {
   const { t } = ctx;
+  const files = filesNamed(screen).length;
   /** @param {EntityChange} change */
   const nameOf = (change) => {
     const said = change.fields.full_name?.new ?? change.fields.description?.new;
@@ -119,7 +122,7 @@ export function donePage(ctx, screen, changes) {
   return element('section', { class: 'page done' },
     element('p', { class: 'done-tick', 'aria-hidden': 'true' }, '✓'),
     element('h2', { tabindex: '-1' }, t('已完成')),
-    element('p', { class: 'done-where' }, t('✓ 已存在这部手机上,联网后自动送出。')),
+    element('p', { class: 'done-where' }, t('✓ 已存在这部手机上,联网后自动送出。'), ...(files ? [element('br'), t('含 {n} 个文件(照片、录音等),一起送出。', { n: files })] : [])),
     element('h3', {}, lines.length ? t('登记数据有 {n} 处更新', { n: lines.length }) : t('登记数据没有变化')),
     list,
     ...(confirmed ? [element('p', { class: 'done-same' }, t('另有 {n} 项确认不变', { n: confirmed }))] : []),

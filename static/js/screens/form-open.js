@@ -26,17 +26,20 @@ import { definitionIn, pagesIn } from './form-pages.js';
 
 /**
  * @param {Context} ctx @param {Params} params
- * @returns {Promise<{ok: true, opened: OpenedForm} | {ok: false, reason: 'no_form' | 'no_draft' | 'no_household'}>}
+ * @returns {Promise<{ok: true, opened: OpenedForm} | {ok: false, reason: 'no_form' | 'no_draft' | 'no_household' | 'retired'}>}
  */
 export async function openForm(ctx, params) {
-  const [draft, newest, fresh] = await Promise.all([
+  const [draft, newest, fresh, retired] = await Promise.all([
     params.draft_id ? ctx.drafts.get(params.draft_id)
       : params.trial ? undefined : ctx.drafts.find(params.form_id ?? '', params.household_id ?? ''),
     params.draft_id ? null : ctx.formstore.open(params.form_id ?? ''),
     params.draft_id ? null : baseOf(ctx, params.household_id ?? '', villageOf(ctx)),
+    params.draft_id || params.trial ? false : ctx.formstore.retired?.(params.form_id ?? ''),
   ]);
   if (params.draft_id && !draft) return { ok: false, reason: 'no_draft' };
 
+  // What is begun may be finished.
+  if (retired && !draft) return { ok: false, reason: 'retired' };
   // A draft stays on the version it was begun with.
   const page = draft && newest?.version !== draft.version ? await ctx.formstore.open(draft.form_id, draft.version) : newest;
   const base = draft?.base ?? /** @type {Base} */ (fresh);
@@ -120,7 +123,7 @@ async function externalOf(ctx, definition, base) {
     village: (base.village ?? []).map((one) => item(one, one.fields.village_title ?? '')),
   };
   for (const [name, { kind }] of Object.entries(definition.instances ?? {})) {
-    if (kind !== 'file' || external[name]) continue;
+    if (kind !== 'file' || external[name] || definition.tables?.[name]) continue;
     external[name] = (await ctx.formstore.file?.(definition.form_id, definition.version, name)) ?? [];
   }
   return external;

@@ -54,6 +54,8 @@ export function opsOf({ draft, answers, carried, instanceName, changes, outcome,
         form_id: draft.form_id, form_version: draft.version, form_hash: draft.hash,
         household_id: draft.household_id, sheet: draft.sheet, started: draft.started, ended,
         instance_name: instanceName, answers, carried,
+        // What an older version of the form asked has no place among the answers and must not be lost.
+        ...(draft.unplaced?.length ? { unplaced: draft.unplaced } : {}),
       }),
       ...(blobs.length ? { blobs: blobs.map(({ sha256, size }) => ({ sha256, size })) } : {}),
     },

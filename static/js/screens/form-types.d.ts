@@ -52,6 +52,7 @@ export interface Definition {
   nodes: DefinitionNode[];
   lists: { [name: string]: { name: string; label: Text; media?: { [kind: string]: unknown }; extra?: { [column: string]: string } }[] };
   instances?: { [name: string]: { kind: string; file?: string } };
+  tables?: { [name: string]: { [column: string]: string }[] };
   entities?: EntityDeclaration[];
   /** the log of filling, where the form asks for one */
   audit?: { path: string; parameters: { [name: string]: string } };
@@ -139,6 +140,8 @@ export interface Draft {
   consent?: 'yes' | 'no';
   started: string;
   updated: string;
+  /** Answers of an older version that have no place in this one, in the words they were read in. */
+  unplaced?: { path: string; name: string; label: string; value: string; words: string; version: string }[];
   /** Who began it; absent in drafts of older versions. */
   user_id?: string;
 }
@@ -190,12 +193,14 @@ export interface Context {
   toast?: (message: string, action?: { label: string; run: () => void }) => void;
   session: Session;
   store: {
+    all?: (kind: string) => Promise<{ id: string; fields: { [name: string]: any } }[]>;
     get(kind: string, id: string): Promise<RegisterRecord | null | undefined>;
     members(householdId: string): Promise<RegisterRecord[]>;
     visits(householdId: string): Promise<RegisterRecord[]>;
     issues(householdId: string): Promise<RegisterRecord[]>;
   };
   formstore: {
+    retired?: (formId: string) => Promise<boolean>;
     open(formId: string, version?: string): Promise<{ version: string; html: string } | null>;
     /** a picture, sound or film of the form that is on this phone */
     attachment?: (formId: string, version: string, name: string) => Promise<Blob | null>;

@@ -43,11 +43,12 @@ export async function show(root, ctx, params) {
 const finishing = () => import('./form-finish.js');
 const SOON_MS = 2000;
 
-/** @param {HTMLElement} root @param {Context} ctx @param {'no_form' | 'no_draft' | 'no_household'} reason */
+/** @param {HTMLElement} root @param {Context} ctx @param {'no_form' | 'no_draft' | 'no_household' | 'retired'} reason */
 function showUnopened(root, ctx, reason) {
   const words = {
     no_form: '这份表单还没有下载到手机。请联网后打开一次“同步”页,再回来填。',
     no_draft: '这份草稿已经完成或删除了。',
+    retired: '这张表单已停用,不能再开新的。没填完的草稿还能填完。',
     no_household: '手机上没有这一户。请联网同步,或核对入户码。',
   };
   root.replaceChildren(element('section', { class: 'page unopened' }, element('p', { role: 'alert' }, ctx.t(words[reason])),
@@ -71,7 +72,7 @@ function fill(root, ctx, params, opened) {
   const writer = createWriter({
     now: ctx.now,
     onState: (state) => {
-      frame.showSaved(state);
+      if (!params.trial) frame.showSaved(state);
       if (state.kind === 'saved' && answeredAt !== null) {
         performance.measure?.('ruhu:answer-to-disk', { start: answeredAt });
         answeredAt = null;

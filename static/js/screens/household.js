@@ -14,6 +14,7 @@ const OUTCOMES = ['nobody', 'away', 'moved', 'refused', 'deceased', 'wrong_addre
 /** @param {HTMLElement} root @param {import('./context.js').Ctx} ctx @param {{id: string, form_id?: string, sheet?: string}} params */
 export async function show(root, ctx, params) {
   const { t } = ctx;
+  const ageOf = (/** @type {string} */ birth) => (birth ? t('{n} 岁', { n: age(birth, ctx.now()) }) : '');
   const household = await ctx.store.get('household', params.id);
   if (!household) {
     ctx.header({ title: t('没有这一户'), back: true });
@@ -32,13 +33,13 @@ export async function show(root, ctx, params) {
     ...OUTCOMES.map((outcome) => button(word(ctx, 'outcome', outcome), () => void logVisit(outcome))));
   root.replaceChildren(
     element('section', { class: 'card' },
-      element('p', {}, element('span', { class: `tag ${fields.status}` }, word(ctx, 'status', fields.status)), ` ${place} ${fields.group} ${fields.house_no}${t('号')}`,
+      element('p', {}, element('span', { class: `tag ${fields.status}` }, word(ctx, 'status', fields.status)), ` ${place} ${fields.group} ${t('{n}号', { n: fields.house_no })}`,
         ...(household.pending ? [element('span', { class: 'tag pending' }, t('有未到中心的更新'))] : [])),
       start, ...(forms.length ? [element('details', { class: 'card', 'data-name': 'forms' }, element('summary', {}, t('填其他表')), ...forms)] : []), notMet),
     element('section', { class: 'card' }, element('h2', {}, t('家庭成员')), ...members
       .filter((/** @type {any} */ one) => ['', 'active', undefined].includes(one.fields.state))
       .map((/** @type {any} */ one) => element('p', { class: 'member' }, element('b', {}, one.fields.full_name),
-        ` ${words('relation', one.fields.relation)} · ${words('sex', one.fields.sex)} · ${age(one.fields.birth_date, ctx.now())}`))),
+        ` ${words('relation', one.fields.relation)} · ${words('sex', one.fields.sex)} · ${ageOf(one.fields.birth_date)}`))),
     element('section', { class: 'card' }, element('h2', {}, t('已知情况')), element('dl', {}, ...KNOWN.filter(([name]) => fields[name]).flatMap(([name, label]) => [
       element('dt', {}, t(label)), element('dd', {}, words(name, fields[name]), element('small', {}, ` ${since?.[name] ?? ''}`))]))),
     element('section', { class: 'card' }, element('h2', {}, t('走访记录')), ...(visits.length ? visits.slice(0, 12).map((/** @type {any} */ one) =>
@@ -91,7 +92,6 @@ async function labels(ctx) {
 
 /** @param {string} birth @param {Date} now */
 function age(birth, now) {
-  if (!birth) return '';
   const years = now.getFullYear() - Number(birth.slice(0, 4)) - (localDate(now).slice(5) < birth.slice(5) ? 1 : 0);
-  return `${years} 岁`;
+  return String(years);
 }

@@ -12,6 +12,7 @@ const SCREENS = {
   sync: () => import('./sync.js'),
   settings: () => import('./settings.js'),
   signin: () => import('./signin.js'),
+  move: () => import('./move.js'),
   // With the first file: a printed code or a link opens a form in one round trip.
   form: async () => formScreen,
 };
@@ -77,9 +78,11 @@ export function createRouter(root, ctx) {
     const module = await SCREENS[screen]();
     if (mine !== turn) return;
     name = screen;
-    body.replaceChildren();
+    // Each screen has a place of its own: one that was left and paints late must not paint over the next.
+    const place = element('div', {});
+    body.replaceChildren(place);
     window.scrollTo(0, 0);
-    const left = await module.show(body, ctx, params);
+    const left = await module.show(place, ctx, params);
     if (mine === turn) leave = left ?? null;
     else await left?.();
   }

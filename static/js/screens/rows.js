@@ -15,7 +15,7 @@ export const word = (ctx, list, value) => {
 export function householdRow(ctx, row, note = '') {
   return element('a', { class: 'row', href: `#/household/${row.id}`, 'data-id': row.id },
     element('b', {}, row.head || ctx.t('(无户主)')), element('span', { class: `tag ${row.status}` }, word(ctx, 'status', row.status)),
-    element('small', {}, `${row.group} ${row.house_no}${ctx.t('号')} · ${row.names.length} ${ctx.t('人')}${note ? ` · ${note}` : ''}`));
+    element('small', {}, `${row.group} ${ctx.t('{n}号', { n: row.house_no })} · ${row.names.length} ${ctx.t('人')}${note ? ` · ${note}` : ''}`));
 }
 
 /** Ticks of a sync state, in words too. @param {import('./context.js').Ctx} ctx @param {string} state */
@@ -29,7 +29,8 @@ export const ticksOf = (ctx, state) => ({
  */
 export async function formLinks(ctx, about, householdId) {
   const forms = await ctx.formstore.list();
-  return forms.filter((form) => (form.about ?? 'household') === about && form.form_id !== 'visit').map((form) => {
+  // A form about neither can be filled for a household or on its own.
+  return forms.filter((form) => [about, ''].includes(form.about ?? 'household') && form.form_id !== 'visit').map((form) => {
     const title = form.title?.[ctx.lang] ?? Object.values(form.title ?? {})[0] ?? form.form_id;
     return button(String(title), () => ctx.go(`#/form?form_id=${form.form_id}${householdId ? `&household_id=${householdId}` : ''}`), { 'data-form': form.form_id });
   });

@@ -32,7 +32,7 @@ export async function showFiles(part, node, screen) {
 /** @param {HTMLElement} one @param {string} name @param {Screen} screen */
 function missing(one, name, screen) {
   one.hidden = true;
-  one.after(element('small', { class: 'media-missing' }, screen.t('“{name}”不在这部手机上,联网后再看。', { name })));
+  one.after(element('small', { class: 'media-missing' }, screen.t('{name} 要联网才能看', { name })));
 }
 
 /** @param {string} name @param {Screen} screen */

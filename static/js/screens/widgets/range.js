@@ -16,14 +16,14 @@ export function rangeWidget(question, host) {
   const looks = node.appearance ?? [];
   const holder = /** @type {HTMLElement} */ (question.querySelector('.range'));
   const typed = /** @type {HTMLInputElement} */ (holder.querySelector('input'));
-  const { start = '1', end = '10', step = '1' } = /** @type {{[name: string]: string}} */ (holder.dataset);
+  const { start = '1', end = '10', step = '1', tickInterval = step, placeholder = '' } = /** @type {{[name: string]: string}} */ (holder.dataset);
   const [low, high, by] = [Math.min(Number(start), Number(end)), Math.max(Number(start), Number(end)), Math.abs(Number(step)) || 1];
   const turned = Number(end) < Number(start);
   const slider = /** @type {HTMLInputElement} */ (element('input', {
     type: 'range', min: `${low}`, max: `${high}`, step: `${by}`, 'aria-label': question.querySelector('.label')?.textContent?.trim() ?? '',
   }));
   const track = element('div', { class: `slider${turned ? ' turned' : ''}` }, slider);
-  const ticks = Math.round((high - low) / by);
+  const ticks = Math.round((high - low) / (Math.abs(Number(tickInterval)) || by));
   if (!looks.includes('no-ticks') && ticks <= MOST_TICKS) {
     track.append(element('div', { class: 'ticks', 'aria-hidden': 'true' }, ...Array.from({ length: ticks + 1 }, () => element('i'))));
   }
@@ -60,7 +60,7 @@ export function rangeWidget(question, host) {
     show(value) {
       if (numberText(typed.value) !== value) typed.value = value;
       track.classList.toggle('untouched', value === '');
-      const middle = onStep(String((low + high) / 2), start, step);
+      const middle = onStep(placeholder || String((low + high) / 2), start, step);
       if (slider.value !== value) slider.value = value === '' || !Number.isFinite(Number(value)) ? middle : value;
       slider.setAttribute('aria-valuetext', value === '' ? t('未答') : value);
       clear.hidden = value === '' || slider.disabled;

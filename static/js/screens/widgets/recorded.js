@@ -1,5 +1,6 @@
 /** Sound or a video: recorded here with time and level in sight, or chosen from the phone; played back, removed, taken back. */
 
+import { FRONT } from './camera.js';
 import { button, element } from './dom.js';
 import { keeper, placed, removed, sizeText, timeText } from './kept.js';
 import { LARGEST_FILE, extensionOf, recordingOf } from './limits.js';
@@ -55,7 +56,7 @@ export function recordedWidget(question, host) {
       await host.beforeCamera();
       await pieces.drop();
       running = await startRecording({
-        kind, ...how, front: looks.includes('new-front'), pieces,
+        kind, ...how, front: looks.some((look) => FRONT.has(look)), pieces,
         tick: (seconds, level) => {
           time.textContent = `${timeText(seconds)} / ${timeText(how.seconds)}`;
           meter.value = level;
@@ -116,7 +117,7 @@ export function recordedWidget(question, host) {
 
   async function choose() {
     await host.beforeCamera();
-    if (!inside || looks.includes('new')) input.setAttribute('capture', 'environment');
+    if (!inside || looks.some((look) => look.startsWith('new'))) input.setAttribute('capture', 'environment');
     input.value = '';
     input.click();
   }
@@ -144,7 +145,7 @@ export function recordedWidget(question, host) {
     if (live) live.hidden = !running;
     player.hidden = shown === '' || Boolean(running);
     start.hidden = !inside || Boolean(running) || locked;
-    pick.hidden = Boolean(running) || locked || (inside && looks.includes('new'));
+    pick.hidden = Boolean(running) || locked || (inside && looks.some((look) => look.startsWith('new')));
     remove.hidden = shown === '' || Boolean(running) || locked;
     start.textContent = t(shown === '' ? words.record : words.again);
     pause.textContent = t(running?.paused() ? '继续' : '暂停');

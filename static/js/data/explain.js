@@ -1,0 +1,36 @@
+/** What a person is told of an answer that is not `ok`. Source texts, which the screens translate. */
+
+/**
+ * One cause and one next step (source texts) for an answer that is not `ok`.
+ * @param {import('./api.js').Offline | import('./api.js').Refused} answer
+ * @returns {{text: string, next: string, values: Record<string, any>}}
+ */
+export function explain(answer) {
+  if (answer.kind === 'offline') return OFFLINE[answer.cause];
+  const known = REFUSED[answer.code] ?? REFUSED[String(answer.status)];
+  if (known) return known;
+  if (answer.message) return { text: answer.message, next: answer.next || '稍后会自动再试', values: {} };
+  return { text: '服务器没有接受（错误 {code}）', next: '稍后会自动再试；一直这样请告诉管理员', values: { code: answer.code } };
+}
+
+const line = (/** @type {string} */ text, /** @type {string} */ next) => ({ text, next, values: {} });
+
+/** @type {Record<import('./api.js').OfflineCause, ReturnType<typeof explain>>} */
+const OFFLINE = {
+  network: line('连不上服务器', '有网络时会自动再试，数据在手机上是安全的'),
+  timeout: line('网络太慢，等了一分钟没有回应', '会减小每批数量自动再试'),
+  captive: line('这个 Wi-Fi 要先登录，返回的不是服务器的答复', '先在浏览器里登录 Wi-Fi，或换用手机流量'),
+  not_json: line('服务器的答复没有传完整', '会自动再试'),
+  wrong_server: line('这个网址上换了一台服务器', '不要重新登录，先问管理员'),
+};
+
+/** @type {Record<string, ReturnType<typeof explain>>} */
+const REFUSED = {
+  401: line('登录已失效', '请重新登录，没有上传的数据会保留'),
+  length_mismatch: line('上传的数据被截断了', '会自动再试'),
+  digest_mismatch: line('上传的数据在路上被改动了', '会自动再试；换一个网络更好'),
+  413: line('一批数据太大', '会减小每批数量自动再试'),
+  429: line('服务器忙', '稍后会自动再试'),
+  503: line('服务器忙', '稍后会自动再试'),
+  507: line('服务器硬盘快满了', '请告诉管理员；数据留在手机上'),
+};

@@ -1,0 +1,55 @@
+"""The rules phone and node share, by the cases both read: canonical JSON and hashes, merge, overlay.
+
+The same files are read by tests/js/core_sync.test.js.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from sync.canonical import NotCanonical, canonical, content_hash
+from sync.conflict import merge
+from sync.overlay import is_pending, visible
+from sync.records import FieldChange, Op, Record
+
+
+def cases(name: str) -> list[Any]:
+    text = (Path(__file__).parent / "vectors" / f"{name}.json").read_text("utf-8")
+    return [pytest.param(case, id=case["id"]) for case in json.loads(text)["cases"]]
+
+
+@pytest.mark.parametrize("case", cases("canonical"))
+def test_canonical(case: dict[str, Any]) -> None:
+    if case.get("refused"):
+        with pytest.raises(NotCanonical):
+            canonical(case["value"])
+    elif "op" in case:
+        assert content_hash(case["op"]) == case["hash"]
+    else:
+        assert canonical(case["value"]).decode() == case["canonical"]
+
+
+@pytest.mark.parametrize("case", cases("merge"))
+def test_merge(case: dict[str, Any]) -> None:
+    changes = {name: FieldChange(change["old"], change["new"]) for name, change in case["changes"].items()}
+    merged = merge(case["head"], changes)
+    assert merged.set == case["set"]
+    assert sorted(merged.same) == sorted(case["same"])
+    assert [list(unit) for unit in merged.conflicts] == case["conflicts"]
+
+
+@pytest.mark.parametrize("case", cases("overlay"))
+def test_overlay(case: dict[str, Any]) -> None:
+    if "record_seq" in case:
+        result = case["result"] and (case["result"]["status"], case["result"]["seq"] or 0)
+        assert is_pending(result, case["record_seq"]) is case["pending"]
+        return
+    upstream = msgspec.convert(case["upstream"], Record) if case["upstream"] else None
+    seen = visible(upstream, [msgspec.convert(op, Op) for op in case["ops"]])
+    expected = msgspec.convert(case["visible"], Record) if case["visible"] else None
+    assert seen == expected
