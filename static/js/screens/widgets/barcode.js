@@ -20,13 +20,8 @@ export function barcodeWidget(question, host) {
   const scan = button(t('扫码'), () => (reading ? close() : void film()), { class: 'barcode-scan' });
   const torch = button(t('手电筒'), light, { hidden: true, 'aria-pressed': 'false' });
   const box = placed(question, video, said, element('div', { class: 'buttons' }, scan, torch), field);
-<<<<<<< HEAD
-  if (looks.includes('hidden-answer')) field.type = 'password';
-  watch(field, host, (text) => text.trim());
-=======
   if (looks.includes('hidden-answer') || looks.includes('hide-input')) field.type = 'password';
-  const watching = watch(field, host, (text) => text.trim());
->>>>>>> main
+  watch(field, host, (text) => text.trim());
   /** @type {ReturnType<typeof readCodes> | null} */
   let reading = null;
   let lit = false;
