@@ -12,7 +12,17 @@ from markupsafe import Markup
 from wtforms import FileField as BaseFileField
 from wtforms import Form, RadioField, SelectField, SelectMultipleField, StringField
 from wtforms.fields.choices import SelectChoice
-from wtforms.widgets import CheckboxInput, DateInput, DateTimeLocalInput, ListWidget, MonthInput, NumberInput, TextArea, TextInput, TimeInput
+from wtforms.widgets import (
+    CheckboxInput,
+    DateInput,
+    DateTimeLocalInput,
+    ListWidget,
+    MonthInput,
+    NumberInput,
+    TextArea,
+    TextInput,
+    TimeInput,
+)
 
 from app import markup
 
@@ -37,6 +47,7 @@ LONGEST_FILTERED = 100
 LONGEST_MENU = 2000
 # More steps than this are a slider and a number, never a list of them.
 MOST_STEPS = 200
+_STAR = Markup('<span class="star" aria-hidden="true">★</span><span class="number">{}</span>')
 
 
 @dataclass(frozen=True)
@@ -228,11 +239,11 @@ def _range(node: Node, looks: set[str], common: dict[str, Any], whole: bool) -> 
     given = node.get("parameters") or {}
     steps = range_steps(given)
     if "rating" in looks and 0 < len(steps) <= 10:
-        stars = [SelectChoice(step, Markup('<span class="star" aria-hidden="true">★</span><span class="number">{}</span>').format(step))
-                 for step in steps]  # fmt: skip
+        stars = [SelectChoice(step, _STAR.format(step)) for step in steps]
         return RadioField(**common, choices=stars, validate_choice=False)
     if "picker" in looks and 0 < len(steps) <= MOST_STEPS:
-        return SelectField(**common, choices=[SelectChoice("", lazy_gettext("请选择")), *(SelectChoice(step, step) for step in steps)], validate_choice=False)
+        menu = [SelectChoice("", lazy_gettext("请选择")), *(SelectChoice(step, step) for step in steps)]
+        return SelectField(**common, choices=menu, validate_choice=False)
     start, end, step = _ends(given)
     if whole:
         attributes = {"min": min(start, end, key=float), "max": max(start, end, key=float), "step": step}

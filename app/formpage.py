@@ -26,17 +26,17 @@ from app.formfields import (
     Option,
     file_in,
     form_class,
-    is_silent,
     is_select,
+    is_silent,
     marked,
-    option_of,
     options_of,
     parts,
     plain,
-    range_steps,
 )
 
 __all__ = ["embedded", "form_class", "marked", "pages_of", "parts", "plain", "render_fragment", "tree_of"]
+
+NOTHING = Markup("")
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class Item:
     field: Field | None = None
     children: list[Item] = dataclasses.field(default_factory=list)
     path: str = ""
-    label: Markup = Markup("")
-    hint: Markup = Markup("")
-    guidance: Markup = Markup("")
+    label: Markup = NOTHING
+    hint: Markup = NOTHING
+    guidance: Markup = NOTHING
     media: Mapping[str, str] = dataclasses.field(default_factory=dict)
     options: Mapping[str, Option] = dataclasses.field(default_factory=dict)
     value: str = ""

@@ -40,7 +40,8 @@ NAMED = {
     "teal": "008080", "tomato": "ff6347", "violet": "ee82ee", "white": "ffffff", "yellow": "ffff00",
 }  # fmt: skip
 # Upper end of each hue in degrees.
-HUES = ((15, "red"), (42, "orange"), (70, "yellow"), (165, "green"), (195, "teal"), (255, "blue"), (290, "purple"), (345, "pink"), (361, "red"))
+HUES = ((15, "red"), (42, "orange"), (70, "yellow"), (165, "green"), (195, "teal"), (255, "blue"), (290, "purple"), (345, "pink"),
+        (361, "red"))  # fmt: skip
 
 
 def pieces(parts: Sequence[Any]) -> list[Piece]:

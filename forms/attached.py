@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from forms.definition import Form
+from forms.expression.values import text_of_number
 from forms.limits import MAX_CELL, MB, declares_entities
 from forms.problems import FormProblems, Problem
 
@@ -20,7 +21,21 @@ MAX_ROWS = 50_000
 """A list goes to every phone with its form."""
 MAX_COLUMNS = 200
 MAX_DEPTH = 20
-MEDIA = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".mp3", ".wav", ".ogg", ".m4a", ".mp4", ".3gp", ".webm")
+MEDIA = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".gif",
+    ".webp",
+    ".svg",
+    ".mp3",
+    ".wav",
+    ".ogg",
+    ".m4a",
+    ".mp4",
+    ".3gp",
+    ".webm",
+)
 
 Rows = list[dict[str, Any]]
 
@@ -40,7 +55,10 @@ def read_attachments(files: Mapping[str, bytes]) -> dict[str, Rows]:
             read[name] = _rows_of(name, suffix, body)
         except _Fault as fault:
             code, detail, row = fault.args
-            values = {"file": name, "most": str(MAX_ROWS) if code == "too_many_rows" else f"{MAX_FILE // MB} MB"}
+            values = {
+                "file": name,
+                "most": str(MAX_ROWS) if code == "too_many_rows" else f"{MAX_FILE // MB} MB",
+            }
             problems.append(Problem(code, name, name, row, "", detail, 0, values))
     if problems:
         raise FormProblems(problems)
@@ -133,7 +151,7 @@ def _element(item: ElementTree.Element, depth: int) -> dict[str, Any]:
 
 def _geojson(body: bytes) -> Iterator[dict[str, str]]:
     try:
-        content = json.loads(_text(body))
+        content = json.loads(_text(body), parse_float=str)
     except (ValueError, RecursionError) as error:
         raise _Fault("bad_file", str(error)[:200], getattr(error, "lineno", None)) from error
     features = content.get("features") if isinstance(content, dict) else None
@@ -143,9 +161,12 @@ def _geojson(body: bytes) -> Iterator[dict[str, str]]:
         if not isinstance(feature, dict) or not isinstance(feature.get("properties") or {}, dict):
             raise _Fault("bad_file", f"features[{number}]", None)
         row = {
-            str(key): value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            str(key): value
+            if isinstance(value, str)
+            else ""
+            if value is None
+            else json.dumps(value, ensure_ascii=False)
             for key, value in (feature.get("properties") or {}).items()
-            if value is not None
         }
         if feature.get("id") is not None:
             row.setdefault("id", str(feature["id"]))
@@ -154,7 +175,7 @@ def _geojson(body: bytes) -> Iterator[dict[str, str]]:
 
 
 def _geometry(given: Any, number: int) -> str:
-    """As an answer: ``lat lon 0 0``, several joined by ``;``."""
+    """As an answer: ``lat lon 0 0``, several joined by ``; ``."""
     if given is None:
         return ""
     try:
@@ -165,7 +186,9 @@ def _geometry(given: Any, number: int) -> str:
             places = [places]
         elif kind != "LineString":
             raise _Fault("bad_file", f"features[{number}]: {kind}", None)
-        return ";".join(f"{float(place[1])} {float(place[0])} 0 0" for place in places)
+        return "; ".join(
+            f"{text_of_number(float(place[1]))} {text_of_number(float(place[0]))} 0 0" for place in places
+        )
     except (KeyError, TypeError, IndexError, ValueError) as error:
         raise _Fault("bad_file", f"features[{number}]: geometry", None) from error
 
@@ -190,7 +213,9 @@ def with_tables(form: Form, attached: Mapping[str, Rows]) -> Form:
     return Form({**form.definition, "tables": tables}, form.warnings)
 
 
-def check_attached(form: Form, file: str, names: Sequence[str], attached: Mapping[str, Rows]) -> list[Problem]:
+def check_attached(
+    form: Form, file: str, names: Sequence[str], attached: Mapping[str, Rows]
+) -> list[Problem]:
     """What is wrong between a form and its files: missing ones, columns a select needs, values that come twice.
 
     names: of all files given, media too. All of it as warnings: a form may be checked before its files are at hand.
@@ -210,7 +235,9 @@ def check_attached(form: Form, file: str, names: Sequence[str], attached: Mappin
         sheet, row, column = rows.get(source, ("survey", None, ""))
         for key in ("value", "label"):
             if not any(items[key] in one for one in table):
-                found.append(Problem("file_column", file, sheet, row, column, items[key], 0, {"file": source}))
+                found.append(
+                    Problem("file_column", file, sheet, row, column, items[key], 0, {"file": source})
+                )
         twice = _twice(table, items["value"])
         if twice and not node.get("choice_filter"):
             found.append(Problem("duplicate_item", file, sheet, row, column, twice, 0, {"file": source}))

@@ -13,8 +13,9 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in ("eval", "play"):
         command = commands.add_parser(name, help="试算 · run cases from standard input")
         command.add_argument("--engine", default="python", choices=["python", "js"])
+    differ = commands.add_parser("differ", help="两个引擎对照 · hold both engines against each other (needs the test packages)")
+    differ.add_argument("--examples", type=int, default=1000)
     options = parser.parse_args(argv)
+    if options.command == "differ":
+        sys.path.insert(0, str(CORE_CLI.parents[2] / "tests"))
+        import_module("differential").main(options.examples)
+        return 0
     if options.command == "check":
         return _check(options.files, options.json, options.lang)
     if options.command == "support":
@@ -112,14 +119,29 @@ def _run(command: str, engine: str) -> int:
         command
     ]
     now = datetime.now(UTC).isoformat()
-    cases = [json.loads(line) for line in sys.stdin if line.strip()]
-    prepared = [prepare(case, now) for case in cases]
-    answers: Iterable[dict[str, Any]] = map(run, prepared)
+    key = "error" if command == "eval" else "load_error"
+    prepared = [_guarded(prepare, line, key, now) for line in sys.stdin if line.strip()]
     if engine == "js":
-        answers = run_js(command, prepared)
+        answers: Iterable[dict[str, Any]] = run_js(command, prepared)
+    else:
+        answers = (_guarded(run, case, key) for case in prepared)
     for answer in answers:
-        print(json.dumps(answer, ensure_ascii=False))
+        text = json.dumps(answer, ensure_ascii=False)
+        # Half of a character cannot be written as UTF-8, only escaped.
+        print(text if text.isprintable() else json.dumps(answer), flush=True)
     return 0
+
+
+def _guarded(do: Callable[..., dict[str, Any]], case: Any, key: str, *more: str) -> dict[str, Any]:
+    """Every case gets its line: whatever is wrong with one must not take the others along."""
+    identity = case.get("id") if isinstance(case, dict) else None
+    try:
+        if isinstance(case, str):
+            case = json.loads(case)
+            identity = case.get("id") if isinstance(case, dict) else None
+        return do(case, *more)
+    except Exception as error:
+        return {"id": identity, key: f"{type(error).__name__}: {error}", "error": str(error)}
 
 
 def run_js(command: str, prepared: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -127,7 +149,7 @@ def run_js(command: str, prepared: Sequence[dict[str, Any]]) -> list[dict[str, A
     node = shutil.which("node")
     if node is None:
         raise SystemExit("node 没有安装 · node is not installed")
-    lines = "".join(json.dumps(case, ensure_ascii=False) + "\n" for case in prepared if "error" not in case)
+    lines = "".join(json.dumps(case) + "\n" for case in prepared if "error" not in case)
     done = subprocess.run(
         [node, str(CORE_CLI), command],
         input=lines,
@@ -138,8 +160,6 @@ def run_js(command: str, prepared: Sequence[dict[str, Any]]) -> list[dict[str, A
     )
     if done.returncode:
         raise SystemExit(done.stderr.strip())
-    by_id = {answer["id"]: answer for answer in map(json.loads, done.stdout.splitlines())}
+    answers = map(json.loads, done.stdout.splitlines())
     key = "error" if command == "eval" else "load_error"
-    return [
-        {"id": case["id"], key: case["error"]} if "error" in case else by_id[case["id"]] for case in prepared
-    ]
+    return [{"id": case["id"], key: case["error"]} if "error" in case else next(answers) for case in prepared]

@@ -16,7 +16,7 @@ from forms.definition import Form
 from forms.dependencies import Graph, reads_of, trees_of
 from forms.entities import EntityChange, changes
 from forms.expression.values import EvaluationError
-from forms.instance import Instance, engine_of, several
+from forms.instance import Instance, Node, engine_of, several, typed
 from forms.register import FIELDS
 
 VOLATILE = {"now", "today", "random", "uuid", "randomize", "once", "instance", "pulldata"}
@@ -74,6 +74,7 @@ def evaluate(
         answers=answers,
         ids=lambda: "0",
         as_sent=True,
+        ranks=_ranks(form),
     )
     found += _answers(instance, form, lang)
     if ops is not None:
@@ -90,54 +91,76 @@ def _moment(text: Any) -> datetime:
 
 
 def _unknown(answers: Mapping[str, Any], form: Form) -> Iterator[str]:
-    engine = engine_of(form)
-    # The log of filling is no question: it stands where ODK has it.
-    log = form.definition.get("audit", {}).get("path", "")
+    """Paths of what the form does not have."""
+    kinds = engine_of(form).kind_of
+    if log := form.definition.get("audit", {}).get("path", ""):
+        # The log of filling is no question: it stands where ODK has it.
+        kinds = {log.removesuffix("/audit"): "group", log: "question"} | kinds
 
-    def visit(value: Any, path: str, shown: str) -> Iterator[str]:
-        node = engine.by_path.get(path)
-        kind = node["kind"] if node else "group" if path == engine.root or path == log.removesuffix("/audit") else ""
-        if kind == "repeat" and isinstance(value, list):
-            for place, each in enumerate(value, 1):
-                if isinstance(each, Mapping):
-                    for name, inner in each.items():
-                        yield from visit(inner, f"{path}/{name}", f"{shown}[{place}]/{name}")
-                else:
-                    yield f"{shown}[{place}]"
-        elif kind == "group" and isinstance(value, Mapping):
+    def visit(value: Any, path: str, steps: tuple[Any, ...]) -> Iterator[str]:
+        kind = kinds.get(path)
+        if kind == "question":
+            if not isinstance(value, str):
+                yield _shown(steps)
+        elif kind == "group" and isinstance(value, dict):
             for name, inner in value.items():
-                yield from visit(inner, f"{path}/{name}", f"{shown}/{name}")
-        elif not ((kind == "question" or path == log) and isinstance(value, str)):
-            yield shown
+                if not (isinstance(inner, str) and kinds.get(f"{path}/{name}") == "question"):
+                    yield from visit(inner, f"{path}/{name}", (*steps, name))
+        elif kind == "repeat" and isinstance(value, list):
+            for place, each in enumerate(value, 1):
+                if isinstance(each, dict):
+                    for name, inner in each.items():
+                        if not (isinstance(inner, str) and kinds.get(f"{path}/{name}") == "question"):
+                            yield from visit(inner, f"{path}/{name}", (*steps, place, name))
+                else:
+                    yield _shown((*steps, place))
+        else:
+            yield _shown(steps)
 
-    yield from visit(answers, engine.root, engine.root)
+    root = engine_of(form).root
+    yield from visit(answers, root, (root[1:],))
+
+
+def _shown(steps: tuple[Any, ...]) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else f"/{step}" for step in steps)
 
 
 def _answers(instance: Instance, form: Form, lang: str) -> Iterator[ReviewProblem]:
     skipped = uncompared(form)
     differing = {id(node) for node, _ in instance.differing if node.path not in skipped}
     for node in instance.questions():
-        path, label = instance.path_of(node), form.label(node.path, lang)
         if not node.relevant:
-            if node.text != "":
-                yield ReviewProblem("irrelevant", path, label)
-            continue
-        broken = instance.broken(node)
-        if broken:
-            yield ReviewProblem(broken, path, label)
-        if id(node) in differing:
-            yield ReviewProblem("calculation", path, label)
-        if node.text and ("list" in node.definition) and not _is_choice(instance, node):
-            yield ReviewProblem("not_a_choice", path, label)
+            codes = ["irrelevant"] if node.text else []
+        else:
+            codes = [broken] if (broken := instance.broken(node)) else []
+            if id(node) in differing:
+                codes.append("calculation")
+            if node.text and "list" in node.definition and not _is_choice(instance, node):
+                codes.append("not_a_choice")
+        for code in codes:
+            yield ReviewProblem(code, instance.path_of(node), form.label(node.path, lang))
 
 
-def _is_choice(instance: Instance, node: Any) -> bool:
+def _is_choice(instance: Instance, node: Node) -> bool:
     try:
-        offered = {choice.name for choice in instance.offered(node)}
+        offered = instance.offered_names(node)
     except EvaluationError:
         return True
     given = node.text.split() if several(node.definition) else [node.text]
     return all(name in offered for name in given)
+
+
+def _ranks(form: Form) -> list[int]:
+    """Places, in dependency order, of the expressions a review needs."""
+    known = form.__dict__.get("_review_ranks")
+    if not isinstance(known, list):
+        skipped = uncompared(form)
+        known = form.__dict__["_review_ranks"] = [
+            rank
+            for rank, (path, kind) in enumerate(engine_of(form).cells)
+            if kind in ("relevant", "required") or (kind == "calculation" and path not in skipped)
+        ]
+    return known
 
 
 def uncompared(form: Form) -> set[str]:
@@ -154,7 +177,7 @@ def uncompared(form: Form) -> set[str]:
             continue
         calls = {part[1] for part in trees_of(tree) if len(part) > 1 and part[0] == "fn"}
         reads = reads_of(tree, node["path"], graph.paths)
-        if calls & VOLATILE or reads.lists & set(FIELDS) or node.get("trigger") or Instance.typed(node):
+        if calls & VOLATILE or reads.lists & set(FIELDS) or node.get("trigger") or typed(node):
             found.add(node["path"])
     form.__dict__["_uncompared"] = found
     return found

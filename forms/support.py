@@ -58,6 +58,7 @@ _GROUP = ("group", "repeat")
 _PLACE = ("geopoint", "geotrace", "geoshape")
 _PLAIN = Support(PART, YES, YES, "按默认样子显示", "shown as by default", True)
 _OUTSIDE = Support(NO, YES, NO, "不能打开别的应用,按普通题填", "no other app is opened; filled as a plain question", True)
+_WIDE = Support(PART, YES, PART, "宽屏上并排,手机上一题一行", "side by side on wide screens, else a line each")
 _CALENDAR = Support(NO, YES, NO, "只有公历", "Gregorian calendar only", True)
 
 APPEARANCES: dict[str, tuple[tuple[str, ...], Support]] = {
@@ -84,8 +85,7 @@ APPEARANCES: dict[str, tuple[tuple[str, ...], Support]] = {
     "new-rear": (("image", "video"), _PLAIN),
     "selfie": (("image", "video"), _PLAIN), "textonly": (("image", "file"), _PLAIN), "no-manual": (("barcode",), _PLAIN),
     "field-list": (_GROUP, FULL), "table-list": (("group",), FULL), "accordion": (_GROUP, _PLAIN), "compact ": (_GROUP, _PLAIN),
-    "w1–w12": ((*_GROUP, "text"), Support(PART, YES, PART, "宽屏上并排,手机上一题一行",
-                                          "side by side on wide screens, one question a line on the phone")),
+    "w1–w12": ((*_GROUP, "text"), _WIDE),
     "ex:": (("text", "integer", "decimal", "group", "image", "file"), _OUTSIDE), "printer:": (("text",), _OUTSIDE),
     "intent:": (("group",), _OUTSIDE),
     "comment": (("text",), _PLAIN), "kobo-disclaimer": (("note",), _PLAIN), "hxl": (("text",), _PLAIN),
@@ -155,9 +155,7 @@ SETTINGS: dict[str, Support] = {
 }  # fmt: skip
 
 STYLES = {
-    "pages": FULL,
-    "theme-grid": Support(PART, YES, PART, "宽屏上并排,手机上一题一行",
-                          "side by side on wide screens, one question a line on the phone"),
+    "pages": FULL, "theme-grid": _WIDE,
     "theme-formhub": _PLAIN,
 }  # fmt: skip
 

@@ -13,16 +13,13 @@ definition and is answered without an engine.
 
 from __future__ import annotations
 
-import csv
-import io
-import re
+import random
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
-from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
 
-from forms.checks.expressions import calls
+from forms.attached import read_attachments
 from forms.compile import compile_rows
 from forms.compile_texts import language_key
 from forms.definition import Form, without_indexes
@@ -36,6 +33,12 @@ Prepared = dict[str, Any]
 _GROUPS = (dict, list)
 
 
+def lists_of(case: Case) -> dict[str, Any]:
+    """Rows by list name. Raises FormProblems."""
+    read = read_attachments({name: str(text).encode() for name, text in (case.get("files") or {}).items()})
+    return {name.rpartition(".")[0]: rows for name, rows in read.items()}
+
+
 # ---- expressions -----------------------------------------------------------
 
 
@@ -46,12 +49,12 @@ def prepare_expression(case: Case, now: str) -> Prepared:
         "at": at,
         "now": case.get("now") or now,
         "tz": case.get("tz") or "UTC",
-        "external": {
-            name.rpartition(".")[0]: rows_of(name, text) for name, text in case.get("files", {}).items()
-        },
+        "external": {},
     }
     try:
-        context = _with_owner(case["context"], at, case.get("self", ""))
+        ZoneInfo(prepared["tz"])
+        prepared["external"] = lists_of(case)
+        context = _with_owner(case.get("context") or {}, at, case.get("self", ""))
         choices = {name: list(rows) for name, rows in case.get("choices", {}).items()}
         survey = list(_rows(context, case.get("types", {}), choices))
         survey += [
@@ -72,11 +75,8 @@ def prepare_expression(case: Case, now: str) -> Prepared:
             }
         )
         tree = parse(case["expr"], lambda name: _path_of(form, name, at))
-        faults = list(calls(tree))
-        if faults:
-            raise EvaluationError(*faults[0])
-    except (FormProblems, ExpressionError, EvaluationError) as error:
-        prepared["error"] = str(error)
+    except (FormProblems, ExpressionError, EvaluationError, ValueError, KeyError, RecursionError) as error:
+        prepared["error"] = str(error) or type(error).__name__
         return prepared
     lang = case.get("lang")
     prepared |= {
@@ -168,19 +168,6 @@ def _texts(value: Any) -> Any:
     return text_of_number(float(value)) if isinstance(value, int | float) else str(value)
 
 
-def rows_of(name: str, text: str) -> list[dict[str, Any]]:
-    """An attached list as rows: csv by its header, xml by its items."""
-    if name.endswith(".csv"):
-        return [dict(row) for row in csv.DictReader(io.StringIO(text))]
-    if re.search(r"<!(?:DOCTYPE|ENTITY)", text, re.IGNORECASE):
-        return []
-    return [_element(item) for item in ElementTree.fromstring(text)]
-
-
-def _element(item: ElementTree.Element) -> dict[str, Any]:
-    return {cell.tag: _element(cell) if len(cell) else cell.text or "" for cell in item}
-
-
 def run_expression(prepared: Prepared) -> dict[str, Any]:
     """``{"id", "value", "type"}`` or ``{"id", "error"}``."""
     if "error" in prepared:
@@ -192,6 +179,7 @@ def run_expression(prepared: Prepared) -> dict[str, Any]:
             answers=prepared["answers"],
             external=prepared["external"],
             ids=counter_ids(),
+            random=random.random,
             lang=prepared["lang"],
         )
         node = instance.at(prepared["at"])
@@ -238,18 +226,18 @@ def prepare_scenario(case: Case, now: str) -> Prepared:
         "id": case["id"],
         "now": case.get("now") or now,
         "tz": case.get("tz") or "UTC",
-        "external": {
-            name.rpartition(".")[0]: rows_of(name, text) for name, text in case.get("files", {}).items()
-        },
+        "external": {},
         "steps": [
             {**step, "lang": language_key(step["lang"])} if "lang" in step else dict(step)
-            for step in case["steps"]
+            for step in case.get("steps", ())
         ],
     }
     try:
+        ZoneInfo(prepared["tz"])
+        prepared["external"] = lists_of(case)
         prepared["definition"] = compile_rows(case["form"]).definition
-    except FormProblems as error:
-        prepared["error"] = str(error)
+    except (FormProblems, ValueError, KeyError, RecursionError) as error:
+        prepared["error"] = str(error) or type(error).__name__
     return prepared
 
 
@@ -264,7 +252,7 @@ def run_scenario(prepared: Prepared) -> dict[str, Any]:
         prefill=prepared.get("prefill"),
         ids=counter_ids(),
     )
-    return {"id": prepared["id"], "steps": [_step(instance, step) for step in prepared["steps"]]}
+    return {"id": prepared["id"], "steps": [_taken(instance, step) for step in prepared["steps"]]}
 
 
 _QUESTIONS: dict[str, Callable[[Instance, str], Any]] = {
@@ -280,6 +268,14 @@ _QUESTIONS: dict[str, Callable[[Instance, str], Any]] = {
     "violation": lambda form, path: found.code if (found := form.violation(path)) else None,
     "message": lambda form, path: found.message if (found := form.violation(path)) else None,
 }
+
+
+def _taken(form: Instance, step: Mapping[str, Any]) -> dict[str, Any]:
+    """A step that cannot be taken says so; the others are taken all the same."""
+    try:
+        return _step(form, step)
+    except (EvaluationError, KeyError, TypeError, ValueError, AttributeError) as error:
+        return {"result": "error", "error": str(error)}
 
 
 def _step(form: Instance, step: Mapping[str, Any]) -> dict[str, Any]:
@@ -305,11 +301,29 @@ def _step(form: Instance, step: Mapping[str, Any]) -> dict[str, Any]:
             "violations": {violation.path: violation.code for violation in finished.violations},
             "submission": _submission(form, finished.answers),
         }
+    if what == "look":
+        return look(form)
     return {"result": "unknown step"}
+
+
+def look(form: Instance) -> dict[str, Any]:
+    """Everything a person could see now, by path: for holding the two engines against each other."""
+    paths = [form.path_of(node) for node in form.questions()]
+    selects = [form.path_of(node) for node in form.questions() if {"list", "items"} & node.definition.keys()]
+    seen = {
+        name: {path: _QUESTIONS[name](form, path) for path in paths}
+        for name in ("values", "relevant", "readonly", "required", "label", "violation", "message")
+    }
+    return seen | {
+        name: {path: _QUESTIONS[name](form, path) for path in selects}
+        for name in ("choices", "choice_labels")
+    }
 
 
 def _submission(form: Instance, answers: Mapping[str, Any]) -> dict[str, str]:
     flat = dict(_flat(answers, form.root.path))
+    if form.form.definition.get("instance_name") is not None:
+        flat[f"{form.root.path}/meta[1]/instanceName"] = form.instance_name()
     top = next((e for e in form.form.definition["entities"] if e["scope"] == form.root.path), None)
     if top is not None and top.get("label") is not None:
         flat[f"{form.root.path}/meta[1]/entity[1]/label"] = to_string(form.evaluate(top["label"], form.root))

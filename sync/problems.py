@@ -123,6 +123,10 @@ CATALOGUE: dict[str, Entry] = {
     "backup_broken": Entry(
         Text("备份文件不完整或被改动过,不能使用。", "The backup is incomplete or was altered and cannot be used."),
         Text("请换一份备份;数据文件夹没有改动。", "Use another backup; the data folder is unchanged.")),
+    "unsafe_file": Entry(
+        Text("数据文件夹所在的磁盘不能安全地写入(不支持 WAL)。",
+             "The folder's disk cannot be written safely (no write-ahead log)."),
+        Text("请把数据文件夹放到本机磁盘上,不要放在网络盘。", "Put the data folder on a local disk, not on a network share.")),
     "folder_moved": Entry(
         Text("这个数据文件夹已经搬到 PostgreSQL,不能再用来提供服务。",
              "This folder was moved into PostgreSQL and must not serve any more."),

@@ -61,7 +61,8 @@ class Controls(HTMLParser):
         given = dict(attrs)
         self.styles += "style" in given
         self.ids += [given["id"] or ""] if "id" in given else []
-        self.pointed += (given.get("aria-describedby") or "").split() + [a[1:] for a in [given.get("href") or ""] if a[:1] == "#"]
+        address = given.get("href") or ""
+        self.pointed += [*(given.get("aria-describedby") or "").split(), *([address[1:]] if address[:1] == "#" else [])]
         name = given.get("name") or ""
         if tag == "button":
             self.buttons.append(given.get("value") or "")
@@ -86,7 +87,8 @@ class Controls(HTMLParser):
 
 ANSWERS = {
     "words": {"name": "<i>*张*</i>", "story": "两行\n字", "people": "40", "income": "120"},
-    "selects": {"several": "river tap", "town": "qs", "village": "v2", "order": "river tap", "other": "other", "other_other": "雨水",
+    "selects": {"several": "river tap", "town": "qs", "village": "v2", "order": "river tap", "other": "other",
+                "other_other": "雨水",
                 "plain": "yes", "place": "p0042", "ok": "OK"},
     "numbers": {"slider": "7", "stars": "4", "picker": "7"},
     "dates": {"birth": "1941-03-05", "year": "1986-01-01", "month": "2020-11-01", "time": "08:30:00.000+08:00",
@@ -117,8 +119,9 @@ def test_every_answer_is_in_its_control(form: Form) -> None:
 
 def test_controls_are_of_the_right_kind(form: Form) -> None:
     kinds = {name: one[0].get("type") for name, one in Controls(whole(form)).attributes.items()}
-    wanted = {"words/pin": "text", "numbers/slider": "number", "numbers/stars": "radio", "dates/birth": "date", "dates/year": "number",
-              "dates/month": "month", "dates/time": "time", "dates/moment": "datetime-local", "selects/several": "checkbox"}  # fmt: skip
+    wanted = {"words/pin": "text", "numbers/slider": "number", "numbers/stars": "radio", "dates/birth": "date",
+              "dates/year": "number", "dates/month": "month", "dates/time": "time", "dates/moment": "datetime-local",
+              "selects/several": "checkbox"}  # fmt: skip
     assert {name: kinds[f"/data/{name}"] for name in wanted} == wanted
     slider = Controls(whole(form)).attributes["/data/numbers/slider"][0]
     assert (slider["min"], slider["max"], slider["step"]) == ("0", "10", "1")
@@ -151,7 +154,8 @@ def test_answers_in_labels_are_text(form: Form) -> None:
 
 
 def test_errors_are_listed_first_and_tied_to_their_controls(form: Form) -> None:
-    errors = {"/data/words/people": "人口在 1 到 29 之间", "/data/family/member[2]/age": "要填 <b>年龄</b>", "/data/selects/plain": "再看看"}
+    errors = {"/data/words/people": "人口在 1 到 29 之间", "/data/family/member[2]/age": "要填 <b>年龄</b>",
+              "/data/selects/plain": "再看看"}  # fmt: skip
     page = whole(form, errors=errors)
     found = Controls(page)
     summary = page[page.index('class="wrong-list" role="alert"') : page.index('<section class="page"')]

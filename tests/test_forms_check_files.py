@@ -212,7 +212,7 @@ def test_attached_lists_are_read() -> None:
     assert read == {
         "a.csv": [{"name": "x", "label": "X"}, {"name": "y", "label": "Y, y"}],
         "b.xml": [{"id": "1", "name": "x", "tag": ["p", "q"], "at": {"lat": "1"}}],
-        "c.geojson": [{"title": "T", "n": "2", "id": "7", "geometry": "25.0 100.5 0 0;26.0 101.0 0 0"}],
+        "c.geojson": [{"title": "T", "n": "2", "id": "7", "geometry": "25 100.5 0 0; 26 101 0 0"}],
     }
 
 

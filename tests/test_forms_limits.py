@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from forms.expression.functions import nested_repeats, shuffled
+from forms.cli import run_js
+from forms.expression.functions import runs_away, shuffled
 from forms.expression.linear_regex import full_match
 from forms.expression.parse import ExpressionError, parse
 from forms.vectors import prepare_expression, run_expression
 
+EMPTY = {
+    "form_id": "case", "version": "1", "root": "/data", "nodes": [], "lists": {}, "instances": {}, "entities": [], "order": [],
+    "languages": ["default"], "default_language": "default", "title": {}, "instance_name": None,
+}  # fmt: skip
 NOW = "2026-11-24T10:00:00+08:00"
 
 
@@ -43,8 +48,8 @@ def test_the_patient_matcher_agrees(pattern: str, text: str, expected: bool) -> 
 
 
 def test_plain_patterns_use_the_quick_engine() -> None:
-    assert not nested_repeats("^[0-9]{17}[0-9X]$")
-    assert nested_repeats("(a+)+")
+    assert not runs_away("^[0-9]{17}[0-9X]$", 9)
+    assert runs_away("(a+)+", 9)
 
 
 def test_scanning_a_list_against_itself_meets_the_step_limit() -> None:
@@ -62,3 +67,22 @@ def test_deep_nesting_is_refused_and_long_chains_are_not() -> None:
 @pytest.mark.parametrize(("seed", "expected"), [(42, "AFCBDE"), (11111111, "ACDBFE"), (0, "CBEAFD")])
 def test_seeded_shuffle(seed: int, expected: str) -> None:
     assert "".join(shuffled("ABCDEF", seed, lambda: 0.5)) == expected
+
+
+RUNAWAY = ("(a+)+", "(a|aa)+b", "(x+x+)+y", "(a*)*", r"(\w+\.)+\w+", ".*.*.*.*.*y", "^([a-z]+ ?)*[0-9]$", "([^,]*,){3}x")
+TEXTS = ("", "aaa", "aab", "a.b.c", "1,2,3,x", "a" * 60, "x" * 4000, "a" * 60 + "!", "ab cd 1")
+
+
+@pytest.mark.parametrize("pattern", RUNAWAY)
+def test_no_pattern_keeps_an_engine_busy(pattern: str) -> None:
+    """Without the matcher that does not backtrack this never ends; both engines answer alike."""
+    trees = [["fn", "regex", text, pattern] for text in TEXTS]
+    cases = [
+        {"id": str(i), "definition": EMPTY, "answers": {}, "at": "/data", "tree": tree, "lang": None, "external": {},
+         "now": None, "tz": "UTC"}
+        for i, tree in enumerate(trees)
+    ]  # fmt: skip
+    in_python = [run_expression(case) for case in cases]
+    assert [a.get("value", "error") for a in in_python] == [
+        a.get("value", "error") for a in run_js("eval", cases)
+    ]

@@ -24,8 +24,8 @@ def cases(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (VECTORS / name).read_text("utf-8").splitlines()]
 
 
-EXPRESSIONS = cases("expressions.jsonl")
-SCENARIOS = cases("scenarios.jsonl")
+EXPRESSIONS = cases("expressions.jsonl") + cases("more-expressions.jsonl")
+SCENARIOS = cases("scenarios.jsonl") + cases("more-scenarios.jsonl")
 
 
 def as_number(value: Any) -> float | None:

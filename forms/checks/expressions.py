@@ -7,15 +7,14 @@ import warnings
 from collections.abc import Iterator
 
 from forms.dependencies import trees_of
-from forms.expression import functions
-from forms.expression.functions import arity, pattern_of
+from forms.expression.functions import arity, names, pattern_of
 from forms.expression.parse import ExpressionError, Tree
 
 NEED_NODES = {"count", "count-non-empty", "sum", "randomize"}
 PAIRED = {"weighted-checklist": 0, "indexed-repeat": 1}
 """What the argument count leaves when halved."""
 
-FUNCTIONS = frozenset({*functions._PLAIN, *functions._SPECIAL})
+FUNCTIONS = frozenset(names())
 _CLASSES = re.compile(r"\\[pP]\{\^?\w+\}|\[:\w+:\]|\\[hHvVRXzZ]")
 
 
@@ -40,7 +39,9 @@ def calls(tree: Tree) -> Iterator[tuple[str, str]]:
                 yield "bad_regex", fault
 
 
-_FULL_WIDTH = dict(zip("（），；：＝＜＞！＋－＊／．“”‘’【】｛｝＄", "(),;:=<>!+-*/.\"\"''[]{}$", strict=True))
+_FULL_WIDTH = dict(
+    zip("（），；：＝＜＞！＋－＊／．“”‘’【】｛｝＄", "(),;:=<>!+-*/.\"\"''[]{}$", strict=True)
+)
 
 
 def read_fault(error: ExpressionError, text: str) -> tuple[str, str]:
@@ -61,7 +62,12 @@ def broken(pattern: str) -> str:
         try:
             pattern_of(pattern)
         except re.error as error:
-            plain = _CLASSES.sub(r"\\w", pattern).replace("(?<", "(?P<").replace("(?P<=", "(?<=").replace("(?P<!", "(?<!")
+            plain = (
+                _CLASSES.sub(r"\\w", pattern)
+                .replace("(?<", "(?P<")
+                .replace("(?P<=", "(?<=")
+                .replace("(?P<!", "(?<!")
+            )
             try:
                 re.compile(plain)
             except re.error:

@@ -292,7 +292,10 @@ def _equality(tree: Tree, shape: Shape) -> Compiled:
         text = right.literal
 
         def nodes_and_text(c: Context) -> bool:
-            return any((node.value == text) is wanted for node in a(c))
+            for node in a(c):  # noqa: SIM110 - a generator costs more than the test
+                if (node.value == text) is wanted:
+                    return True
+            return False
 
         return Compiled("boolean", nodes_and_text)
     if left.kind == "string" and right.kind == "string":
@@ -318,7 +321,7 @@ def _any_pair(x: Value, y: Value, test: Callable[[Value, Value], bool]) -> bool:
             return test(x, y)
         return any(test(x, node.value) for node in y)
     if isinstance(y, str | float | bool):
-        return any(test(node.value, y) for node in x)
+        return test(x[0].value, y) if len(x) == 1 else any(test(node.value, y) for node in x)
     return any(test(node.value, other.value) for node in x for other in y)
 
 
@@ -347,7 +350,10 @@ def _order(tree: Tree, shape: Shape) -> Compiled:
 
 
 def _any_above(nodes: NodeSet, limit: float, test: Callable[[float, float], bool]) -> bool:
-    return any(test(number_of_text(node.value), limit) for node in nodes)
+    for node in nodes:  # noqa: SIM110 - a generator costs more than the test
+        if test(number_of_text(node.value), limit):
+            return True
+    return False
 
 
 # ---- paths -----------------------------------------------------------------
@@ -368,6 +374,16 @@ def _ref(tree: Tree, shape: Shape) -> Compiled:
             return Compiled("nodes", single)
         return Compiled("nodes", lambda c: _descend([c.runtime.root], names, c.runtime))
     climb = shape.owner.count("/") - shared.count("/")
+    if len(names) == 1:
+        (name,) = names
+
+        def beside(c: Context) -> NodeSet:
+            node: Element | None = c.current
+            for _ in range(climb):
+                node = node.parent if node is not None else None
+            return node.named(name) if node is not None else ()
+
+        return Compiled("nodes", beside)
 
     def near(c: Context) -> NodeSet:
         node: Element | None = c.current
@@ -379,12 +395,15 @@ def _ref(tree: Tree, shape: Shape) -> Compiled:
 
 
 def shared_repeat(path: str, shape: Shape) -> str:
-    """The deepest repeat that holds both the owner and the path; '' when none does."""
+    """The deepest repeat that holds both the owner and the path; '' when none does.
+
+    The repeat itself is not held by one of its instances: ``count(${member})`` counts all, asked from anywhere.
+    """
     best = ""
     for repeat in shape.repeats:
         if (
             len(repeat) > len(best)
-            and (path == repeat or path.startswith(repeat + "/"))
+            and path.startswith(repeat + "/")
             and (shape.owner == repeat or shape.owner.startswith(repeat + "/"))
         ):
             best = repeat

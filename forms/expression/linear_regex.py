@@ -18,11 +18,30 @@ constants: Any = import_module("re._constants")
 parser: Any = import_module("re._parser")
 
 MOST_STEPS = 200_000
+_KNOWN = {constants.AT, constants.LITERAL, constants.NOT_LITERAL, constants.ANY, constants.IN}
 
 
 def full_match(pattern: str, text: str) -> bool:
     """Raises EvaluationError for look-around and back references, and when it takes too long."""
-    return len(text) in _Matcher(text).sequence(parser.parse(pattern, re.ASCII), {0})
+    try:
+        parts = parser.parse(pattern, re.ASCII)
+    except re.error as error:
+        raise EvaluationError("bad_regex", str(error)) from error
+    _refuse_what_needs_backtracking(parts)
+    return len(text) in _Matcher(text).sequence(parts, {0})
+
+
+def _refuse_what_needs_backtracking(parts: Sequence[Any]) -> None:
+    for operator, argument in parts:
+        if operator in (constants.MAX_REPEAT, constants.MIN_REPEAT):
+            _refuse_what_needs_backtracking(argument[2])
+        elif operator is constants.SUBPATTERN:
+            _refuse_what_needs_backtracking(argument[3])
+        elif operator is constants.BRANCH:
+            for branch in argument[1]:
+                _refuse_what_needs_backtracking(branch)
+        elif operator not in _KNOWN:
+            raise EvaluationError("bad_regex", str(operator))
 
 
 class _Matcher:

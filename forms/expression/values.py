@@ -73,6 +73,8 @@ def number_of_text(text: str) -> float:
     A date counts whole calendar days, whatever the zone; a dateTime counts
     days in UTC, with fraction.
     """
+    if text == "":
+        return NAN
     if _NUMBER.fullmatch(text):
         return float(text)
     if len(text) >= 10 and "-" in text:
@@ -88,10 +90,10 @@ def number_of_text(text: str) -> float:
 def to_number(value: Value) -> float:
     if isinstance(value, float):
         return value
-    if isinstance(value, bool):
-        return 1.0 if value else 0.0
     if isinstance(value, str):
         return number_of_text(value)
+    if isinstance(value, bool):
+        return 1.0 if value else 0.0
     return number_of_text(value[0].value) if value else NAN
 
 
@@ -124,7 +126,14 @@ def stored_text(value: Value) -> str:
     """As a calculation writes it: NaN is blank."""
     if isinstance(value, float) and value != value:
         return ""
-    return to_string(value)
+    return well_formed(to_string(value))
+
+
+def well_formed(text: str) -> str:
+    """Half characters (of a text cut inside 🎃) become U+FFFD: they could not be stored or sent."""
+    if text.isascii() or text.isprintable():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 # ---- to boolean ------------------------------------------------------------
@@ -165,12 +174,15 @@ def is_temporal(text: str) -> bool:
     return is_date(text) or ("T" in text and instant_of_text(text, UTC) is not None)
 
 
-def _zone(text: str | None, local: tzinfo) -> tzinfo:
+def _zone(text: str | None, local: tzinfo) -> tzinfo | None:
+    """None for an offset that no clock has."""
     if not text:
         return local
     if text == "Z":
         return UTC
     hours, minutes = int(text[1:3]), int(text[-2:])
+    if hours > 23 or minutes > 59:
+        return None
     offset = timedelta(hours=hours, minutes=minutes)
     return timezone(-offset if text[0] == "-" else offset)
 
@@ -181,6 +193,9 @@ def instant_of_text(text: str, local: tzinfo) -> datetime | None:
     if not found:
         return None
     year, month, day, hour, minute, second, fraction, zone = found.groups()
+    offset = _zone(zone, local)
+    if offset is None:
+        return None
     try:
         return datetime(
             int(year),
@@ -189,8 +204,8 @@ def instant_of_text(text: str, local: tzinfo) -> datetime | None:
             int(hour or 0),
             int(minute or 0),
             int(second or 0),
-            round(float(fraction or 0) * 1_000_000) % 1_000_000,
-            tzinfo=_zone(zone, local),
+            int((fraction or ".0")[1:4].ljust(3, "0")) * 1000,
+            tzinfo=offset,
         )
     except ValueError:
         return None
@@ -223,10 +238,13 @@ def day_fraction_of_time(text: str, now: datetime) -> float:
         return (local.hour * 3600 + local.minute * 60 + local.second + local.microsecond / 1e6) / DAY
     hour, minute, second, fraction, zone = found.groups()
     seconds = int(hour) * 3600 + int(minute) * 60 + int(second or 0) + float(fraction or 0)
-    if int(hour) > 24 or int(minute) > 59 or int(second or 0) > 59:
+    if int(hour) > 23 or int(minute) > 59 or int(second or 0) > 59:
         return NAN
     if zone:
-        there = _zone(zone, UTC).utcoffset(None) or timedelta()
+        offset = _zone(zone, UTC)
+        if offset is None:
+            return NAN
+        there = offset.utcoffset(None) or timedelta()
         here = now.utcoffset() or timedelta()
         seconds += (here - there).total_seconds()
     return (seconds % DAY) / DAY

@@ -6,6 +6,7 @@
  */
 
 import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { createInstance } from './core/instance.js';
 import './core/functions-rare.js';
@@ -56,6 +57,19 @@ const QUESTIONS = {
   message: (form, path) => form.violation(path)?.message ?? null,
 };
 
+/** Everything a person could see now, by path. @param {Instance} form */
+function look(form) {
+  const kinds = new Map(form.definition.nodes.map((node) => [node.path, node]));
+  const paths = form.paths();
+  const selects = paths.filter((path) => {
+    const node = kinds.get(path.replace(/\[\d+\]/g, ''));
+    return node?.list !== undefined || node?.items !== undefined;
+  });
+  const seen = found(form, Object.fromEntries(['values', 'relevant', 'readonly', 'required', 'label', 'violation', 'message']
+    .map((what) => [what, paths])));
+  return { ...seen, ...found(form, { choices: selects, choice_labels: selects }) };
+}
+
 /** @param {Instance} form @param {any} block */
 function found(form, block) {
   return Object.fromEntries(Object.entries(block).map(([what, paths]) => {
@@ -78,6 +92,7 @@ function flatten(answers, above, flat) {
 /** @param {Instance} form @param {Finished} finished */
 function submissionOf(form, finished) {
   const flat = flatten(finished.answers, form.definition.root, {});
+  if (form.definition.instance_name) flat[`${form.definition.root}/meta[1]/instanceName`] = finished.instanceName;
   const top = (form.definition.entities ?? []).find((each) => each.scope === form.definition.root);
   if (top?.label !== null && top?.label !== undefined) {
     flat[`${form.definition.root}/meta[1]/entity[1]/label`] = toText(form.evaluate(top.label, form.definition.root));
@@ -104,14 +119,24 @@ function play(form, step) {
       return { form_valid: finished.valid, violations, submission: submissionOf(form, finished) };
     }
   }
+  if (step.do === 'look') return look(form);
   return { result: 'unknown step' };
+}
+
+/** A step that cannot be taken says so; the others are taken all the same. @param {Instance} form @param {any} step */
+function taken(form, step) {
+  try {
+    return play(form, step);
+  } catch (error) {
+    return { result: 'error', error: String(/** @type {Error} */ (error).message) };
+  }
 }
 
 /** @param {any} prepared */
 export function playCase({ id, definition, steps, now, tz, external, prefill }) {
   try {
     const form = createInstance(definition, { now: clockOf(tz, now), external, prefill, ids: counterIds(), random: Math.random });
-    return { id, steps: steps.map((/** @type {any} */ step) => play(form, step)) };
+    return { id, steps: steps.map((/** @type {any} */ step) => taken(form, step)) };
   } catch (error) {
     return { id, load_error: String(/** @type {Error} */ (error).message) };
   }
@@ -119,6 +144,11 @@ export function playCase({ id, definition, steps, now, tz, external, prefill }) 
 
 /** @param {string} command */
 function main(command) {
+  if (command === 'serve') {
+    // One scenario a line, answered at once: for holding the two engines against each other.
+    createInterface({ input: process.stdin }).on('line', (line) => process.stdout.write(JSON.stringify(playCase(JSON.parse(line))) + '\n'));
+    return;
+  }
   const run = { eval: evaluateCase, play: playCase }[command];
   if (!run) {
     console.error('usage: core-cli.js eval|play < cases');

@@ -114,6 +114,7 @@ export interface NodeDefinition {
   guidance?: Text;
   appearance?: string[];
   parameters?: Record<string, any>;
+  seed?: Tree;
   rows?: number;
   media?: Record<string, any>;
   required?: Tree | true;

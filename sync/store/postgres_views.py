@@ -16,6 +16,7 @@ from forms.register import FIELDS
 
 KINDS = {"household": "households", "member": "members", "visit": "visits", "issue": "issues"}
 _HEAD = ("id", "area", "county", "rev", "deleted")
+_SUBMISSION = ("form_id", "form_version", "household_id", "started", "ended")
 LONGEST = 63
 """Bytes of a PostgreSQL name."""
 
@@ -30,7 +31,7 @@ def make_views(connection: psycopg.Connection, definitions: Iterable[Mapping[str
         for kind, name in KINDS.items():
             columns: list[tuple[str, Sequence[str]]] = [(field.name, ("fields", field.name)) for field in FIELDS[kind]]
             made.append(_view(connection, name, kind, columns, ()))
-        head: list[tuple[str, Sequence[str]]] = [(name, ("fields", name)) for name in ("form_id", "form_version", "household_id", "started", "ended")]
+        head: list[tuple[str, Sequence[str]]] = [(name, ("fields", name)) for name in _SUBMISSION]
         made.append(_view(connection, "submissions", "submission", head, ()))
         for form_id, columns in _answers(definitions).items():
             name = shortened(f"answers_{form_id}")

@@ -23,6 +23,18 @@ from sync.problems import Problem
 from sync.store.migrate import migrations
 
 NAME = "store.db"
+FULL = 2
+_FIXED_BRANCHES = ((3, 44, 6), (3, 50, 7))
+
+
+def has_wal_reset_fault(version: tuple[int, int, int]) -> bool:
+    """Whether a SQLite of that version may lose commits when two connections write or checkpoint at once.
+
+    Source: the SQLite release notes of 3.51.3; also mended in 3.44.6 and 3.50.7.
+    """
+    if any(version[:2] == fixed[:2] and version >= fixed for fixed in _FIXED_BRANCHES):
+        return False
+    return (3, 7, 0) <= version < (3, 51, 3)
 
 
 class SqliteFile:
@@ -41,11 +53,17 @@ class SqliteFile:
             self._folder_lock.close()
             code = "folder_read_only" if "readonly" in str(error) else "folder_damaged"
             raise Problem(code, where=str(folder)) from error
+        except Problem:
+            self._folder_lock.close()
+            raise
 
     def _open_writer(self) -> Database:
         connection = sqlite3.connect(self.folder / NAME, check_same_thread=False, isolation_level=None)
-        connection.execute("PRAGMA journal_mode=WAL")
+        mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
         connection.execute("PRAGMA synchronous=FULL")
+        if mode != "wal" or connection.execute("PRAGMA synchronous").fetchone()[0] != FULL:
+            connection.close()
+            raise Problem("unsafe_file", where=f"{self.folder / NAME}: {mode}")
         connection.execute("PRAGMA cache_size=-65536")
         db = Database(connection)
         migrations.apply(db)

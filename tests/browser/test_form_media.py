@@ -44,6 +44,7 @@ INK = """(canvas) => {
   return {n, from: left / canvas.width, to: right / canvas.width, wide: canvas.width};
 }"""
 
+LOADED = "(one) => one.readyState >= 1 || new Promise((go) => one.addEventListener('loadedmetadata', go))"
 UNSENT = """async () => {
   const db = await new Promise((done) => { const ask = indexedDB.open('ruhu-outbox'); ask.onsuccess = () => done(ask.result); });
   const count = await new Promise((done) => {
@@ -235,7 +236,7 @@ def test_every_kind_from_phone_to_office(page: Page, context: BrowserContext, no
     house = Image.open(io.BytesIO(bytes(blobs[answers["pictures"]["house"].split(".")[0]]["bytes"])))
     assert max(house.size) == 1024
     log = list(csv.DictReader(io.StringIO(bytes(blobs[answers["meta"]["audit"].split(".")[0]]["bytes"]).decode())))
-    assert [row["event"] for row in log][0] == "form start"
+    assert log[0]["event"] == "form start"
     assert "form resume" in {row["event"] for row in log}
     assert log[-1]["event"] == "form finalize"
     remark = [row for row in log if row["node"] == "/data/pictures/remark"]
@@ -258,13 +259,17 @@ def seen_in_the_office(
         page.fill("input[name=username]", "centre")
         page.fill("input[name=password]", "ruhu-demo")
         page.click("form button")
-        page.goto(f"{node.url}/office/submissions/{id}")
+        for _ in range(40):  # the read tables follow the store
+            page.goto(f"{node.url}/office/submissions/{id}")
+            if page.locator(".answers img").count() == 4:
+                break
+            page.wait_for_timeout(500)
         page.wait_for_function("() => [...document.images].every((one) => one.complete && one.naturalWidth > 0)")
         assert page.locator(".answers img").count() == 4
         media = page.locator(".answers audio, .answers video")
         assert media.count() == 3
         for number in range(3):
-            media.nth(number).evaluate("(one) => one.readyState >= 1 || new Promise((go) => one.addEventListener('loadedmetadata', go))")
+            media.nth(number).evaluate(LOADED)
         assert page.locator(".answers svg.sketch").count() == 2
         assert "没有传到" not in page.inner_text("main")
         for sha256, body in blobs.items():
@@ -421,7 +426,12 @@ def test_nobody_is_recorded_without_a_yes(filming: Browser, node: NodeProcess, t
         page.fill("input[type=password]", "ruhu-demo")
         page.press("input[type=password]", "Enter")
         page.wait_for_selector(".tabs a")
-        page.evaluate("() => { navigator.mediaDevices.getUserMedia = () => { window.asked = true; return Promise.reject(new DOMException('', 'NotAllowedError')); }; }")
+        page.evaluate("""() => {
+          navigator.mediaDevices.getUserMedia = () => {
+            window.asked = true;
+            return Promise.reject(new DOMException('', 'NotAllowedError'));
+          };
+        }""")
         page.evaluate("(hash) => { location.hash = hash; }", "#/form?form_id=media")
         page.wait_for_selector(".quiet-yes")
         page.wait_for_timeout(500)

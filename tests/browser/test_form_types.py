@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from app.node import Node
 from app.publish import publish_library
@@ -73,7 +73,8 @@ def page(signed_in: BrowserContext, node: NodeProcess) -> Iterator[Page]:
     page.goto(f"{node.url}/#/today")
     page.evaluate("""async () => {
       const db = await new Promise((done) => { const ask = indexedDB.open('ruhu-data'); ask.onsuccess = () => done(ask.result); });
-      await new Promise((done) => { const tx = db.transaction('draft', 'readwrite'); tx.objectStore('draft').clear(); tx.oncomplete = done; });
+      const change = db.transaction('draft', 'readwrite');
+      await new Promise((done) => { change.objectStore('draft').clear(); change.oncomplete = done; });
       db.close();
     }""")
     page.goto(f"{node.url}/#/form?form_id=every")
@@ -116,7 +117,7 @@ def test_texts_and_numbers(page: Page) -> None:
     assert page.locator("[style*=color]").count() == 0
     q(page, "name").locator("input").fill("*张*<b>三</b>")
     q(page, "name").locator("input").blur()
-    assert q(page, "hello").locator("output").inner_text() == "*张*<b>三</b>"
+    expect(q(page, "hello").locator("output")).to_have_text("*张*<b>三</b>")
     assert q(page, "hello").locator("strong").inner_text() == "几个问题"
     q(page, "story").locator("textarea").fill("第一行\n第二行\n第三行\n第四行\n第五行\n第六行")
     assert q(page, "phone").locator("input").get_attribute("inputmode") == "numeric"
@@ -126,12 +127,12 @@ def test_texts_and_numbers(page: Page) -> None:
     assert q(page, "site").locator("a").get_attribute("href") == "https://example.org/"
     q(page, "people").locator("input").fill("40")
     q(page, "people").locator("input").blur()
-    assert "1 到 29" in q(page, "people").locator(".error").inner_text()
+    expect(q(page, "people").locator(".error")).to_contain_text("1 到 29")
     q(page, "people").locator("input").fill("4")
     q(page, "income").locator("input").fill("12,000.5")
     q(page, "income").locator("input").blur()
     assert "1.2 万" in q(page, "income").inner_text()
-    assert q(page, "each").locator("output").inner_text() == "3000.13"
+    expect(q(page, "each").locator("output")).to_have_text("3000.13")
     for _ in range(3):
         q(page, "pigs").get_by_role("button", name="加一").tap()
     q(page, "pigs").get_by_role("button", name="减一").tap()
@@ -153,7 +154,7 @@ def test_selects(page: Page) -> None:
     tick(page, "several", "river")
     q(page, "folded").locator("summary").tap()
     tick(page, "folded", "well")
-    assert q(page, "folded").locator("summary").inner_text() == "井水"
+    expect(q(page, "folded").locator("summary")).to_have_text("井水")
     tick(page, "columns", "no")
     tick(page, "three", "tap")
     tick(page, "pack", "well")
@@ -167,8 +168,9 @@ def test_selects(page: Page) -> None:
     tick(page, "ok", "OK")
     wait_stored(page, "selects", "ok", "OK")
     answers = page.evaluate(DRAFT)["selects"]
-    expected = {"plain": "yes", "quick": "no", "menu": "well", "several": "tap river", "folded": "well", "columns": "no", "three": "tap",
-                "pack": "well", "pictures": "tea", "likert": "4", "other": "other", "other_other": "雨水"}  # fmt: skip
+    expected = {"plain": "yes", "quick": "no", "menu": "well", "several": "tap river", "folded": "well", "columns": "no",
+                "three": "tap", "pack": "well", "pictures": "tea", "likert": "4", "other": "other",
+                "other_other": "雨水"}  # fmt: skip
     assert {name: answers[name] for name in expected} == expected
     assert [answers["table"][name] for name in ("tv", "fridge", "washer")] == ["yes", "", "no"]
     tick(page, "plain", "yes")  # a second tap takes it back
@@ -179,11 +181,11 @@ def test_cascade_clears_what_is_no_longer_offered(page: Page) -> None:
     go(page, 2)
     assert "先回答前面的题" in q(page, "village").inner_text()
     tick(page, "town", "qs")
-    assert q(page, "village").locator("input").count() == 4
+    expect(q(page, "village").locator("input")).to_have_count(4)
     tick(page, "village", "v3")
     wait_stored(page, "selects", "village", "v3")
     tick(page, "town", "bs")
-    assert q(page, "village").locator("input").count() == 8
+    expect(q(page, "village").locator("input")).to_have_count(8)
     wait_stored(page, "selects", "village", "")
 
 
@@ -197,7 +199,7 @@ def test_five_thousand_choices_are_found_not_shown(page: Page) -> None:
     page.wait_for_function("() => document.querySelectorAll('.question[data-path$=\"/place\"] .found-row').length === 20")
     assert page.locator("*").count() < 1500
     field.fill("钱家 3组")
-    assert place.locator(".found-row").all_inner_texts()[0] == "钱家3组"
+    expect(place.locator(".found-row").first).to_have_text("钱家3组")
     field.press("ArrowDown")
     assert field.get_attribute("aria-activedescendant") == place.locator(".found-row.here").get_attribute("id")
     field.press("Enter")
@@ -273,11 +275,11 @@ def test_dates(page: Page) -> None:
     assert [one.input_value() for one in q(page, "birth").locator(".date-part").all()] == ["1941", "03", "05"]
     year.fill("19410230")
     year.blur()
-    assert "没有这一天" in q(page, "birth").locator(".date-said").inner_text()
+    expect(q(page, "birth").locator(".date-said")).to_contain_text("没有这一天")
     year.fill("29990101")
     wait_stored(page, "dates", "birth", "2999-01-01")
     q(page, "birth").locator(".date-part").last.blur()
-    assert "不能晚于今天" in q(page, "birth").locator(".error").inner_text()
+    expect(q(page, "birth").locator(".error")).to_contain_text("不能晚于今天")
     year.fill("1950年3月5日")
     q(page, "year").locator("input.date-part").fill("1986")
     month = q(page, "month").locator("input.date-part")
@@ -287,7 +289,7 @@ def test_dates(page: Page) -> None:
     assert typed.locator(".date-calendar").count() == 0
     typed.locator(".date-year").fill("2019")
     typed.locator(".date-part").nth(1).blur()
-    assert "没有填全" in typed.locator(".date-said").inner_text()
+    expect(typed.locator(".date-said")).to_contain_text("没有填全")
     wait_stored(page, "dates", "typed", "2019")
     q(page, "time").locator("input").fill("08:30")
     moment = q(page, "moment")
@@ -298,7 +300,7 @@ def test_dates(page: Page) -> None:
     assert answers == {"birth": "1950-03-05", "year": "1986-01-01", "month": "2020-11-01", "typed": "2019",
                        "time": "08:30:00.000+08:00", "moment": "2026-12-01T14:05:00.000+08:00"}  # fmt: skip
     page.click(".form-next")
-    assert "19520312" in typed.locator(".error").inner_text()
+    expect(typed.locator(".error")).to_contain_text("19520312")
 
 
 def test_language_in_the_middle(page: Page) -> None:
@@ -319,7 +321,7 @@ def test_language_in_the_middle(page: Page) -> None:
     go(page, 2)
     tick(page, "several", "river")
     assert q(page, "several").locator("label").first.inner_text() == "Tap"
-    page.wait_for_function("() => [...document.querySelectorAll('.question[data-path$=\"/several\"] strong')].some(one => one.textContent === 'River')")
+    expect(q(page, "several").locator("strong")).to_have_text("River")
     page.click(".form-language")
     assert q(page, "several").locator("label").first.inner_text() == "自来水"
     assert q(page, "several").locator("input[value=river]").is_checked()
@@ -352,7 +354,7 @@ def test_a_select_of_what_a_repeat_holds(page: Page) -> None:
     q(page, "nick").locator("input").fill("老张")
     page.click(".form-next")
     page.wait_for_selector(".member-add")
-    assert q(page, "who").locator("label").all_inner_texts() == ["老张"]
+    expect(q(page, "who").locator("label")).to_have_text(["老张"])
     q(page, "who").locator("label").first.tap()
     wait_stored(page, "family", "who", "老张")
 
@@ -373,8 +375,9 @@ def test_axe_finds_nothing(page: Page, way: str) -> None:
         found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations)")
         told = [(one["id"], one["help"], [node["html"][:160] for node in one["nodes"]][:3]) for one in found]
         assert told == [], json.dumps(told, ensure_ascii=False, indent=1)
-        small = page.evaluate("""() => [...document.querySelectorAll('.form-screen button, .form-screen select, .form-screen summary,'
-          + '.form-screen .choice:not(span), .form-screen input:not([type=radio]):not([type=checkbox]):not([aria-hidden])')]
+        small = page.evaluate("""() => [...document.querySelectorAll('.form-screen button, .form-screen select,'
+          + '.form-screen summary, .form-screen .choice:not(span),'
+          + '.form-screen input:not([type=radio]):not([type=checkbox]):not([aria-hidden])')]
           .filter((one) => one.offsetParent !== null).map((one) => [one.outerHTML.slice(0, 90), one.getBoundingClientRect()])
           .filter(([, box]) => box.height < 42 || box.width < 42).map(([html]) => html)""")
         assert small == []

@@ -214,3 +214,15 @@ test('a batch stays under the limits, but holds at least one op', () => {
   assert.equal(batchOf([small, big], 50).length, 1);
   assert.equal(batchOf(Array(80).fill(small), 50).length, 50);
 });
+
+test('what the centre has not confirmed is looked for soon, then ever less often; with nothing open every five minutes', async () => {
+  const { outbox, sync, waits } = await rig();
+  await sync.run();
+  await outbox.append([visit('v1')], 'h1');
+  for (let round = 0; round < 10; round++) await sync.run();
+  assert.deepEqual(waits.slice(0, 5), [300_000, 3_000, 6_000, 12_000, 24_000]);
+  assert.equal(waits.at(-1), 300_000);
+  await outbox.append([visit('v2')], 'h1');
+  await sync.run();
+  assert.equal(waits.at(-1), 3_000);
+});

@@ -7,11 +7,12 @@ const DAY = 86400000;
 const DATE = /^(\d{4})-(\d\d?)-(\d\d?)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(Z|[+-]\d\d:?\d\d)?)?$/;
 const TIME = /^(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(Z|[+-]\d\d:?\d\d)?$/;
 
-/** @param {string|undefined} zone  @returns {number} minutes east of UTC */
+/** @param {string|undefined} zone  @returns {number} minutes east of UTC; NaN for an offset that no clock has */
 function zoneMinutes(zone) {
   if (!zone || zone === 'Z') return 0;
-  const minutes = Number(zone.slice(1, 3)) * 60 + Number(zone.slice(3).replace(':', '') || 0);
-  return zone[0] === '-' ? -minutes : minutes;
+  const [hours, minutes] = [Number(zone.slice(1, 3)), Number(zone.slice(-2))];
+  if (hours > 23 || minutes > 59) return NaN;
+  return (zone[0] === '-' ? -1 : 1) * (hours * 60 + minutes);
 }
 
 /** @param {string|undefined} digits fraction of a second */
@@ -28,9 +29,9 @@ export function parseDate(text) {
   const [y, m, d] = [Number(match[1]), Number(match[2]), Number(match[3])];
   const utc = new Date(0);
   utc.setUTCFullYear(y, m - 1, d);
-  if (utc.getUTCMonth() !== m - 1 || utc.getUTCDate() !== d) return 'impossible';
+  if (y < 1 || utc.getUTCMonth() !== m - 1 || utc.getUTCDate() !== d) return 'impossible';
   const [H, M, S] = [Number(match[4] ?? 0), Number(match[5] ?? 0), Number(match[6] ?? 0)];
-  if (H > 23 || M > 59 || S > 59) return 'impossible';
+  if (H > 23 || M > 59 || S > 59 || Number.isNaN(zoneMinutes(match[8]))) return 'impossible';
   const ms = milliseconds(match[7]);
   let instant;
   if (match[8]) {
@@ -68,6 +69,12 @@ const localDate = (at) => `${yearText(at.getFullYear())}-${two(at.getMonth() + 1
 /** Local date of an instant. @param {number} instant ms */
 export const dateText = (instant) => localDate(new Date(instant));
 
+/** Local dateTime of an instant, with milliseconds and offset; at midnight the date alone. @param {number} instant ms */
+export function momentText(instant) {
+  const text = dateTimeText(instant);
+  return text.includes('T00:00:00.000') ? text.slice(0, 10) : text;
+}
+
 /** Local dateTime of an instant, with milliseconds and offset. @param {number} instant ms */
 export function dateTimeText(instant) {
   const at = new Date(instant);
@@ -78,10 +85,11 @@ export function dateTimeText(instant) {
 }
 
 /**
- * Midnight of a calendar day (whole number) or the instant of a fraction, as an instant.
+ * Midnight of a calendar day (whole number) or the instant of a fraction, as an instant; null beyond the years 1 to 9999.
  * @param {number} days
  */
 export function instantOfDays(days) {
+  if (days < -719162 || days >= 2932897) return null;
   if (!Number.isInteger(days)) return Math.round(days * DAY);
   const utc = new Date(days * DAY);
   const local = new Date(2000, 0, 1);
@@ -92,8 +100,7 @@ export function instantOfDays(days) {
 
 /** Days since 1970-01-01 UTC with fraction; a date alone is local midnight. @param {string} text */
 export function decimalDateTime(text) {
-  const date = parseDate(text);
-  return date && date !== 'impossible' ? date.instant / DAY : NaN;
+  return Number.isNaN(calendarDays(text)) ? NaN : /** @type {{instant: number}} */ (parseDate(text)).instant / DAY;
 }
 
 /** Fraction of the local day. @param {string} text  @param {number} now ms, for the zone's offset */
@@ -101,12 +108,12 @@ export function decimalTime(text, now) {
   const match = TIME.exec(text);
   if (!match) {
     const date = parseDate(text);
-    if (!date || date === 'impossible') return NaN;
+    if (!date || date === 'impossible' || !date.time || Number.isNaN(calendarDays(text))) return NaN;
     const at = new Date(date.instant);
     return (((at.getHours() * 60 + at.getMinutes()) * 60 + at.getSeconds()) * 1000 + at.getMilliseconds()) / DAY;
   }
   const [H, M, S] = [Number(match[1]), Number(match[2]), Number(match[3] ?? 0)];
-  if (H > 24 || M > 59 || S > 59) return NaN;
+  if (H > 23 || M > 59 || S > 59) return NaN;
   const shift = match[5] ? -new Date(now).getTimezoneOffset() - zoneMinutes(match[5]) : 0;
   const ms = ((H * 60 + M + shift) * 60 + S) * 1000 + milliseconds(match[4]);
   return (((ms % DAY) + DAY) % DAY) / DAY;

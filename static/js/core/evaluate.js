@@ -152,7 +152,10 @@ export function walkPath(env, path, anchor, second, chosen) {
   const [, root, ...names] = path.split('/');
   if (!env.root || env.root.name !== root) return [];
   let set = [env.root];
+  // The repeat itself is not held by one of its instances: count(${member}) counts all, asked from anywhere.
+  let left = names.length;
   for (const name of names) {
+    left--;
     const next = [];
     for (const node of set) {
       const kid = node.kids?.get(name);
@@ -162,7 +165,7 @@ export function walkPath(env, path, anchor, second, chosen) {
         continue;
       }
       const index = chosen?.get(/** @type {{path: string}} */ (kid.d).path);
-      const own = index === undefined && (instanceAbove(second, kid) ?? instanceAbove(anchor, kid));
+      const own = left > 0 && index === undefined && (instanceAbove(second, kid) ?? instanceAbove(anchor, kid));
       if (own) next.push(own);
       else {
         env.reads?.add(kid);
@@ -242,7 +245,7 @@ function indexedRows(tree, scope) {
   if (start[0] !== 'fn' || start[1] !== 'instance' || root?.[1] !== 'root' || item?.[1] !== 'item') return null;
   if (typeof start[2] !== 'string' || root.length > 2) return null;
   const [, , first, ...others] = item;
-  const condition = first && equalTerm(first);
+  const condition = Array.isArray(first) && equalTerm(first);
   if (!condition) return null;
   const wanted = walk(condition.value, scope);
   const key = typeof wanted === 'string' ? wanted : Array.isArray(wanted) && wanted.length < 2 ? wanted[0] && textOf(wanted[0]) : null;

@@ -4,6 +4,7 @@ import { verifies } from './ed25519.js';
 import { register } from './functions.js';
 import { area, distance, intersects, pointsOf, within } from './geometry.js';
 import { HASHES } from './hashes.js';
+import { fullMatch } from './patterns.js';
 import { hex, sha256 } from './sha256.js';
 import { allTexts, fail, nodes, toNumber, toText } from './values.js';
 
@@ -59,6 +60,7 @@ export function shuffled(items, seed) {
 }
 
 register({
+  'full-match': [2, 2, (_, [pattern, text]) => fullMatch(toText(pattern), toText(text))],
   digest: [2, 3, (_, [text, algorithm, encoding = 'base64']) => {
     const hash = HASHES[toText(algorithm).toUpperCase()] ?? fail('unknown algorithm of digest()');
     const bytes = hash(utf8(toText(text)));

@@ -4,7 +4,7 @@
  * @import {Tree, Value, XNode, Scope} from '../types.js'
  */
 
-import { dateText, dateTimeText, decimalDateTime, decimalTime, formatDate, instantOfDays, parseDate } from './dates.js';
+import { dateText, dateTimeText, decimalDateTime, decimalTime, formatDate, instantOfDays, momentText, parseDate } from './dates.js';
 import { childrenOf, walk, walkPath } from './evaluate.js';
 import { allTexts, fail, nodes, textOf, toBoolean, toNumber, toText } from './values.js';
 
@@ -94,10 +94,10 @@ const tokens = (value) => toText(value).trim().split(/\s+/);
 /** A date or dateTime argument as an instant; null when blank. NaN stays. @param {Value} value @returns {number|null} */
 function instantOf(value) {
   if (typeof value === 'boolean') return fail('a date is needed here');
-  if (typeof value === 'number') return Number.isFinite(value) ? instantOfDays(value) : NaN;
+  if (typeof value === 'number') return Number.isFinite(value) ? instantOfDays(value) ?? fail('beyond the calendar') : NaN;
   const text = toText(value).trim();
   if (text === '') return null;
-  if (/^-?\d+(\.\d+)?$/.test(text)) return instantOfDays(Number(text));
+  if (/^-?(\d+\.?\d*|\.\d+)$/.test(text)) return instantOf(Number(text));
   const date = parseDate(text);
   return date && date !== 'impossible' ? date.instant : fail(`not a date: ${text}`);
 }
@@ -162,8 +162,8 @@ register({
   count: [1, 1, (_, [set]) => nodes(set).length],
   'count-non-empty': [1, 1, (_, [set]) => nodes(set).filter((node) => textOf(node) !== '').length],
   sum: [1, 1, (_, [set]) => total(filled(nodes(set)))],
-  min: [1, MANY, extreme(Math.min)],
-  max: [1, MANY, extreme(Math.max)],
+  min: [0, MANY, extreme(Math.min)],
+  max: [0, MANY, extreme(Math.max)],
   checklist: [2, MANY, (_, [min, max, ...rest]) => within(min, max, rest.flatMap(spread).filter(toBoolean).length)],
   'weighted-checklist': [2, MANY, (_, [min, max, ...pairs]) => {
     if (pairs.length % 2) fail('weighted-checklist() needs pairs');
@@ -197,11 +197,13 @@ register({
   regex: [2, 2, (_, [text, pattern]) => {
     let expression;
     if (toText(text).length > LONGEST_MATCHED) fail('too long a text for regex()');
+    const bounded = runsAway(toText(pattern), toText(text).length);
     try {
       expression = new RegExp(`^(?:${toText(pattern)})$`, toText(pattern).includes('\\p{') ? 'u' : '');
     } catch {
       return fail('the pattern of regex() is not right');
     }
+    if (bounded) return (registry.get('full-match') ?? fail('the pattern of regex() is too hard'))[2](/** @type {any} */ (null), [pattern, text]);
     return expression.test(toText(text));
   }],
   selected: [2, 2, (_, [list, value]) => tokens(list).includes(toText(value).trim())],
@@ -218,8 +220,8 @@ register({
   now: [0, 0, ({ env }) => dateTimeText(env.now())],
   date: [1, 1, dateFunction(dateText)],
   'date-time': [1, 1, (scope, [value]) =>
-    typeof value === 'number' && Number.isFinite(value)
-      ? dateTimeText(Math.round(value * 86400000)) : dateFunction(dateTimeText)(scope, [value])],
+    typeof value === 'number' && Number.isInteger(value) && instantOfDays(value) !== null
+      ? momentText(value * 86400000) : dateFunction(momentText)(scope, [value])],
   'decimal-date-time': [1, 1, (_, [value]) => (typeof value === 'number' ? value : decimalDateTime(toText(value).trim()))],
   'decimal-time': [1, 1, ({ env }, [value]) => decimalTime(toText(value).trim(), env.now())],
   'format-date': [2, 2, formatted],
@@ -254,6 +256,13 @@ register({
   once: [1, 1, (scope, [tree]) => scope.current.v || walk(tree, scope)],
   'indexed-repeat': [3, 7, indexedRepeat],
 });
+
+/**
+ * Whether backtracking may never end: a repeated group that holds a repeat or alternatives, or many repeats over a long text.
+ * @param {string} pattern @param {number} length
+ */
+const runsAway = (pattern, length) => (/\)(?:[*+]|\{\d+,\d*\})/.test(pattern) && (pattern.match(/[*+}|]/g) ?? []).length > 1)
+  || length ** (pattern.match(/[*+]|,\}/g) ?? []).length > 1e8;
 
 /** @param {Value} set */
 const nodeOf = (set) => (Array.isArray(set) ? set[0] : fail('a node is needed here'));

@@ -64,6 +64,9 @@ export function createInstance(definition, options) {
     return found;
   }
 
+  /** All nodes of a path, in all instances. @param {string} path @returns {XNode[]} */
+  const everywhere = (path) => /** @type {XNode[]} */ (evaluate(['ref', path], env, root));
+
   /** @param {string} id */
   function choiceRows(id) {
     return definition.lists?.[id]?.map((choice) => ({ name: choice.name, label: plainText(choice.label), ...choice.extra }));
@@ -82,7 +85,8 @@ export function createInstance(definition, options) {
       if (!asked) return '';
       const choice = definition.lists?.[asked.list ?? '']?.find((each) => each.name === value);
       if (choice) return plainText(choice.label);
-      const { instance: id, value: key = 'name', label = 'label' } = asked.items ?? {};
+      const { repeat, instance: id, value: key = 'name', label = 'label' } = asked.items ?? {};
+      if (repeat) return everywhere(repeat).some((node) => textOf(node) === value) ? value : '';
       return (id && external(id).find(key, value)[0]?.row?.[label]) || '';
     },
   };
@@ -180,7 +184,7 @@ export function createInstance(definition, options) {
 
   /** @param {XNode} node @param {string} text */
   function write(node, text) {
-    if (node.v === text) return;
+    if ((node.v ?? '') === text) return void (node.v = text);
     node.v = text;
     const type = node.d?.type;
     node.void = (type === 'geopoint' && /^0(\.0*)?( 0(\.0*)?)+$/.test(text)) ||
@@ -403,8 +407,8 @@ export function createInstance(definition, options) {
 
   /** The choices in the order to show. @param {XNode} node */
   function shown(node) {
-    const seed = node.d?.seed;
-    if (node.d?.parameters?.randomize !== 'true') return offered(node);
+    const { parameters, seed } = /** @type {Schema} */ (node.d);
+    if (parameters?.randomize?.toLowerCase() !== 'true') return offered(node);
     node.seed ??= Math.floor(env.random() * 2147483647);
     return shuffle(env, offered(node), seed === undefined ? node.seed : evaluate(seed, env, node));
   }

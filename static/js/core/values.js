@@ -66,7 +66,7 @@ export function allTexts(values) {
   return values.flatMap((value) => (Array.isArray(value) ? nodes(value).map(textOf) : [toText(value)]));
 }
 
-/** The form in which a calculation's result is kept: NaN is blank. @param {Value} value */
+/** The form in which a calculation's result is kept: NaN is blank, half a character U+FFFD. @param {Value} value */
 export function stored(value) {
-  return typeof value === 'number' && Number.isNaN(value) ? '' : toText(value);
+  return typeof value === 'number' && Number.isNaN(value) ? '' : toText(value).replace(/\p{Cs}/gu, '\ufffd');
 }

@@ -15,6 +15,8 @@ import { fetchReceipts, isOurServer, pushAll, pushBlobs } from './push.js';
 
 const LOCK = 'ruhu-sync';
 const EVERY_MS = 5 * 60_000;
+/** The first look for the centre's word on what was just sent; each one in vain doubles the wait. */
+const CONFIRM_MS = 3_000;
 
 /**
  * @param {{api: import('./api.js').Api, outbox: import('./outbox.js').Outbox, store: import('./store.js').Store,
@@ -35,6 +37,8 @@ export function createSync(parts) {
   const listeners = new Set();
   let failures = 0;
   let again = false;
+  /** What still lacked the centre's word after the last round, and how often in a row it was the same. */
+  let open = { count: 0, looks: 0 };
   /** @type {any} */
   let timer = null;
 
@@ -68,9 +72,16 @@ export function createSync(parts) {
       again = false;
       soon();
     } else {
-      plan(done ? EVERY_MS : state.next_try ?? waitMs(failures, random()));
+      plan(done ? await pauseMs() : state.next_try ?? waitMs(failures, random()));
     }
     return done;
+  }
+
+  /** A person looks for the third tick: the centre's word takes moments when the node above is in reach. */
+  async function pauseMs() {
+    const count = await outbox.unconfirmed();
+    open = { count, looks: count === open.count ? open.looks + 1 : 0 };
+    return count ? Math.min(EVERY_MS, CONFIRM_MS * 2 ** open.looks) : EVERY_MS;
   }
 
   /** @param {number} ms */

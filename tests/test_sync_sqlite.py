@@ -1,0 +1,67 @@
+"""What keeps a SQLite store clear of the WAL-reset fault (docs/decisions/0007-sqlite.md)."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sync.problems import Problem
+from sync.store import sqlite_file
+from sync.store.sqlite_file import SqliteFile, has_wal_reset_fault
+
+
+@pytest.mark.parametrize(
+    ("version", "affected"),
+    [((3, 6, 23), False), ((3, 7, 0), True), ((3, 40, 1), True), ((3, 44, 5), True), ((3, 44, 6), False),
+     ((3, 45, 0), True), ((3, 50, 6), True), ((3, 50, 7), False), ((3, 51, 2), True), ((3, 51, 3), False),
+     ((3, 54, 1), False)],
+)  # fmt: skip
+def test_affected_versions_are_known(version: tuple[int, int, int], affected: bool) -> None:
+    assert has_wal_reset_fault(version) is affected
+
+
+def test_readers_can_neither_write_nor_checkpoint(tmp_path: Path) -> None:
+    file = SqliteFile(tmp_path)
+    found: list[Any] = []
+
+    def look() -> None:
+        reader = file.reader()
+        found.append(reader.execute("PRAGMA query_only").fetchone()[0])
+        found.append(reader.execute("PRAGMA wal_autocheckpoint").fetchone()[0])
+        with pytest.raises(sqlite3.OperationalError):
+            reader.execute("DELETE FROM meta")
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    assert found == [1, 0]
+    file.close()
+
+
+def test_there_is_one_writer_and_it_flushes_every_commit(tmp_path: Path) -> None:
+    file = SqliteFile(tmp_path)
+    with file.writing() as one:
+        assert one.execute("PRAGMA synchronous").fetchone()[0] == sqlite_file.FULL
+        assert one.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    with file.writing() as again:
+        assert again is one
+    with pytest.raises(Problem) as second:
+        SqliteFile(tmp_path)
+    assert second.value.code == "folder_in_use"
+    file.close()
+
+
+def test_a_disk_without_write_ahead_log_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class NoWal(sqlite3.Connection):
+        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+            return super().execute(sql.replace("journal_mode=WAL", "journal_mode=DELETE"), *values)
+
+    real = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: real(*a, **{**k, "factory": NoWal}))
+    with pytest.raises(Problem) as refused:
+        SqliteFile(tmp_path)
+    assert refused.value.code == "unsafe_file"
