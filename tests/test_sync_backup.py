@@ -269,7 +269,8 @@ def test_forms_in_the_making_come_along_and_other_files_do_not(tmp_path: Path) -
     (design / "passwd").write_text("no")
     back_up(tmp_path / "data", tmp_path / "backup", now=NOW, say=quiet)
     restore(tmp_path / "backup", tmp_path / "back", now=NOW)
-    there = {path.relative_to(tmp_path / "back").as_posix() for path in (tmp_path / "back" / "designs").rglob("*") if path.is_file()}
+    back = tmp_path / "back"
+    there = {path.relative_to(back).as_posix() for path in (back / "designs").rglob("*") if path.is_file()}
     assert there == {"designs/0123456789abcdef/design.json", f"designs/0123456789abcdef/files/{SHA256}"}
 
 
