@@ -24,6 +24,7 @@ from app.node import Node
 from app.publish import publish_library
 from browser.forms import PLACES, every_question
 from browser.servers import PHONE, ROOT, NodeProcess, make_demo
+from browser.waiting import until
 from forms.library import Library
 from sync.store.sqlite import SqliteStore
 
@@ -103,9 +104,10 @@ def stored(page: Page, group: str, name: str) -> Any:
 
 
 def wait_stored(page: Page, group: str, name: str, value: Any) -> None:
-    page.wait_for_function(
+    until(
+        page,
         f"async ([group, name, value]) => JSON.stringify((await ({DRAFT})())[group]?.[name]) === JSON.stringify(value)",
-        arg=[group, name, value],
+        [group, name, value],
     )
 
 
