@@ -25,7 +25,9 @@ class Offering(Recalculation):
     def table(self, name: str) -> Table | None:
         found = self.tables.get(name)
         if found is None:
-            rows: Sequence[Mapping[str, Any]] | None = self.rows.get(name)
+            # The register may have a list of the same name as the form's own choices (village).
+            own = name in self.form.definition["lists"] and name not in self.form.definition["instances"]
+            rows: Sequence[Mapping[str, Any]] | None = None if own else self.rows.get(name)
             if rows is None:
                 rows = self.form.definition.get("tables", {}).get(name)
             if rows is None and name in self.form.definition["lists"]:
