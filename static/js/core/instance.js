@@ -56,7 +56,9 @@ export function createInstance(definition, options) {
   function external(id) {
     let found = externals.get(id);
     if (!found) {
-      const rows = options.external?.[id] ?? definition.tables?.[id] ?? choiceRows(id) ?? (definition.instances?.[id] || id === '__last-saved' ? [] : undefined);
+      // A list of the form's own is not shadowed by a register list it never asked for.
+      const own = definition.lists?.[id] && !definition.instances?.[id];
+      const rows = (own ? undefined : options.external?.[id]) ?? definition.tables?.[id] ?? choiceRows(id) ?? (definition.instances?.[id] || id === '__last-saved' ? [] : undefined);
       if (!rows) return fail(`there is no list ${id}`);
       found = externalInstance(rows);
       externals.set(id, found);
