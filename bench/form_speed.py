@@ -23,7 +23,6 @@ import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from browser.servers import CHROMIUM, CHROMIUM_ARGS, PHONE, NodeProcess, make_demo
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, sync_playwright
@@ -38,6 +37,7 @@ SLOWDOWN = 6
 GROUPS, ASKED, CALCULATED = 20, 15, 10
 COUNTIES, TOWNSHIPS, VILLAGES = 10, 10, 50
 TURNS = 20
+COLUMNS = ["type", "name", "label", "relevant", "constraint", "choice_filter", "calculation", "appearance"]
 
 # seconds, milliseconds, MB; as measured at the same slowdown with the same kinds of form
 GOALS = {
@@ -100,7 +100,9 @@ def large_form(form_id: str, *, style: str) -> Form:
             own = "a1" if (group, place) == (0, 0) else f"${{{source}}}"
             earlier = f"${{{last}}} + " if last else ""
             last = f"c{group * CALCULATED + place + 1}"
-            sum_of = "coalesce(${a1}, 0)" if own == "a1" else f"{earlier}if({own} = '', 0, string-length({own}))"
+            sum_of = (
+                "coalesce(${a1}, 0)" if own == "a1" else f"{earlier}if({own} = '', 0, string-length({own}))"
+            )
             survey.append(["calculate", last, "", "", "", "", sum_of, ""])
         if not group:
             survey.append(["note", "total", f"合计 ${{c{GROUPS * CALCULATED}}}", "", "", "", "", ""])
@@ -109,18 +111,28 @@ def large_form(form_id: str, *, style: str) -> Form:
     for county in range(COUNTIES):
         choices.append(["county", f"k{county}", f"第 {county} 县", "", ""])
         for township in range(TOWNSHIPS):
-            choices.append(["township", f"k{county}t{township}", f"第 {county}-{township} 乡", f"k{county}", ""])
+            choices.append(
+                ["township", f"k{county}t{township}", f"第 {county}-{township} 乡", f"k{county}", ""]
+            )
             choices += [
-                ["village", f"v{county}-{township}-{one}", f"第 {county}-{township}-{one} 村", f"k{county}", f"k{county}t{township}"]
+                [
+                    "village",
+                    f"v{county}-{township}-{one}",
+                    f"第 {county}-{township}-{one} 村",
+                    f"k{county}",
+                    f"k{county}t{township}",
+                ]
                 for one in range(VILLAGES)
             ]
     text = "\n".join([
-        *_sheet("survey", ["type", "name", "label", "relevant", "constraint", "choice_filter", "calculation", "appearance"], survey),
+        *_sheet("survey", COLUMNS, survey),
         *_sheet("choices", ["list_name", "name", "label", "county", "township"], choices),
         *_sheet("settings", ["form_title", "form_id", "version", "style"], [["大表", form_id, "1", style]]),
     ])  # fmt: skip
     form = compile_form(text, f"{form_id}.md", [])
-    questions = [node for node in form.definition["nodes"] if node["kind"] == "question" and node["type"] != "note"]
+    questions = [
+        node for node in form.definition["nodes"] if node["kind"] == "question" and node["type"] != "note"
+    ]
     assert len(questions) == 500
     assert sum(node["type"] == "calculate" for node in questions) == 200
     assert len(form.definition["lists"]["village"]) == 5000
@@ -132,8 +144,21 @@ def _asked(number: int, group: int, place: int) -> list[str]:
     if number == 1:
         return ["integer", name, "第 1 题:几口人", "", ". >= 0 and . <= 99999", "", "", ""]
     if group == 0 and place in (1, 2, 3):
-        kind, by = [("county", ""), ("township", "county = ${a2}"), ("village", "county = ${a2} and township = ${a3}")][place - 1]
-        return [f"select_one {kind}", name, label, "", "", by, "", "minimal" if kind != "village" else "search"]
+        kind, by = [
+            ("county", ""),
+            ("township", "county = ${a2}"),
+            ("village", "county = ${a2} and township = ${a3}"),
+        ][place - 1]
+        return [
+            f"select_one {kind}",
+            name,
+            label,
+            "",
+            "",
+            by,
+            "",
+            "minimal" if kind != "village" else "search",
+        ]
     if place % 5 == 4:
         return ["select_one yes_no", name, label, "", "", "", "", ""]
     if place % 5 == 3:
@@ -151,7 +176,9 @@ def _sheet(name: str, columns: list[str], rows: list[list[str]]) -> Iterator[str
 
 def publish(data: Path, *forms: Form) -> None:
     store = SqliteStore(data)
-    refused = publish_library(store, Library(forms={form.form_id: form for form in forms}), lambda: datetime.now().astimezone())
+    refused = publish_library(
+        store, Library(forms={form.form_id: form for form in forms}), lambda: datetime.now().astimezone()
+    )
     store.close()
     assert not refused, refused
 
@@ -170,7 +197,10 @@ class Phone:
         page.wait_for_selector(".tabs a")
         page.wait_for_function("() => navigator.serviceWorker.controller !== null", timeout=60_000)
         for form_id in forms:
-            page.wait_for_function(f"async () => (await ({READ})('form')).some(one => one.form_id === '{form_id}')", timeout=60_000)
+            page.wait_for_function(
+                f"async () => (await ({READ})('form')).some(one => one.form_id === '{form_id}')",
+                timeout=60_000,
+            )
         page.wait_for_timeout(3000)
         self.household = household_of(page)
         page.close()
@@ -196,17 +226,24 @@ class Phone:
         page.close()
 
 
-READ = """async (store) => {
-  const db = await new Promise((done) => { const ask = indexedDB.open('ruhu-data'); ask.onsuccess = () => done(ask.result); });
-  const rows = await new Promise((done) => { const ask = db.transaction(store).objectStore(store).getAll(); ask.onsuccess = () => done(ask.result); });
+OPEN = """const db = await new Promise((done) => {
+    const ask = indexedDB.open('ruhu-data'); ask.onsuccess = () => done(ask.result);
+  });"""
+READ = f"""async (store) => {{
+  {OPEN}
+  const rows = await new Promise((done) => {{
+    const ask = db.transaction(store).objectStore(store).getAll(); ask.onsuccess = () => done(ask.result);
+  }});
   db.close();
   return rows;
-}"""
-CLEAR = """async () => {
-  const db = await new Promise((done) => { const ask = indexedDB.open('ruhu-data'); ask.onsuccess = () => done(ask.result); });
-  await new Promise((done) => { const tx = db.transaction('draft', 'readwrite'); tx.objectStore('draft').clear(); tx.oncomplete = done; });
+}}"""
+CLEAR = f"""async () => {{
+  {OPEN}
+  await new Promise((done) => {{
+    const tx = db.transaction('draft', 'readwrite'); tx.objectStore('draft').clear(); tx.oncomplete = done;
+  }});
   db.close();
-}"""
+}}"""
 
 
 def household_of(page: Page) -> str:
@@ -230,17 +267,19 @@ def run_large(phone: Phone, form_id: str, *, pages: bool) -> dict[str, float]:
     page.wait_for_timeout(1000)
     found: dict[str, float] = {"open_s": opened}
     # All 200 calculations depend on the first answer; the note on this screen shows the last of them.
-    changes = [
-        page.evaluate(
-            """(value) => timed(() => {
-              const input = document.querySelector('[data-path$="/a1"] input');
-              input.value = value;
-              input.dispatchEvent(new Event('input', { bubbles: true }));
-            }, () => document.querySelector('[data-path$="/total"]').textContent.includes('合计 ' + value))""",
-            str(1000 + number),
+    changes = []
+    for number in range(9):
+        page.wait_for_timeout(300)  # as a person types
+        changes.append(
+            page.evaluate(
+                """(value) => timed(() => {
+                  const input = document.querySelector('[data-path$="/a1"] input');
+                  input.value = value;
+                  input.dispatchEvent(new Event('input', { bubbles: true }));
+                }, () => document.querySelector('[data-path$="/total"]').textContent.includes('合计 ' + value))""",
+                str(1000 + number),
+            )
         )
-        for number in range(9)
-    ]
     found["change_ms"] = statistics.median(one[0] for one in changes)
     found["change_drawn_ms"] = statistics.median(one[1] for one in changes)
     found["filter_ms"] = page.evaluate(
@@ -273,6 +312,7 @@ def run_large(phone: Phone, form_id: str, *, pages: bool) -> dict[str, float]:
               const times = [];
               for (const name of [...Array(count).fill('.form-next'), ...Array(count).fill('.form-previous')]) {
                 const before = where();
+                await new Promise((done) => setTimeout(done, 300));
                 times.push((await timed(() => document.querySelector('.form-foot ' + name).click(), () => where() !== before))[0]);
               }
               return times;
@@ -326,7 +366,11 @@ def run_household(phone: Phone) -> dict[str, float]:
     changes = page.evaluate(
         """async () => {
           const times = [];
-          for (const [date, shows] of [['1990-01-01', true], ['2024-01-01', false], ['1980-05-05', true], ['2023-01-01', false], ['1970-05-05', true]]) {
+          const dates = [['1990-01-01', true], ['2024-01-01', false], ['1980-05-05', true], ['2023-01-01', false],
+            ['1970-05-05', true]];
+          const rest = () => new Promise((done) => setTimeout(done, 300));
+          for (const [date, shows] of dates) {
+            await rest();
             times.push((await timed(() => {
               const input = document.querySelector('.member-card [data-path$="/birth_date"] input:not([aria-hidden])');
               input.value = date;
@@ -388,8 +432,11 @@ def main() -> None:
             values = [run[name] for run in runs]
             middle = statistics.median(values)
             goal, peers = GOALS.get(f"{form}.{name}", (None, {}))
-            told = "" if goal is None else f"   goal ≤ {goal:<5} {'✓' if middle <= goal else '✗'}" + "".join(
-                f"   {peer} {value} = ×{value / middle:.1f}" for peer, value in peers.items()
+            told = (
+                ""
+                if goal is None
+                else f"   goal ≤ {goal:<5} {'✓' if middle <= goal else '✗'}"
+                + "".join(f"   {peer} {value} = ×{value / middle:.1f}" for peer, value in peers.items())
             )
             print(f"{form + '.' + name:28} {middle:9.3f} ({max(values):.3f}){told}")
 

@@ -95,6 +95,25 @@ def sync(page: Page, url: str) -> None:
     page.wait_for_function("() => !document.querySelector('.badge').classList.contains('waiting')")
 
 
+def pulled(page: Page, state: str) -> None:
+    """Wait until the phone's record of the form says so."""
+    page.wait_for_function(
+        """async (state) => {
+          const db = await new Promise((done) => {
+            const ask = indexedDB.open('ruhu-data');
+            ask.onsuccess = () => done(ask.result);
+          });
+          const rows = await new Promise((done) => {
+            const ask = db.transaction('record').objectStore('record').getAll();
+            ask.onsuccess = () => done(ask.result);
+          });
+          db.close();
+          return rows.some((row) => row.kind === 'form' && row.id === 'fields' && row.fields.state === state);
+        }""",
+        arg=state,
+    )
+
+
 def kept_draft(page: Page, has: str) -> None:
     page.wait_for_function(
         """async (has) => {
@@ -210,6 +229,7 @@ def test_from_a_faulty_workbook_to_one_table_of_two_versions(
     desk.click("main form button")
     desk.wait_for_selector(".notice.good")
     sync(page, node.url)
+    pulled(page, "retired")
     page.goto(node.url + "/#/today")
     page.locator("[data-name=due] .row").first.click()
     page.locator("[data-name=forms] summary").click()

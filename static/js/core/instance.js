@@ -56,9 +56,9 @@ export function createInstance(definition, options) {
   function external(id) {
     let found = externals.get(id);
     if (!found) {
-      // A list of the form's own is not shadowed by a register list it never asked for.
-      const own = definition.lists?.[id] && !definition.instances?.[id];
-      const rows = (own ? undefined : options.external?.[id]) ?? definition.tables?.[id] ?? choiceRows(id) ?? (definition.instances?.[id] || id === '__last-saved' ? [] : undefined);
+      // The register may have a list of the same name as the form's own choices (村, village).
+      const own = definition.instances?.[id] ? undefined : choiceRows(id);
+      const rows = own ?? options.external?.[id] ?? definition.tables?.[id] ?? choiceRows(id) ?? (definition.instances?.[id] || id === '__last-saved' ? [] : undefined);
       if (!rows) return fail(`there is no list ${id}`);
       found = externalInstance(rows);
       externals.set(id, found);

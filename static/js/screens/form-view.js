@@ -65,8 +65,13 @@ export function createView(screen, form, pages, tell) {
 
   /** @param {LivePage} old */
   function forget(old) {
-    for (const binding of old.binder?.bindings.values() ?? []) binding.destroy?.();
+    if (old.binder) undo(old.binder);
     old.section = old.binder = null;
+  }
+
+  /** @param {Binder} old */
+  function undo(old) {
+    for (const binding of old.bindings.values()) binding.destroy?.();
   }
 
   /** @param {HTMLElement} root @param {string} within @returns {Binder} */
@@ -226,9 +231,11 @@ export function createView(screen, form, pages, tell) {
 
   function dropCards() {
     for (const card of cards) {
-      for (const binding of card.binder.bindings.values()) binding.destroy?.();
       delete card.root.dataset.waiting;
-      if (card.binder.done() && card.binder.movable()) spare = card;
+      const kept = card.binder.done() && card.binder.movable();
+      const old = kept ? spare : card;
+      if (kept) spare = card;
+      if (old) undo(old.binder);
     }
     cards = [];
   }
@@ -270,6 +277,7 @@ export function createView(screen, form, pages, tell) {
     close() {
       closed = true;
       dropCards();
+      if (spare) undo(spare.binder);
       for (const one of live) forget(one);
     },
   };

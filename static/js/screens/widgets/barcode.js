@@ -21,7 +21,7 @@ export function barcodeWidget(question, host) {
   const torch = button(t('手电筒'), light, { hidden: true, 'aria-pressed': 'false' });
   const box = placed(question, video, said, element('div', { class: 'buttons' }, scan, torch), field);
   if (looks.includes('hidden-answer') || looks.includes('hide-input')) field.type = 'password';
-  const watching = watch(field, host, (text) => text.trim());
+  watch(field, host, (text) => text.trim());
   /** @type {ReturnType<typeof readCodes> | null} */
   let reading = null;
   let lit = false;
@@ -69,7 +69,7 @@ export function barcodeWidget(question, host) {
 
   return {
     show(value) {
-      if (!watching.busy() && field.value.trim() !== value) field.value = value;
+      if (field.value.trim() !== value) field.value = value;
     },
     lock(readonly) {
       field.readOnly = readonly;
@@ -78,11 +78,7 @@ export function barcodeWidget(question, host) {
     },
     async flush(stay) {
       if (!stay) close();
-      return watching.flush();
     },
-    destroy() {
-      close();
-      watching.destroy();
-    },
+    destroy: close,
   };
 }

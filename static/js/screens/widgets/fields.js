@@ -6,47 +6,21 @@ import { element } from './dom.js';
 /** @typedef {import('./index.js').Host} Host */
 /** @typedef {import('./index.js').Widget} Widget */
 
-/** Right after the key itself: an answer must be on disk a tenth of a second later. */
-const TYPING_MS = 0;
-
 /**
  * Reports while typing, however fast it goes on, and at once on leaving the field.
  * @param {HTMLInputElement | HTMLTextAreaElement} control @param {Host} host
  * @param {(text: string) => string} read
  */
 export function watch(control, host, read) {
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let pending;
-  const settle = () => {
-    clearTimeout(pending);
-    pending = undefined;
-  };
-  control.addEventListener('input', () => {
-    pending ??= setTimeout(() => {
-      settle();
-      host.typing(read(control.value));
-    }, TYPING_MS);
-  });
-  control.addEventListener('change', () => {
-    settle();
-    host.set(read(control.value));
-  });
-  return {
-    async flush() {
-      if (pending === undefined) return;
-      settle();
-      host.set(read(control.value));
-    },
-    destroy: settle,
-    /** whether a person is in the middle of typing here */
-    busy: () => pending !== undefined,
-  };
+  // At once: sums move with the typing, and an answer must be on disk a tenth of a second later.
+  control.addEventListener('input', () => host.typing(read(control.value)));
+  control.addEventListener('change', () => host.set(read(control.value)));
 }
 
 /** @param {HTMLElement} question @param {Host} host @returns {Widget} */
 export function textWidget(question, host) {
   const control = /** @type {HTMLInputElement} */ (question.querySelector('input, textarea'));
-  const watching = watch(control, host, (text) => text.trim());
+  watch(control, host, (text) => text.trim());
   const link = (host.node.appearance ?? []).includes('url') ? /** @type {HTMLAnchorElement} */ (element('a',
     { class: 'url', target: '_blank', rel: 'noopener noreferrer' }, host.t('打开链接'))) : null;
   if (link) control.closest('label')?.after(link);
@@ -59,7 +33,7 @@ export function textWidget(question, host) {
   control.addEventListener('input', grow);
   return {
     show(value) {
-      if (!watching.busy() && control.value.trim() !== value) {
+      if (control.value.trim() !== value) {
         control.value = value;
         grow();
       }
@@ -71,8 +45,6 @@ export function textWidget(question, host) {
     lock: (readonly) => {
       control.readOnly = readonly;
     },
-    flush: watching.flush,
-    destroy: watching.destroy,
   };
 }
 
@@ -93,16 +65,14 @@ export function numberWidget(question, host) {
     control.value = numberText(control.value);
     tell();
   });
-  const watching = watch(control, host, numberText);
+  watch(control, host, numberText);
   return {
     show(value) {
-      if (!watching.busy() && numberText(control.value) !== value) control.value = value;
+      if (numberText(control.value) !== value) control.value = value;
       tell();
     },
     lock: (readonly) => {
       control.readOnly = readonly;
     },
-    flush: watching.flush,
-    destroy: watching.destroy,
   };
 }

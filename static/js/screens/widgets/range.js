@@ -54,11 +54,11 @@ export function rangeWidget(question, host) {
       put(false);
     }
   });
-  const watching = watch(typed, host, numberText);
+  watch(typed, host, numberText);
 
   return {
     show(value) {
-      if (!watching.busy() && numberText(typed.value) !== value) typed.value = value;
+      if (numberText(typed.value) !== value) typed.value = value;
       track.classList.toggle('untouched', value === '');
       const middle = onStep(placeholder || String((low + high) / 2), start, step);
       if (slider.value !== value) slider.value = value === '' || !Number.isFinite(Number(value)) ? middle : value;
@@ -70,8 +70,6 @@ export function rangeWidget(question, host) {
       typed.readOnly = readonly;
       if (readonly) clear.hidden = true;
     },
-    flush: watching.flush,
-    destroy: watching.destroy,
   };
 }
 
@@ -79,7 +77,7 @@ export function rangeWidget(question, host) {
 export function counterWidget(question, host) {
   const { t } = host;
   const typed = /** @type {HTMLInputElement} */ (question.querySelector('input'));
-  const watching = watch(typed, host, numberText);
+  watch(typed, host, numberText);
   /** @param {number} by */
   const nudge = (by) => host.set(String((Number(numberText(typed.value)) || 0) + by));
   const down = button('−', () => nudge(-1), { 'aria-label': t('减一') });
@@ -90,14 +88,12 @@ export function counterWidget(question, host) {
   row.append(down, typed, up);
   return {
     show(value) {
-      if (!watching.busy() && numberText(typed.value) !== value) typed.value = value;
+      if (numberText(typed.value) !== value) typed.value = value;
       if (!typed.readOnly) down.disabled = value === '' || Number(value) <= 0;
     },
     lock(readonly) {
       typed.readOnly = readonly;
       down.disabled = up.disabled = readonly;
     },
-    flush: watching.flush,
-    destroy: watching.destroy,
   };
 }
