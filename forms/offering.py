@@ -158,16 +158,6 @@ class Offering(Recalculation):
             kept = node.text if node.text in names else ""
         self.write(node, kept)
 
-    def instances_of(self, path: str) -> list[Node]:
-        """Nodes of a path, in all instances."""
-        node = self.single.get(path)
-        if node is not None and isinstance(node, Node) and node.instances is None:
-            return [node]
-        found: list[Node] = [self.root]
-        for name in path[len(self.engine.root) + 1 :].split("/"):
-            found = [kid for each in found for kid in each.named(name)]
-        return found
-
 
 class _Labels:
     """What expressions ask of the form."""

@@ -20,6 +20,7 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 from browser.servers import PHONE, NodeProcess, make_demo
+from browser.waiting import until
 
 READ = """async ([name, store]) => {
   const db = await new Promise((done) => { const ask = indexedDB.open(name); ask.onsuccess = () => done(ask.result); });
@@ -93,9 +94,7 @@ def forward(page: Page) -> None:
 
 
 def saved(page: Page, has: str) -> None:
-    page.wait_for_function(
-        f"async (has) => JSON.stringify(await ({READ})(['ruhu-data', 'draft'])).includes(has)", arg=has
-    )
+    until(page, f"async (has) => JSON.stringify(await ({READ})(['ruhu-data', 'draft'])).includes(has)", has)
 
 
 def sign(page: Page, name: str) -> None:

@@ -24,6 +24,7 @@ from app.node import Node
 from app.publish import publish_library
 from browser.forms import PLACES, every_question
 from browser.servers import PHONE, ROOT, NodeProcess, make_demo
+from browser.waiting import until
 from forms.library import Library
 from sync.store.sqlite import SqliteStore
 
@@ -103,9 +104,10 @@ def stored(page: Page, group: str, name: str) -> Any:
 
 
 def wait_stored(page: Page, group: str, name: str, value: Any) -> None:
-    page.wait_for_function(
+    until(
+        page,
         f"async ([group, name, value]) => JSON.stringify((await ({DRAFT})())[group]?.[name]) === JSON.stringify(value)",
-        arg=[group, name, value],
+        [group, name, value],
     )
 
 
@@ -310,7 +312,7 @@ def test_language_in_the_middle(page: Page) -> None:
     q(page, "people").locator("input").blur()
     q(page, "story").locator("textarea").press_sequentially("写到一")
     page.click(".form-language")
-    assert q(page, "name").locator(".label").inner_text().startswith("Your name")
+    expect(q(page, "name").locator(".label")).to_contain_text("Your name")
     page.wait_for_function("() => document.querySelector('.question[data-path$=\"/name\"] .label strong')")
     assert q(page, "hello").inner_text().startswith("Hello 张三, here are")
     assert "Between 1 and 29" in q(page, "people").locator(".error").inner_text()
