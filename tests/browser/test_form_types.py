@@ -7,7 +7,7 @@
 5. an elder's birth date by eight digits; what is no date is kept and named
 6. another language in the middle of filling loses nothing: answers, place, what is half typed
 7. by keyboard alone, and errors are announced and reached
-8. nothing that axe-core finds wrong, in either language and with large type
+8. nothing that axe-core finds wrong, in either language and with large type, nor on the main screens
 """
 
 from __future__ import annotations
@@ -384,3 +384,14 @@ def test_axe_finds_nothing(page: Page, way: str) -> None:
           .filter(([, box]) => box.height < 42 || box.width < 42).map(([html]) => html)""")
         assert small == []
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_axe_finds_nothing_on_the_main_screens(page: Page, node: NodeProcess) -> None:
+    for screen in ("today", "register", "scan", "sync", "settings"):
+        page.goto(f"{node.url}/#/{screen}")
+        page.wait_for_selector(f".tabs a[href='#/{screen}'][aria-current=page]")
+        page.wait_for_timeout(250)
+        page.evaluate(AXE.read_text("utf-8"))
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations)")
+        told = [(screen, one["id"], one["help"], [part["html"][:160] for part in one["nodes"]][:3]) for one in found]
+        assert told == [], json.dumps(told, ensure_ascii=False, indent=1)
