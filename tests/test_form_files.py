@@ -6,12 +6,13 @@
 4 the record names the files: nodes below fetch them, and those who may read the form may have them
 5 the next version keeps the files of the one before
 6 the draft's own files are shown in its preview, to those who may manage it
-7 the page without JavaScript shows them
+7 the page without JavaScript shows them, and so does blank paper
 8 a strange record names nothing that a page would show
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import wave
@@ -174,6 +175,14 @@ def test_the_page_without_javascript_shows_them(desk: Desk, here: Any, client: A
     page = client.get("/fill/source").text
     for name in ("%E4%BA%95.png", "tap.jpg", "talk.wav"):
         assert f'src="/forms/source/1/files/{name}"' in page
+
+
+def test_blank_paper_shows_the_pictures(desk: Desk, here: Any) -> None:
+    publish(desk, here, designed(desk, ("a.xlsx", workbook()), *FILES))
+    page = desk.post("/print/forms/source/1/page.html").text
+    well, tap = (base64.b64encode(body).decode() for body in (WELL, TAP))
+    assert page.count(f'src="data:image/png;base64,{well}"') == 2
+    assert page.count(f'src="data:image/jpeg;base64,{tap}"') == 1
 
 
 def test_a_strange_record_names_nothing_to_show(here: Any, client: Any) -> None:

@@ -18,7 +18,10 @@ from forms.compile import compile_form
 from sync.store.sqlite import SqliteStore
 
 SEEN = """(images) => images.map((one) => one.naturalWidth)"""
-PLAYS = "(one) => { one.load(); return new Promise((go) => { one.onloadedmetadata = () => go(one.duration); one.onerror = () => go(-1); }); }"
+PLAYS = """(one) => {
+  one.load();
+  return new Promise((go) => { one.onloadedmetadata = () => go(one.duration); one.onerror = () => go(-1); });
+}"""
 KEPT = """async () => {
   const db = await new Promise((done) => { const ask = indexedDB.open('ruhu-data'); ask.onsuccess = () => done(ask.result); });
   const count = await new Promise((done) => {
