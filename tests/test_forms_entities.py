@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from forms.compile import compile_rows
 from forms.entities import changes
 from forms.instance import Instance
