@@ -219,7 +219,7 @@ def test_five_thousand_choices_are_found_not_shown(page: Page) -> None:
 def test_an_order(page: Page) -> None:
     go(page, 2)
     order = q(page, "order")
-    assert "还没有排序" in order.inner_text()
+    expect(order).to_contain_text("还没有排序")  # the widget loads when its page is shown
     assert not stored(page, "selects", "order")
     order.get_by_role("button", name="河水 上移").tap()
     wait_stored(page, "selects", "order", "tap river well other")
