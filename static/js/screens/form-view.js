@@ -46,6 +46,8 @@ export function createView(screen, form, pages, tell) {
   /** @type {LivePage[]} those with nodes, the latest last */
   let live = [];
   let closed = false;
+  /** Something else is about to be shown. */
+  let held = false;
 
   const bound = () => last(cards)?.binder ?? page.binder;
   const shownPages = () => pages.filter((one) => pageShown(model, instance, one));
@@ -105,7 +107,7 @@ export function createView(screen, form, pages, tell) {
   /** @param {Iterable<string>} changed paths of what is another now */
   function repaint(changed) {
     const now = bound()?.bindings;
-    if (closed || !now) return;
+    if (closed || held || !now) return;
     /** @type {Set<import('./form-bind.js').Binding>} */
     const stale = new Set();
     for (const path of changed) {
@@ -262,6 +264,15 @@ export function createView(screen, form, pages, tell) {
     /** the instance around the innermost card, '' when there is none */
     get outer() {
       return last(cards.slice(0, -1))?.at ?? '';
+    },
+    /** Changes what is not in view afterwards: nothing is painted meanwhile. @param {() => void} work */
+    hold(work) {
+      held = true;
+      try {
+        work();
+      } finally {
+        held = false;
+      }
     },
     bindings: () => bound()?.bindings,
     /** @param {string} path whether it is in view: on this page, or in this card */
