@@ -25,6 +25,7 @@ from datetime import datetime
 from pathlib import Path
 
 from browser.servers import CHROMIUM, CHROMIUM_ARGS, PHONE, NodeProcess, make_demo
+from browser.waiting import until
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, sync_playwright
 
 from app.publish import publish_library
@@ -197,10 +198,7 @@ class Phone:
         page.wait_for_selector(".tabs a")
         page.wait_for_function("() => navigator.serviceWorker.controller !== null", timeout=60_000)
         for form_id in forms:
-            page.wait_for_function(
-                f"async () => (await ({READ})('form')).some(one => one.form_id === '{form_id}')",
-                timeout=60_000,
-            )
+            until(page, f"async () => (await ({READ})('form')).some(one => one.form_id === '{form_id}')", seconds=60)
         page.wait_for_timeout(3000)
         self.household = household_of(page)
         page.close()

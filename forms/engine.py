@@ -38,6 +38,10 @@ class Engine:
         self.graph = Graph(self.nodes, self.root)
         self.rank: dict[Cell, int] = {cell: i for i, cell in enumerate(self.graph.order)}
         self.cells: list[Cell] = self.graph.order
+        self.ranks_as_sent = [
+            rank for rank, (_, kind) in enumerate(self.cells) if kind in ("relevant", "required", "readonly")
+        ]
+        """Of what is worked out for answers that stay as they were sent."""
         self.kinds: dict[str, list[str]] = {}
         for path, kind in self.graph.order:
             self.kinds.setdefault(path, []).append(kind)

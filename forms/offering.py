@@ -25,9 +25,7 @@ class Offering(Recalculation):
     def table(self, name: str) -> Table | None:
         found = self.tables.get(name)
         if found is None:
-            # The register may have a list of the same name as the form's own choices (village).
-            own = name in self.form.definition["lists"] and name not in self.form.definition["instances"]
-            rows: Sequence[Mapping[str, Any]] | None = None if own else self.rows.get(name)
+            rows = self.given_rows(name)
             if rows is None:
                 rows = self.form.definition.get("tables", {}).get(name)
             if rows is None and name in self.form.definition["lists"]:
@@ -38,6 +36,11 @@ class Offering(Recalculation):
                 rows = ()
             found = self.tables[name] = Table(rows)
         return found
+
+    def given_rows(self, name: str) -> Sequence[Mapping[str, Any]] | None:
+        """Rows from outside. A list of the form's own is not shadowed by a register list it never asked for."""
+        definition = self.form.definition
+        return None if name in definition["lists"] and name not in definition["instances"] else self.rows.get(name)
 
     def choice_rows(self, name: str) -> list[dict[str, str]]:
         return [
@@ -91,7 +94,7 @@ class Offering(Recalculation):
         if (
             "choice_filter" not in definition
             and "items" not in definition
-            and definition["list"] not in self.rows
+            and self.given_rows(definition["list"]) is None
         ):
             return self.engine.names_of_list.get(definition["list"], frozenset())
         return {choice.name for choice in self.offered(node)}
@@ -154,16 +157,6 @@ class Offering(Recalculation):
         else:
             kept = node.text if node.text in names else ""
         self.write(node, kept)
-
-    def instances_of(self, path: str) -> list[Node]:
-        """Nodes of a path, in all instances."""
-        node = self.single.get(path)
-        if node is not None and isinstance(node, Node) and node.instances is None:
-            return [node]
-        found: list[Node] = [self.root]
-        for name in path[len(self.engine.root) + 1 :].split("/"):
-            found = [kid for each in found for kid in each.named(name)]
-        return found
 
 
 class _Labels:

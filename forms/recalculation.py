@@ -62,7 +62,6 @@ class Recalculation:
         self.waiting: list[Node] = []
         self.fired: list[Node] = []
         self.loading = True
-        self.differing: list[tuple[Node, str]] = []
         root = Node(self.engine.root[1:], self.engine.root, {"kind": "group"}, None, True)
         self.root = root
         document = Node("", "", {"kind": "group"}, None, True)
@@ -82,7 +81,7 @@ class Recalculation:
         self.fill(root, answers, False)
         self.building = False
         if as_sent:
-            self.work_out(range(len(self.engine.cells)) if ranks is None else ranks)
+            self.work_out(self.engine.ranks_as_sent if ranks is None else ranks)
         else:
             self.queue = list(range(len(self.engine.cells)))
             self.marked = dict.fromkeys(self.queue)
@@ -105,22 +104,21 @@ class Recalculation:
         engine, single, as_sent = self.engine, self.single, self.as_sent
         kids, relevant = node.kids, node.relevant
         for definition, kind, name, path, repeated, flags in engine.plans.get(node.path, ()):
-            kid = Node(name, path, definition, node, relevant)
+            kids[name] = kid = Node(name, path, definition, node, relevant)
             if flags:
                 kid.own_readonly, kid.required = flags
-            if kind != "question":
-                kid.kids = {}
-            kids[name] = kid
-            loaded = given.get(name) if given is not None else None
             if not repeated:
                 single[path] = kid
+            loaded = given.get(name) if given is not None else None
             if kind == "question":
                 if not as_sent:
                     self.start(kid, loaded)
                 elif loaded and isinstance(loaded, str):
                     kid.text = loaded
                     kid.readable = readable(kid, loaded) if definition["type"] in UNREADABLE else loaded
-            elif kind == "repeat":
+                continue
+            kid.kids = {}
+            if kind == "repeat":
                 kid.instances = []
                 if isinstance(loaded, list):
                     for each in loaded:
@@ -215,11 +213,18 @@ class Recalculation:
     def work_out(self, ranks: Sequence[int]) -> None:
         """Once through the cells in their order: nothing is written, so nothing is marked again."""
         cells, single = self.engine.cells, self.single
+        holders: dict[str, list[Node]] = {}
         for rank in ranks:
             path, kind = cells[rank]
             only = single.get(path)
-            for node in (only,) if only is not None else self.elements(path):
-                self.update(node, kind)
+            if only is not None:
+                self.update(only, kind)
+                continue
+            above, _, name = path.rpartition("/")
+            if above not in holders:
+                holders[above] = self.instances_of(above)
+            for holder in holders[above]:
+                self.update(holder.kids[name], kind)
 
     def set_default(self, node: Node) -> None:
         if node.gone:
@@ -257,10 +262,22 @@ class Recalculation:
             nodes = [kid for node in nodes for kid in node.named(name)]
         return [node.kids[last] for node in nodes if last in node.kids]
 
+    def instances_of(self, path: str) -> list[Node]:
+        """Nodes of a path, in all instances."""
+        node = self.single.get(path)
+        if node is not None and node.instances is None:
+            return [node]
+        found: list[Node] = [self.root]
+        for name in path[len(self.engine.root) + 1 :].split("/"):
+            found = [kid for each in found for kid in each.named(name)]
+        return found
+
     def compute(self, node: Node, kind: str, tree: Tree) -> Value | None:
         """None, and an entry in errors, when the expression fails."""
         try:
-            value = evaluate(self.engine.closure(node.path, kind, tree), Context(self.runtime, node, node))
+            compiled = self.engine.compiled.get((node.path, kind)) or self.engine.closure(node.path, kind, tree)
+            self.runtime.steps = 0
+            value: Value = compiled.run(Context(self.runtime, node, node))
         except (EvaluationError, RecursionError, OverflowError, ZeroDivisionError) as error:
             self.errors[self.path_of(node), kind] = str(error)
             return None
@@ -275,7 +292,8 @@ class Recalculation:
         tree = node.definition[kind]
         value: Value | None = True if tree is True else self.compute(node, kind, tree)
         if kind == "calculation":
-            self.calculated(node, "" if value is None else stored_text(value))
+            if not self.as_sent:
+                self.calculated(node, "" if value is None else stored_text(value))
         elif kind == "relevant":
             node.own_relevant = value is None or to_boolean(value)
             self.spread_relevance(node)
@@ -287,11 +305,12 @@ class Recalculation:
         elif kind == "readonly":
             node.own_readonly = value is not None and to_boolean(value)
 
+    def calculation(self, node: Node) -> str:
+        """The text that the node's calculation gives now, whatever the node holds."""
+        value = self.compute(node, "calculation", node.definition["calculation"])
+        return "" if value is None else stored_text(value)
+
     def calculated(self, node: Node, text: str) -> None:
-        if self.as_sent:
-            if text != node.text:
-                self.differing.append((node, text))
-            return
         if node.last == "\0kept":
             node.last = text
         elif node.last != text:

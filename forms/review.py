@@ -126,16 +126,19 @@ def _shown(steps: tuple[Any, ...]) -> str:
 
 
 def _answers(instance: Instance, form: Form, lang: str) -> Iterator[ReviewProblem]:
-    skipped = uncompared(form)
-    differing = {id(node) for node, _ in instance.differing if node.path not in skipped}
+    """What was sent stands, so nothing depends on a calculation worked out again: each is compared where it is met."""
+    compared = _compared(form)
     for node in instance.questions():
+        text = node.text
         if not node.relevant:
-            codes = ["irrelevant"] if node.text else []
+            codes = ["irrelevant"] if text else []
         else:
+            if text == "" and node.definition.get("required"):
+                instance.update(node, "required")
             codes = [broken] if (broken := instance.broken(node)) else []
-            if id(node) in differing:
+            if node.path in compared and instance.calculation(node) != text:
                 codes.append("calculation")
-            if node.text and "list" in node.definition and not _is_choice(instance, node):
+            if text and "list" in node.definition and not _is_choice(instance, node):
                 codes.append("not_a_choice")
         for code in codes:
             yield ReviewProblem(code, instance.path_of(node), form.label(node.path, lang))
@@ -146,20 +149,27 @@ def _is_choice(instance: Instance, node: Node) -> bool:
         offered = instance.offered_names(node)
     except EvaluationError:
         return True
-    given = node.text.split() if several(node.definition) else [node.text]
-    return all(name in offered for name in given)
+    if not several(node.definition):
+        return node.text in offered
+    return all(name in offered for name in node.text.split())
 
 
 def _ranks(form: Form) -> list[int]:
-    """Places, in dependency order, of the expressions a review needs."""
+    """Places, in dependency order, of what decides which questions were asked."""
     known = form.__dict__.get("_review_ranks")
     if not isinstance(known, list):
-        skipped = uncompared(form)
         known = form.__dict__["_review_ranks"] = [
-            rank
-            for rank, (path, kind) in enumerate(engine_of(form).cells)
-            if kind in ("relevant", "required") or (kind == "calculation" and path not in skipped)
+            rank for rank, (_, kind) in enumerate(engine_of(form).cells) if kind == "relevant"
         ]
+    return known
+
+
+def _compared(form: Form) -> frozenset[str]:
+    """Paths whose calculation is worked out again."""
+    known = form.__dict__.get("_compared")
+    if not isinstance(known, frozenset):
+        every = {node["path"] for node in form.definition["nodes"] if node.get("calculation") is not None}
+        known = form.__dict__["_compared"] = frozenset(every - uncompared(form))
     return known
 
 

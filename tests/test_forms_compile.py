@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from forms.compile import compile_form
 from forms.definition import Form
+from forms.instance import Instance
 from forms.problems import CATALOGUE, FormProblems
 
 SETTINGS = "\n| settings |\n| | form_title | form_id | version |\n| | T | t | 1 |\n"
@@ -91,3 +94,15 @@ def test_a_definition_holds_no_fractions() -> None:
 def test_every_problem_speaks_two_languages() -> None:
     for code, texts in CATALOGUE.items():
         assert len(texts) == 4 and all(texts), code
+
+
+def test_a_choice_list_called_like_a_register_list_stays_the_forms_own() -> None:
+    survey = "| survey |\n| | type | name | label | choice_filter |\n| | text | town | Town | |\n"
+    survey += "| | select_one village | village | Village | town = ${town} |\n\n"
+    choices = "| choices |\n| | list_name | name | label | town |\n| | village | v1 | One | a |\n| | village | v2 | Two | b |\n"
+    form = compile_form(survey + choices, "form.md")
+    instance = Instance(form, now=datetime.now().astimezone(), external={"village": []}, ids=lambda: "0")
+    instance.set_value("/data/town", "a")
+    assert [choice.name for choice in instance.choices("/data/village")] == ["v1"]
+    instance.set_value("/data/village", "v1")
+    assert instance.value("/data/village") == "v1"

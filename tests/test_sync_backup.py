@@ -260,6 +260,20 @@ def test_a_database_that_may_forget_commits_is_refused() -> None:
         server.close()
 
 
+def test_forms_in_the_making_come_along_and_other_files_do_not(tmp_path: Path) -> None:
+    county_seat(tmp_path / "data").close()
+    design = tmp_path / "data" / "designs" / "0123456789abcdef"
+    (design / "files").mkdir(parents=True)
+    (design / "design.json").write_text("{}")
+    (design / "files" / SHA256).write_bytes(PICTURE)
+    (design / "passwd").write_text("no")
+    back_up(tmp_path / "data", tmp_path / "backup", now=NOW, say=quiet)
+    restore(tmp_path / "backup", tmp_path / "back", now=NOW)
+    back = tmp_path / "back"
+    there = {path.relative_to(back).as_posix() for path in (back / "designs").rglob("*") if path.is_file()}
+    assert there == {"designs/0123456789abcdef/design.json", f"designs/0123456789abcdef/files/{SHA256}"}
+
+
 def test_a_backup_names_what_is_in_it(backup: Path) -> None:
     manifest = verify(backup)
     assert {"store.db", f"blobs/{SHA256}"} <= set(manifest["files"])

@@ -303,6 +303,17 @@ def _equality(tree: Tree, shape: Shape) -> Compiled:
     if left.kind == "number" and right.kind == "number":
         return Compiled("boolean", lambda c: (a(c) == b(c)) is wanted)
 
+    if left.kind == "nodes" and right.kind == "number":
+
+        def nodes_and_number(c: Context) -> bool:
+            number = b(c)
+            for node in a(c):  # noqa: SIM110 - a generator costs more than the test
+                if (number_of_text(node.value) == number) is wanted:
+                    return True
+            return False
+
+        return Compiled("boolean", nodes_and_number)
+
     def run(c: Context) -> bool:
         return _any_pair(a(c), b(c), lambda x, y: equal(x, y) is wanted)
 
@@ -376,6 +387,13 @@ def _ref(tree: Tree, shape: Shape) -> Compiled:
     climb = shape.owner.count("/") - shared.count("/")
     if len(names) == 1:
         (name,) = names
+        if climb == 1:
+
+            def sibling(c: Context) -> NodeSet:
+                above = c.current.parent
+                return above.named(name) if above is not None else ()
+
+            return Compiled("nodes", sibling)
 
         def beside(c: Context) -> NodeSet:
             node: Element | None = c.current

@@ -75,7 +75,7 @@ def number_of_text(text: str) -> float:
     """
     if text == "":
         return NAN
-    if _NUMBER.fullmatch(text):
+    if (text.isdigit() and text.isascii()) or _NUMBER.fullmatch(text):
         return float(text)
     if len(text) >= 10 and "-" in text:
         stripped = text.strip()

@@ -1,7 +1,7 @@
 """A store folder as one file, and back. A backup is only called one after it was read again.
 
 The file is a tar: ``manifest.json`` with the size and SHA-256 of everything
-else, ``store.db`` as one moment of the database, the secret, and the blobs;
+else, ``store.db`` as one moment of the database, the secret, forms in the making, and the blobs;
 the SHA-256 of the whole stands behind it.
 It can be made while the node serves.
 """
@@ -12,6 +12,8 @@ import hashlib
 import io
 import json
 import os
+import re
+import shutil
 import sqlite3
 import tarfile
 import tempfile
@@ -30,6 +32,9 @@ from sync.store.sqlite_file import hold_folder
 FORMAT = 1
 MANIFEST = "manifest.json"
 BESIDE = ("secret.key", "upstream.json", "demo.json")
+# Forms in the making: folders of JSON and of files named by their SHA-256.
+DRAFTS = "designs"
+_DRAFT = re.compile(r"designs/[0-9a-f]{16}/([a-z_]+\.json|files/[0-9a-f]{64})")
 _CHUNK = 1024 * 1024
 
 
@@ -48,6 +53,7 @@ def back_up(folder: Path, target: Path, *, now: datetime, say: Callable[[str], N
         _snapshot(folder / DATABASE, snapshot)
         facts = _facts(snapshot)
         files = {DATABASE: snapshot} | {name: folder / name for name in BESIDE if (folder / name).exists()}
+        files |= _copies(folder, Path(work))
         for sha256 in _blobs(snapshot):
             files[f"blobs/{sha256}"] = folder / "blobs" / sha256[:2] / sha256
         manifest = {"format": FORMAT, "made": now.isoformat(timespec="seconds"), **facts,
@@ -148,6 +154,19 @@ def _facts(database: Path) -> dict[str, Any]:
             "ops": ops[0], "last_n": ops[1], "last_seq": seq}  # fmt: skip
 
 
+def _copies(folder: Path, work: Path) -> dict[str, Path]:
+    """Forms in the making, copied first: somebody may save one while the backup is written."""
+    found = {}
+    for path in sorted((folder / DRAFTS).rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and _DRAFT.fullmatch(name):
+            copy = work / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+            found[name] = copy
+    return found
+
+
 def _blobs(database: Path) -> Iterator[str]:
     with closing(sqlite3.connect(database)) as db:
         for (sha256,) in db.execute("SELECT sha256 FROM blob ORDER BY sha256"):
@@ -213,7 +232,7 @@ def _place(folder: Path, name: str) -> Path:
     kind, _, sha256 = name.partition("/")
     if kind == "blobs" and len(sha256) == 64 and sha256.isalnum():
         return folder / "blobs" / sha256[:2] / sha256
-    if name == DATABASE or name in BESIDE:
+    if name == DATABASE or name in BESIDE or _DRAFT.fullmatch(name):
         return folder / name
     raise Problem("backup_broken", where=name)
 

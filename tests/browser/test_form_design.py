@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from test_office_forms import sheet_file
 
 from browser.servers import DESK, PHONE, NodeProcess, make_demo
+from browser.waiting import until
 
 V1 = [
     ["text", "crop", "种了什么", "What is grown", ""],
@@ -115,7 +116,8 @@ def pulled(page: Page, state: str) -> None:
 
 
 def kept_draft(page: Page, has: str) -> None:
-    page.wait_for_function(
+    until(
+        page,
         """async (has) => {
           const db = await new Promise((done) => {
             const ask = indexedDB.open('ruhu-data');
@@ -132,7 +134,7 @@ def kept_draft(page: Page, has: str) -> None:
           db.close();
           return JSON.stringify(rows).includes(has);
         }""",
-        arg=has,
+        has,
     )
 
 

@@ -29,6 +29,7 @@ from app.publish import publish_library
 from browser.camera import camera_args, film_of
 from browser.servers import CHROMIUM, CHROMIUM_ARGS, DESK, PHONE, ROOT, NodeProcess, make_demo
 from browser.test_form_screen import forward, question, rows, saved
+from browser.waiting import until
 from forms.library import load_library
 from sync.store.sqlite import SqliteStore
 
@@ -45,7 +46,7 @@ INK = """(canvas) => {
 }"""
 
 LOADED = "(one) => one.readyState >= 1 || new Promise((go) => one.addEventListener('loadedmetadata', go))"
-UNSENT = """async () => {
+SENT = """async () => {
   const db = await new Promise((done) => { const ask = indexedDB.open('ruhu-outbox'); ask.onsuccess = () => done(ask.result); });
   const count = await new Promise((done) => {
     const ask = db.transaction('blob').objectStore('blob').index('unsent').count(); ask.onsuccess = () => done(ask.result);
@@ -245,7 +246,7 @@ def test_every_kind_from_phone_to_office(page: Page, context: BrowserContext, no
 
     context.set_offline(False)
     page.goto(f"{node.url}/#/sync")
-    page.wait_for_function(UNSENT, timeout=60_000)
+    until(page, SENT, seconds=60)
     seen_in_the_office(context, node, op["id"], answers, {sha256: bytes(row["bytes"]) for sha256, row in blobs.items()})
 
 

@@ -7,7 +7,7 @@
 5. an elder's birth date by eight digits; what is no date is kept and named
 6. another language in the middle of filling loses nothing: answers, place, what is half typed
 7. by keyboard alone, and errors are announced and reached
-8. nothing that axe-core finds wrong, in either language and with large type
+8. nothing that axe-core finds wrong, in either language and with large type, nor on the main screens
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from app.node import Node
 from app.publish import publish_library
 from browser.forms import PLACES, every_question
 from browser.servers import PHONE, ROOT, NodeProcess, make_demo
+from browser.waiting import until
 from forms.library import Library
 from sync.store.sqlite import SqliteStore
 
@@ -103,9 +104,10 @@ def stored(page: Page, group: str, name: str) -> Any:
 
 
 def wait_stored(page: Page, group: str, name: str, value: Any) -> None:
-    page.wait_for_function(
+    until(
+        page,
         f"async ([group, name, value]) => JSON.stringify((await ({DRAFT})())[group]?.[name]) === JSON.stringify(value)",
-        arg=[group, name, value],
+        [group, name, value],
     )
 
 
@@ -310,8 +312,7 @@ def test_language_in_the_middle(page: Page) -> None:
     q(page, "people").locator("input").blur()
     q(page, "story").locator("textarea").press_sequentially("写到一")
     page.click(".form-language")
-    # The reader of marks in labels loads when a label with marks is first written on the phone.
-    q(page, "name").locator(".label", has_text="Your name").wait_for()
+    expect(q(page, "name").locator(".label")).to_contain_text("Your name")
     page.wait_for_function("() => document.querySelector('.question[data-path$=\"/name\"] .label strong')")
     assert q(page, "hello").inner_text().startswith("Hello 张三, here are")
     assert "Between 1 and 29" in q(page, "people").locator(".error").inner_text()
@@ -383,3 +384,14 @@ def test_axe_finds_nothing(page: Page, way: str) -> None:
           .filter(([, box]) => box.height < 42 || box.width < 42).map(([html]) => html)""")
         assert small == []
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_axe_finds_nothing_on_the_main_screens(page: Page, node: NodeProcess) -> None:
+    for screen in ("today", "register", "scan", "sync", "settings"):
+        page.goto(f"{node.url}/#/{screen}")
+        page.wait_for_selector(f".tabs a[href='#/{screen}'][aria-current=page]")
+        page.wait_for_timeout(250)
+        page.evaluate(AXE.read_text("utf-8"))
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations)")
+        told = [(screen, one["id"], one["help"], [part["html"][:160] for part in one["nodes"]][:3]) for one in found]
+        assert told == [], json.dumps(told, ensure_ascii=False, indent=1)

@@ -368,3 +368,19 @@ test("5 a form's own choices go before register records of the same name, unless
   const reads = open(nodes, { definition: { lists, instances: { village: { kind: 'records' } } }, external });
   assert.equal(reads.value('/data/from'), '登记');
 });
+
+test('a choice list that is called like a register list stays the form\'s own', () => {
+  const shadowed = {
+    format: 1, form_id: 's', version: '1', title: { zh: 's' }, languages: ['zh'], default_language: 'zh', root: '/data', instance_name: null,
+    nodes: [
+      { path: '/data/town', name: 'town', kind: 'question', type: 'text', parent: '/data' },
+      { path: '/data/village', name: 'village', kind: 'question', type: 'select_one', list: 'village', parent: '/data',
+        choice_filter: ['=', ['path', '.', ['child', 'town']], ['ref', '/data/town']] },
+    ],
+    lists: { village: [{ name: 'v1', label: { zh: '一村' }, extra: { town: 'a' } }, { name: 'v2', label: { zh: '二村' }, extra: { town: 'b' } }] },
+    instances: {}, entities: [], order: [['/data/village', 'choice_filter']],
+  };
+  const one = createInstance(/** @type {any} */ (shadowed), { now: 0, ids: () => '0', external: { village: [] } });
+  one.set('/data/town', 'a');
+  assert.deepEqual(one.choices('/data/village').map(({ name }) => name), ['v1']);
+});

@@ -21,7 +21,16 @@ const DOCUMENTS = ['submission'];
  */
 export function overlay(upstream, ops) {
   let record = upstream ?? null;
-  for (const op of ops) record = after(op, record);
+  /** From another device than the one that makes the record. @type {Op[]} */
+  const held = [];
+  for (const op of ops) {
+    if (!record && op.kind !== 'create') {
+      held.push(op);
+      continue;
+    }
+    record = after(op, record);
+    while (record && held.length) record = after(/** @type {Op} */ (held.shift()), record);
+  }
   if (!record || !ops.length) return record;
   return { ...record, pending: (upstream?.pending ?? 0) + ops.length };
 }
