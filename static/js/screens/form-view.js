@@ -166,7 +166,8 @@ export function createView(screen, form, pages, tell) {
   function arrive(section, focus = '') {
     const binding = focus ? bound()?.bindings.get(focus) : undefined;
     if (binding && !binding.element.hidden) {
-      binding.element.scrollIntoView({ block: 'center' });
+      const whole = !binding.element.classList.contains('question');
+      binding.element.scrollIntoView({ block: whole ? 'start' : 'center' });
       const control = /** @type {HTMLElement | undefined} */ ([...binding.element.querySelectorAll('input, select, textarea, button')]
         .find((one) => /** @type {HTMLElement} */ (one).offsetParent !== null && !one.hasAttribute('aria-hidden')));
       control?.focus({ preventScroll: true });
