@@ -102,6 +102,24 @@ def definition(form_id: str, version: str) -> Response:
     return kept.response(FOR_EVER)
 
 
+@blueprint.get("/forms/<form_id>/<version>/files/<name>")
+@public
+def form_file(form_id: str, version: str, name: str) -> Response:
+    """A picture, sound or film of a version; parts of it too, as players ask for them."""
+    found = node().forms.file(form_id, version, name)
+    if found is None:
+        raise Problem("not_found")
+    sha256, kind = found
+    with node().store.open_blob(sha256) as file:
+        body = file.read()
+    response = Response(body, mimetype=kind)
+    response.set_etag(sha256)
+    response.make_conditional(request, accept_ranges=True, complete_length=len(body))
+    response.headers["Cache-Control"] = FOR_EVER
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return response
+
+
 @blueprint.get("/fill/<form_id>")
 @public
 def fill(form_id: str) -> str:

@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from app.formfiles import MIME, FormFile
 from forms.definition import Form
 from forms.library import Library
 from sync.author import Author
@@ -106,8 +107,13 @@ class Doer:
     now: datetime
 
 
-def publish_form(store: Store, form: Form, by: Doer, *, renames: Mapping[str, str] | None = None) -> Refusal | None:
+def publish_form(
+    store: Store, form: Form, by: Doer, *, renames: Mapping[str, str] | None = None, files: Sequence[FormFile] = ()
+) -> Refusal | None:
     """Publish a version, or say why not. renames: new question name → the name it had before.
+
+    files: what app.formfiles let through. They are stored before the op that
+    names them, as the definition is.
 
     Publishing what is out already changes nothing. The caller has asked
     whether this person may.
@@ -124,7 +130,11 @@ def publish_form(store: Store, form: Form, by: Doer, *, renames: Mapping[str, st
         }
         if renames:
             fields["renames"] = dict(kept.get("renames") or {}) | {form.version: dict(renames)}
-        _change(store, form.form_id, record, fields, by, [_store_definition(store, form)])
+        if files:
+            told = {one.name: one.told for one in files}
+            fields["files"] = dict(kept.get("files") or {}) | {form.version: told}
+        blobs = [_store_definition(store, form), *(_store_file(store, one) for one in _once(files))]
+        _change(store, form.form_id, record, fields, by, blobs)
     log.info("published form %s %s", form.form_id, form.version)
     return None
 
@@ -254,6 +264,17 @@ def _store_definition(store: Store, form: Form) -> BlobRef:
     return BlobRef(sha256, len(body))
 
 
+def _once(files: Sequence[FormFile]) -> list[FormFile]:
+    """The same picture under two names is one blob."""
+    return list({one.sha256: one for one in files}.values())
+
+
+def _store_file(store: Store, file: FormFile) -> BlobRef:
+    if not store.has_blob(file.sha256):
+        store.put_blob_part(file.sha256, 0, len(file.body), file.body)
+    return file.blob
+
+
 def page_address(form: Form) -> str:
     """Where the phone fetches the form's page."""
     return f"/forms/{quote(form.form_id, safe='')}/{quote(form.version, safe='')}.html"
@@ -272,6 +293,18 @@ class FormShelf:
         record = self._store.get("form", form_id)
         digest = (record.fields.get("versions") or {}).get(version) if record and not record.deleted else None
         return self._open(digest) if digest else None
+
+    def file(self, form_id: str, version: str, name: str) -> tuple[str, str] | None:
+        """(SHA-256, type) of a version's file; None when there is none, or this node has not fetched it yet."""
+        record = self._store.get("form", form_id)
+        told: Any = record.fields.get("files") if record and not record.deleted else None
+        for key in (version, name):
+            told = told.get(key) if isinstance(told, dict) else None
+        if not isinstance(told, dict):
+            return None
+        sha256, kind = str(told.get("sha256", "")), str(told.get("type", ""))
+        # What another node wrote goes out only as something a page may show.
+        return (sha256, kind) if kind in MIME.values() and self._store.has_blob(sha256) else None
 
     def newest(self, form_id: str) -> Form | None:
         """The version new visits are made with, or None."""

@@ -20,6 +20,7 @@ RECORDS = frozenset({"household", "member", "visit", "issue", "village"})
 TRUE = {"yes", "true", "true()", "1"}
 FALSE = {"no", "false", "false()", "0", ""}
 REFERENCE = re.compile(r"\$\{\s*([^}]+?)\s*\}")
+_JR = re.compile(r"^jr://(?:images|audio|video|file)/")
 
 
 class Compilation:
@@ -107,10 +108,12 @@ class Compilation:
         for kind in MEDIA:
             text = self.text((given or {}).get(kind), line, kind)
             if text:
+                # Some authors write the address that ODK makes of the name.
+                text = {lang: _JR.sub("", name) if isinstance(name, str) else name for lang, name in text.items()}
                 found[kind] = text
                 for name in text.values():
                     if isinstance(name, str):
-                        self.wanted.setdefault(name.removeprefix("jr://images/"), line)
+                        self.wanted.setdefault(name, line)
         return found or None
 
     def instance(self, name: str, file: str, line: Line | None) -> None:

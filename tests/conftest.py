@@ -254,3 +254,16 @@ def office(app: Any) -> Callable[[Person], Any]:
         return browser
 
     return sign_in
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """A real PostgreSQL of our own, one for all tests; each takes a new database of it. Skips, visibly, where none is."""
+    from tests.postgres import NoPostgres, Postgres
+
+    try:
+        server = Postgres()
+    except NoPostgres as missing:
+        pytest.skip(f"no PostgreSQL here: {missing}")
+    yield server
+    server.close()

@@ -377,6 +377,17 @@ class StoreContract:
         store.put_blob_part(sha256, 0, 10, b"definition")
         assert store.missing_blobs(10) == []
 
+    def test_b5_so_are_the_files_of_all_versions_of_a_form(self, store: Store) -> None:
+        definition, old, new = (hashlib.sha256(body).hexdigest() for body in (b"definition", b"old", b"newer"))
+        files = {"1": {"a.png": {"sha256": old, "size": 3, "type": "image/png"}},
+                 "2": {"a.png": {"sha256": new, "size": 5, "type": "image/png"}}}  # fmt: skip
+        fields = {"definition": definition, "versions": {"1": definition}, "files": files}
+        store.load([Author("centre", "office", clock=clock).create("form", "visit", "500000000000", fields)])
+        assert sorted(store.missing_blobs(10)) == sorted([(definition, 0), (old, 3), (new, 5)])
+        assert store.blob_is_named(old, Scope(area_prefixes=("",), kinds=("form",)))
+        store.put_blob_part(old, 0, 3, b"old")
+        assert sorted(store.missing_blobs(10)) == sorted([(definition, 0), (new, 5)])
+
     # D: devices
 
     def test_d1_a_token_speaks_for_its_person_with_the_grants_of_now(self, store: Store, phone: Phone) -> None:

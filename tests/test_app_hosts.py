@@ -14,18 +14,14 @@ import pytest
 from app import create_app
 from app.config import ROOT, Config
 from app.node import open_node
-from tests.postgres import NoPostgres, Postgres
+from tests.postgres import Postgres
 
 
 @pytest.fixture(scope="module")
-def moved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def moved(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The URL of a demo county that `run.py move` brought into PostgreSQL."""
-    try:
-        server = Postgres()
-    except NoPostgres as missing:
-        pytest.skip(f"no PostgreSQL here: {missing}")
     folder = tmp_path_factory.mktemp("centre") / "data"
-    url = server.database()
+    url = postgres.database()
 
     def run(*command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([sys.executable, "-m", "app.commands", *command], cwd=ROOT, capture_output=True, text=True)
@@ -35,8 +31,7 @@ def moved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     assert done.returncode == 0, done.stderr
     again = run("serve", "--data", str(folder), "--port", "0")
     assert again.returncode == 1 and "PostgreSQL" in again.stderr + again.stdout
-    yield url
-    server.close()
+    return url
 
 
 @pytest.fixture

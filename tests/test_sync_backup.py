@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -199,16 +198,6 @@ def test_after_a_restore_of_the_village_the_phones_ops_go_up_again(tmp_path: Pat
     county.relay.step()
     assert county.centre.get("submission", "s2") is not None
     county.close()
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    try:
-        server = Postgres()
-    except NoPostgres as missing:
-        pytest.skip(f"no PostgreSQL here: {missing}")
-    yield server
-    server.close()
 
 
 def test_a_centre_moves_into_postgresql_with_its_places_and_receipts(tmp_path: Path, postgres: Postgres) -> None:

@@ -27,16 +27,6 @@ _json = msgspec.json.Encoder()
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    try:
-        server = Postgres()
-    except NoPostgres as missing:
-        pytest.skip(f"no PostgreSQL here: {missing}")
-    yield server
-    server.close()
-
-
 @pytest.fixture
 def hosts(postgres: Postgres) -> Iterator[list[PostgresStore]]:
     """Three web hosts of one centre."""

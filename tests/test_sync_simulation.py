@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from sync.store import intake
 from sync.store.postgres import PostgresStore
 from sync.store.sqlite import SqliteStore
-from tests.postgres import NoPostgres, Postgres
+from tests.postgres import Postgres
 from tests.simulation import FIELDS, World, play
 
 STEPS = 60
@@ -100,16 +100,6 @@ TestCounty.settings = settings(
 @pytest.mark.parametrize("seed", [*range(8), 1068])
 def test_a_county_comes_to_agree(tmp_path: Path, seed: int) -> None:
     finish(World(tmp_path, seed), STEPS)
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    try:
-        server = Postgres()
-    except NoPostgres as missing:
-        pytest.skip(f"no PostgreSQL here: {missing}")
-    yield server
-    server.close()
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -14,6 +15,7 @@ from app.access import office
 from app.auth import current_user
 from app.designs import Deed, Design, kept
 from app.errors import Problem
+from app.formfiles import Gathered, gathered, media_names
 from app.i18n import language
 from app.node import node
 from app.office import blueprint, form_rights, page
@@ -199,6 +201,12 @@ def _named(reading: Reading) -> dict[str, Any]:
         "hash": "",
         "languages": (),
     }
+
+
+def media_of_design(design: Design, definition: Mapping[str, Any]) -> Gathered:
+    """The design's pictures, sounds and films, as they would go out with its form."""
+    wanted = set(media_names(definition))
+    return gathered(definition, {one.name: _body(design, one.sha256) for one in design.files[1:] if one.name in wanted})
 
 
 def _attachments(design: Design) -> list[Given]:

@@ -11,6 +11,7 @@ from flask_babel import force_locale
 from app import formpage
 from app.access import office
 from app.errors import Problem
+from app.formfiles import mime_of
 from app.i18n import language
 from app.node import node
 from app.office import blueprint, form_rights, page
@@ -91,6 +92,22 @@ def design_page(id: str) -> str:
         lang = form.definition["default_language"]
     with force_locale("en" if lang == "en" else "zh"):
         return formpage.render_fragment(form.definition, form.hash, lang)
+
+
+@blueprint.get("/forms/designs/<id>/media/<name>")
+@office("county")
+def design_media(id: str, name: str) -> Response:
+    """A picture, sound or film of the draft, for the frame."""
+    design = form_rights.own_design(id)
+    found = next((one for one in design.files[1:] if one.name == name), None)
+    body = form_rights.designs().body(design, found.sha256) if found else None
+    kind = mime_of(body) if body else ""
+    if not body or not kind:
+        raise Problem("not_found")
+    response = Response(body, mimetype=kind)
+    response.headers["Cache-Control"] = "private, no-store"
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return response
 
 
 @blueprint.get("/forms/designs/<id>/household.json")

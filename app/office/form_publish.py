@@ -18,7 +18,7 @@ from app.i18n import language
 from app.node import node
 from app.office import blueprint, form_rights, page
 from app.office.form_changes import Part, parts_of
-from app.office.form_designs import title_of
+from app.office.form_designs import media_of_design, title_of
 from app.tables import others, submissions
 from forms.definition import Form
 from forms.diff import Diff, Pair, diff, retyped_since
@@ -35,6 +35,7 @@ def design_publish(id: str) -> str:
     own = others.users_by_id(page.tables(), page.scope())
     before = _latest(record)
     found = diff(before.definition, form.definition) if before else None
+    media = media_of_design(design, form.definition)
     return page.show(
         "form_publish.html",
         design=design,
@@ -42,7 +43,8 @@ def design_publish(id: str) -> str:
         form=form,
         record=record,
         before=before,
-        refusals=_refusals(record, form, design),
+        refusals=[*_refusals(record, form, design), *media.refusals],
+        media=media,
         change_parts=_parts(found, form, design.form_id, lang, _asked(found)) if found else [],
         renamed=_renamed(found, form, design.form_id, lang) if found else [],
         nothing=found.nothing if found else False,
@@ -60,7 +62,8 @@ def design_publish_now(id: str) -> AnyResponse:
     form, record = form_of(design), node().store.get("form", design.form_id)
     if request.form.get("hash") != form.hash:
         raise Problem("changed", 409, _("这份草稿刚被换过,没有发布。"), _("请回到发布页,看过新的内容再发布。"))
-    refusals = _refusals(record, form, design)
+    media = media_of_design(design, form.definition)
+    refusals = [*_refusals(record, form, design), *media.refusals]
     if refusals:
         raise Problem("refused", 409, refusals[0][0], refusals[0][1])
     before = _latest(record)
@@ -68,7 +71,7 @@ def design_publish_now(id: str) -> AnyResponse:
     wished = set(request.form.getlist("same"))
     renames = {pair.after.name: pair.before.name for pair in offered if pair.after.name in wished}
     by = form_rights.doer()
-    refused = publish.publish_form(node().store, form, by, renames=renames)
+    refused = publish.publish_form(node().store, form, by, renames=renames, files=media.files)
     if refused:
         raise Problem("refused", 409, refused.message(language()), _other_version())
     deed = Deed("published", by.now.isoformat(timespec="milliseconds"), by.user_id, detail=form.version)

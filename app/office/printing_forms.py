@@ -93,7 +93,7 @@ def browser_filled(id: str) -> str:
 
 def _blank_html(form: Form, lang: str, style: str = "") -> str:
     printed = datetime.now().astimezone().date().isoformat()
-    return pages.blank_html(form, lang, rows=_rows(), printed=printed, style=style)
+    return pages.blank_html(form, lang, rows=_rows(), printed=printed, style=style, own=_own_pictures(form))
 
 
 def _filled_html(form: Form, row: Row, lang: str, now: datetime, style: str = "") -> str:
@@ -128,22 +128,43 @@ def _answers(row: Row) -> dict[str, Any]:
 
 
 def _pictures() -> Callable[[str], str]:
-    """Pictures as ``data:`` addresses: the renderer opens no file. Too many or too large ones are left out."""
-    shown: set[str] = set()
+    """From a file name in an answer to the picture."""
+    show = _shower()
 
     def picture(name: str) -> str:
         found = FILE_NAME.match(name)
-        if found is None or not node().store.has_blob(found.group(1)) or len(shown) >= MOST_PICTURES:
+        return show(found.group(1)) if found else ""
+
+    return picture
+
+
+def _own_pictures(form: Form) -> Callable[[str], str]:
+    """From the name of a form's own file to the picture."""
+    show = _shower()
+
+    def picture(name: str) -> str:
+        found = node().forms.file(form.form_id, form.version, name)
+        return show(found[0]) if found else ""
+
+    return picture
+
+
+def _shower() -> Callable[[str], str]:
+    """Pictures as ``data:`` addresses: the renderer opens no file. Too many or too large ones are left out."""
+    shown: set[str] = set()
+
+    def show(sha256: str) -> str:
+        if not node().store.has_blob(sha256) or (len(shown) >= MOST_PICTURES and sha256 not in shown):
             return ""
-        with node().store.open_blob(found.group(1)) as body:
+        with node().store.open_blob(sha256) as body:
             data = body.read(LARGEST_PICTURE + 1)
         kind = kind_of(data[:HEAD])
         if kind.family != "picture" or len(data) > LARGEST_PICTURE:
             return ""
-        shown.add(name)
+        shown.add(sha256)
         return f"data:{kind.mime};base64,{base64.b64encode(data).decode()}"
 
-    return picture
+    return show
 
 
 def _started(job: Job, html: list[str], now: datetime) -> AnyResponse:

@@ -70,8 +70,10 @@ _PAPER = {
 }  # fmt: skip
 
 
-def blank_html(form: Form, lang: str, *, rows: int, printed: str, style: str = "") -> str:
-    """A form to be filled by hand, for any household."""
+def blank_html(
+    form: Form, lang: str, *, rows: int, printed: str, style: str = "", own: Callable[[str], str] | None = None
+) -> str:
+    """A form to be filled by hand, for any household. own: as in ``paper.blank``."""
     words = _PAPER["en" if lang == "en" else "zh"]
     facts = [(words["household"], ""), (words["place"], ""), (words["code"], "")] if form.about == "household" else []
     return html_of(
@@ -79,7 +81,7 @@ def blank_html(form: Form, lang: str, *, rows: int, printed: str, style: str = "
         {
             "title": form.title(lang), "lang": lang, "words": words, "version": form.version, "printed": printed,
             "facts": facts, "how": words["how"], "running": form.title(lang), "style": style,
-            "sections": blank(form, lang, rows),
+            "sections": blank(form, lang, rows, own),
         },
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from app.formfields import file_in
 from app.print.conditions import condition_in_words
 from forms.definition import Form, text_of
 from forms.instance import Instance
@@ -65,9 +66,12 @@ class Section:
     items: list[Item] = field(default_factory=list)
 
 
-def blank(form: Form, lang: str, rows: int = ROWS) -> list[Section]:
-    """The form to be filled by hand. rows: empty lines of a repeat's table."""
-    return _Blank(form, lang, rows).sections()
+def blank(form: Form, lang: str, rows: int = ROWS, own: Callable[[str], str] | None = None) -> list[Section]:
+    """The form to be filled by hand. rows: empty lines of a repeat's table.
+
+    own: from the name of one of the form's pictures to a ``data:`` address, '' when it is not here.
+    """
+    return _Blank(form, lang, rows, own).sections()
 
 
 def filled(
@@ -124,9 +128,14 @@ class _Paper:
 
 
 class _Blank(_Paper):
-    def __init__(self, form: Form, lang: str, rows: int) -> None:
+    def __init__(self, form: Form, lang: str, rows: int, own: Callable[[str], str] | None = None) -> None:
         super().__init__(form, lang)
-        self.rows = rows
+        self.rows, self.own = rows, own
+
+    def image(self, holder: Node) -> str:
+        """The picture of a question or choice; '' without one."""
+        name = file_in((holder.get("media") or {}).get("image"), self.lang, self.form.definition["default_language"])
+        return self.own(name) if name and self.own else ""
 
     def sections(self) -> list[Section]:
         found = [Section("")]
@@ -159,14 +168,15 @@ class _Blank(_Paper):
         if "relevant" in node and not said:
             return []
         condition = self.words["when"].format(condition=said) if said else ""
-        return [{"kind": "note", "label": self.text(node), "condition": condition}]
+        return [{"kind": "note", "label": self.text(node), "condition": condition, "image": self.image(node)}]
 
     def item(self, node: Node) -> list[Item]:
         if not self.shown(node):
             return []
         if node["type"] == "note":
             return self.note(node)
-        base = {"label": self.text(node), "hint": self.text(node, "hint"), "condition": self.condition(node)}
+        base = {"label": self.text(node), "hint": self.text(node, "hint"), "condition": self.condition(node),
+                "image": self.image(node)}  # fmt: skip
         if node["kind"] == "group":
             return [base | {"kind": "heading"}, *self.items(node["path"])]
         if node["kind"] == "repeat":
@@ -204,7 +214,7 @@ class _Blank(_Paper):
     def options(self, node: Node) -> list[Item]:
         name = node["list"]
         return [
-            {"label": self.form.choice_label(name, one["name"], self.lang), "code": code_of(one["name"])}
+            {"label": self.form.choice_label(name, one["name"], self.lang), "code": code_of(one["name"]), "image": self.image(one)}
             for one in self.form.definition["lists"][name]
         ]
 

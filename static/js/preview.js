@@ -51,6 +51,10 @@ async function start() {
       open: async () => ({ form_id: form, html }),
       list: async () => [],
       offered: async () => true,
+      attachment: async (/** @type {string} */ _form, /** @type {string} */ _version, /** @type {string} */ name) => {
+        const response = await fetched(new URL(`media/${encodeURIComponent(name)}`, new URL(page, location.href)).href).catch(() => null);
+        return response ? response.blob() : null;
+      },
       file: async (/** @type {string} */ _form, /** @type {string} */ _version, /** @type {string} */ name) => {
         const holder = new DOMParser().parseFromString(html, 'text/html').querySelector('#definition');
         return JSON.parse(holder?.textContent ?? '{}').tables?.[name] ?? null;

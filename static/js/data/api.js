@@ -23,13 +23,14 @@ export function createApi({ fetch = globalThis.fetch.bind(globalThis), origin = 
   /**
    * @param {string} method
    * @param {string} path
-   * @param {{token?: string, body?: BodyInit, headers?: Record<string, string>, as?: 'json' | 'text' | 'nothing',
-   *   fixed?: boolean}} [options]  fixed: what is under this address never changes, so a copy of the browser's will do
+   * @param {{token?: string, body?: BodyInit, headers?: Record<string, string>, as?: 'json' | 'text' | 'bytes' | 'nothing', patience?: number,
+   *   fixed?: boolean}} [options]  fixed: what is under this address never changes, so a copy of the browser's will do.
+   *   patience: milliseconds beyond the usual ones, for what is large
    * @returns {Promise<Answer>}
    */
-  async function request(method, path, { token, body, headers = {}, as = 'json', fixed = false } = {}) {
+  async function request(method, path, { token, body, headers = {}, as = 'json', fixed = false, patience = 0 } = {}) {
     const stop = new AbortController();
-    const timer = setTimeout(() => stop.abort(), timeoutMs);
+    const timer = setTimeout(() => stop.abort(), timeoutMs + patience);
     try {
       const response = await fetch(origin + path, {
         method, body, signal: stop.signal, redirect: 'manual',
@@ -71,7 +72,7 @@ const bearer = (token) => (token ? { Authorization: `Bearer ${token}` } : {});
 
 /**
  * @param {Response} response
- * @param {'json' | 'text' | 'nothing'} as
+ * @param {'json' | 'text' | 'bytes' | 'nothing'} as
  * @returns {Promise<Answer>}
  */
 async function answerOf(response, as) {
@@ -81,6 +82,7 @@ async function answerOf(response, as) {
   if (response.ok) {
     if (as === 'nothing') return { kind: 'ok', status, data: null, headers };
     if (as === 'text') return { kind: 'ok', status, data: await response.text(), headers };
+    if (as === 'bytes') return { kind: 'ok', status, data: await response.arrayBuffer(), headers };
     if (!json) return { kind: 'offline', cause: 'captive' };
     try {
       return { kind: 'ok', status, data: await response.json(), headers };

@@ -35,7 +35,7 @@ const MESSAGES = {
 /** Options of every transaction that holds people's work: on disk before it is called done. */
 export const STRICT = /** @type {const} */ ({ durability: 'strict' });
 
-const DATA_VERSION = 1;
+const DATA_VERSION = 2;
 
 /**
  * A write whose own answer nobody waits for: its failure ends the transaction, and that is waited for.
@@ -69,8 +69,11 @@ export async function whole(db, stores, work) {
   }
 }
 
-/** @param {Database} db */
-function upgradeData(db) {
+/** @param {Database} db @param {number} from the version that is here; 0 on a new phone */
+function upgradeData(db, from) {
+  // The pictures, sounds and films of forms, by their bytes: versions share what did not change.
+  if (from < 2) db.createObjectStore('form_file', { keyPath: 'sha256' });
+  if (from >= 1) return;
   db.createObjectStore('meta', { keyPath: 'key' });
   const record = db.createObjectStore('record', { keyPath: ['kind', 'id'] });
   record.createIndex('by_household', ['kind', 'fields.household_id']);
@@ -102,7 +105,7 @@ function upgradeOutbox(db) {
  * One database that survives being closed under us.
  * @param {string} name
  * @param {number} version
- * @param {(db: Database) => void} upgrade
+ * @param {(db: Database, from: number) => void} upgrade
  */
 export function connection(name, version, upgrade) {
   /** @type {Promise<Database> | null} */
@@ -110,8 +113,8 @@ export function connection(name, version, upgrade) {
 
   function open() {
     opened ??= openDB(name, version, {
-      upgrade(db) {
-        upgrade(db);
+      upgrade(db, from) {
+        upgrade(db, from);
       },
       // Another tab wants a newer version: let go, and open again when next needed.
       blocking(_current, _blocked, event) {

@@ -3,9 +3,11 @@
  * the worker's cache: a new worker must never take a form away (enketo #986).
  */
 import { STRICT } from './db.js';
+import { createFormfiles } from './formfiles.js';
 
 /**
- * @typedef {{form_id: string, version: string, title: any, hash: string, about?: string}} FormInfo
+ * @typedef {{form_id: string, version: string, title: any, hash: string, about?: string,
+ *   files?: import('./formfiles.js').Files}} FormInfo
  * @typedef {{form_id: string, version: string, html: string}} Page
  */
 
@@ -13,6 +15,8 @@ import { STRICT } from './db.js';
  * @param {{db: {data: import('./db.js').Connection}, store: import('./store.js').Store, api: import('./api.js').Api}} parts
  */
 export function createFormstore({ db, store, api }) {
+  const files = createFormfiles({ db, store, api });
+
   /**
    * The newest published version of each form, by the records; before the first pull by the public index.
    * @returns {Promise<FormInfo[]>}
@@ -69,7 +73,7 @@ export function createFormstore({ db, store, api }) {
   });
 
   /**
-   * Bring every published form here, so that it opens with no network.
+   * Bring every published form here with its pictures, sounds and films, so that it opens with no network.
    * @returns {Promise<{here: number, wanted: number}>}
    */
   async function prefetch() {
@@ -78,15 +82,19 @@ export function createFormstore({ db, store, api }) {
       if (answer.kind === 'ok') await store.setMeta('form_index', answer.data);
     }
     const forms = await list();
-    let here = 0;
+    const withPage = [];
     for (const form of forms) {
       if (!await cached(form.form_id, form.version)) {
         const page = await fetchPage(form.form_id, form.version);
         if (!page) continue;
         await keep(page);
       }
-      here += 1;
+      withPage.push(form);
     }
+    // Every form's questions first: without a picture a form can still be filled.
+    let here = 0;
+    for (const form of withPage) if (await files.bring(form)) here += 1;
+    if (here === forms.length) await files.tidy(forms);
     return { here, wanted: forms.length };
   }
 
@@ -96,7 +104,7 @@ export function createFormstore({ db, store, api }) {
     return record ? isRetired(record) : false;
   }
 
-  return { list, open, prefetch, retired };
+  return { list, open, prefetch, retired, attachment: files.attachment };
 }
 
 /** @param {{fields: {[name: string]: any}}} record */
@@ -106,7 +114,10 @@ const isRetired = ({ fields }) => fields.state === 'retired';
 
 /** @param {import('../types.js').RuhuRecord} record @returns {FormInfo} */
 function infoOf({ id, fields }) {
-  return { form_id: fields.form_id ?? id, version: String(fields.version), title: fields.title, hash: fields.hash, about: fields.about };
+  const version = String(fields.version);
+  return {
+    form_id: fields.form_id ?? id, version, title: fields.title, hash: fields.hash, about: fields.about, files: fields.files?.[version],
+  };
 }
 
 /** @param {FormInfo[]} forms @returns {FormInfo[]} one per form_id, the highest version */

@@ -92,6 +92,8 @@ function fill(root, ctx, params, opened) {
     },
   });
 
+  /** Addresses of the form's own pictures and sounds, for as long as it is open. @type {Map<string, string>} */
+  const formFiles = new Map();
   /** @type {Screen} */
   const screen = {
     model, instance, draft, t,
@@ -111,8 +113,15 @@ function fill(root, ctx, params, opened) {
     addMember: (repeat) => void members.add(repeat),
     advance,
     async formFile(name) {
-      const kept = await ctx.formstore.attachment?.(definition.form_id, definition.version, name);
-      return kept ? URL.createObjectURL(kept) : `/forms/${encodeURIComponent(definition.form_id)}/${encodeURIComponent(definition.version)}/files/${encodeURIComponent(name)}`;
+      const known = formFiles.get(name);
+      if (known) return known;
+      const kept = await ctx.formstore.attachment?.(definition.form_id, definition.version, name).catch(() => null);
+      if (kept) {
+        const made = URL.createObjectURL(kept);
+        formFiles.set(name, made);
+        return made;
+      }
+      return `/forms/${encodeURIComponent(definition.form_id)}/${encodeURIComponent(definition.version)}/files/${encodeURIComponent(name)}`;
     },
     files: createFiles({ drafts: ctx.drafts, draftId: draft.draft_id, now: ctx.now, trial: Boolean(params.trial) }),
     flush: settle,
@@ -418,6 +427,7 @@ function fill(root, ctx, params, opened) {
       await settle();
     }
     await close();
+    for (const one of formFiles.values()) URL.revokeObjectURL(one);
     ctx.header?.({ hide: false });
   }
 }
