@@ -325,7 +325,7 @@ test('entities: update with confirmations, create without blanks, hidden left al
 
 test('3 an instance taken out comes back to its place with what was answered, and counts again', () => {
   const f = open([repeat('/m'), q('/m/x'), repeat('/m/k'), q('/m/k/y'), q('/sum', { calculation: fn('sum', ref('/m/x')) }),
-    q('/m/n', { calculation: fn('position', ['path', '.', ['parent', '*']]) })]);
+    q('/m/n', { calculation: fn('position', ['path', '.', ['parent', '*']]) }), q('/m/twice', { calculation: ['*', ref('/m/x'), 2] })]);
   for (const x of ['1', '2', '4']) {
     if (x !== '1') f.addRepeat('/data/m');
     f.set(`/data/m[${f.count('/data/m')}]/x`, x);
@@ -342,6 +342,7 @@ test('3 an instance taken out comes back to its place with what was answered, an
   assert.equal(f.value('/data/m[2]/k[1]/y'), 'deep');
   f.set('/data/m[2]/x', '3');
   assert.equal(f.value('/data/sum'), '8');
+  assert.equal(f.value('/data/m[2]/twice'), '6', 'its own calculations go on');
   assert.equal(f.restoreRepeat(), false, 'only once');
 });
 
