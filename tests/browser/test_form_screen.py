@@ -235,3 +235,82 @@ def test_photo_is_small_and_bare(page: Page) -> None:
     assert max(Image.open(io.BytesIO(kept)).size) <= 1600
     assert b"SECRETMAKER" not in kept
     saved(page, blob["sha256"])
+
+
+def to_members(page: Page) -> None:
+    question(page, "respondent").locator("input[value=head]").check()
+    for _ in range(4):
+        if page.locator(".members").is_visible():
+            return
+        forward(page)
+    raise AssertionError("no list of members")
+
+
+def in_sight(page: Page, words: str) -> None:
+    page.wait_for_function("(words) => document.querySelector('.form-where-name').innerText.includes(words)", arg=words)
+
+
+def test_members_one_after_another(page: Page) -> None:
+    to_members(page)
+    known = page.locator(".member-row").count()
+    page.click(".form-body .member-add")
+    in_sight(page, f" {known + 1}")
+    question(page, "full_name").locator("input").fill("王小一")
+    # The next one is added from the card, which is the only one with nodes.
+    page.click(".member-card .member-add")
+    in_sight(page, f" {known + 2}")
+    assert page.locator(".member-card").count() == page.locator(".form-body [data-path$='/full_name']").count() == 1
+    assert question(page, "full_name").locator("input").input_value() == ""
+    question(page, "full_name").locator("input").fill("王小二")
+    page.click(".form-foot .form-previous")
+    page.wait_for_selector(".members")
+    names = page.locator(".member-name").all_inner_texts()
+    assert [names[-2], names[-1]] == ["王小一", "王小二"]
+    # Opening the first again shows its own answer in the same nodes.
+    page.locator(".member-row").nth(known).click()
+    in_sight(page, "王小一")
+    assert question(page, "full_name").locator("input").input_value() == "王小一"
+    assert page.locator(".member-remove").count() == 0, "only the last of a counted list can go"
+    page.click(".form-foot .form-previous")
+    page.locator(".member-row").nth(known + 1).click()
+    page.click(".member-remove")
+    page.wait_for_function("(n) => document.querySelectorAll('.member-row').length === n", arg=known + 1)
+    page.get_by_role("button", name="撤销").click()
+    page.wait_for_function("(n) => document.querySelectorAll('.member-row').length === n", arg=known + 2)
+    assert page.locator(".member-name").last.inner_text() == "王小二"
+    saved(page, "王小二")
+
+
+def test_carried_answers_of_the_next_member_are_its_own(page: Page) -> None:
+    """The card's nodes go from member to member; what is confirmed in them must not."""
+    to_members(page)
+    page.locator(".member-row").nth(0).click()
+    page.wait_for_selector(".member-card")
+    in_first = page.inner_text(".form-where-name")
+    first = question(page, "relation").locator(".carried b").inner_text()
+    question(page, "relation").locator(".carried-same").click()
+    page.click(".form-foot .form-next")
+    page.wait_for_function("(n) => document.querySelector('.form-where-name').innerText !== n", arg=in_first)
+    second = question(page, "relation")
+    assert second.locator(".carried b").inner_text() != first
+    second.locator(".carried-same").click()
+    saved(page, '"same"')
+    (draft,) = rows(page, "ruhu-data", "draft")
+    states = {path: one for path, one in draft["carried"].items() if path.endswith("/relation")}
+    assert states["/data/people/member[1]/relation"]["state"] == "same"
+    assert states["/data/people/member[2]/relation"]["state"] == "same"
+    assert states["/data/people/member[1]/relation"]["value"] != states["/data/people/member[2]/relation"]["value"]
+
+
+def test_pages_are_listed_and_made_when_shown(page: Page) -> None:
+    assert page.locator("section.page").count() == 1
+    page.click(".form-unfold")
+    listed = page.locator(".form-jumps button")
+    assert listed.count() == int(page.inner_text(".form-where").split("共")[1].split("页")[0])
+    assert "未看" in page.inner_text(".form-jumps")
+    listed.last.click()
+    page.wait_for_selector("section.page[data-name=close]")
+    assert page.locator("section.page").count() == 1
+    page.click(".form-unfold")
+    assert listed.last.get_attribute("aria-current") == "step"
+    assert "题要补" in listed.first.inner_text()

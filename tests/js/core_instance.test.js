@@ -323,6 +323,53 @@ test('entities: update with confirmations, create without blanks, hidden left al
   ]);
 });
 
+test('3 an instance taken out comes back to its place with what was answered, and counts again', () => {
+  const f = open([repeat('/m'), q('/m/x'), repeat('/m/k'), q('/m/k/y'), q('/sum', { calculation: fn('sum', ref('/m/x')) }),
+    q('/m/n', { calculation: fn('position', ['path', '.', ['parent', '*']]) }), q('/m/twice', { calculation: ['*', ref('/m/x'), 2] })]);
+  for (const x of ['1', '2', '4']) {
+    if (x !== '1') f.addRepeat('/data/m');
+    f.set(`/data/m[${f.count('/data/m')}]/x`, x);
+  }
+  f.addRepeat('/data/m[2]/k');
+  f.set('/data/m[2]/k[1]/y', 'deep');
+  assert.equal(f.restoreRepeat(), false, 'nothing was taken out');
+  f.removeRepeat('/data/m', 2);
+  assert.equal(f.value('/data/sum'), '5');
+  assert.equal(f.restoreRepeat(), true);
+  assert.equal(f.value('/data/sum'), '7');
+  assert.deepEqual([1, 2, 3].map((i) => f.value(`/data/m[${i}]/x`)), ['1', '2', '4']);
+  assert.deepEqual([1, 2, 3].map((i) => f.value(`/data/m[${i}]/n`)), ['1', '2', '3']);
+  assert.equal(f.value('/data/m[2]/k[1]/y'), 'deep');
+  f.set('/data/m[2]/x', '3');
+  assert.equal(f.value('/data/sum'), '8');
+  assert.equal(f.value('/data/m[2]/twice'), '6', 'its own calculations go on');
+  assert.equal(f.restoreRepeat(), false, 'only once');
+});
+
+test('5 a filtered list of thousands: the equality is looked up, the rest of the filter is asked of what it leaves', () => {
+  const rows = Array.from({ length: 3000 }, (_, i) => ({ name: `v${i}`, label: { zh: `${i}` }, extra: { town: `t${i % 100}`, big: String(i > 1500) } }));
+  const filter = ['and', ['=', ['path', '.', ['child', 'big']], 'true'], ['=', ref('/town'), ['path', '.', ['child', 'town']]]];
+  const f = open([q('/town'), q('/v', { type: 'select_one', list: 'v', choice_filter: filter })], { definition: { lists: { v: rows } } });
+  assert.deepEqual(f.choices('/data/v'), []);
+  f.set('/data/town', 't7');
+  const offered = f.choices('/data/v').map((choice) => choice.name);
+  assert.deepEqual(offered, rows.filter((row) => row.extra.town === 't7' && row.extra.big === 'true').map((row) => row.name));
+  f.set('/data/v', 'v1607');
+  f.set('/data/town', 't8');
+  assert.equal(f.value('/data/v'), '', 'no longer offered');
+});
+
+test("5 a form's own choices go before register records of the same name, unless the form reads the register", () => {
+  const nodes = [q('/v', { type: 'select_one', list: 'village', choice_filter: ['=', ['path', '.', ['child', 'name']], 'a'] }),
+    q('/from', { calculation: column('village', 'name', 'a', 'label') })];
+  const lists = { village: [{ name: 'a', label: { zh: '选项' } }] };
+  const external = { village: [{ name: 'a', label: '登记' }] };
+  const f = open(nodes, { definition: { lists }, external });
+  assert.deepEqual([f.choices('/data/v').length, f.value('/data/from')], [1, '选项']);
+  const reads = open(nodes, { definition: { lists, instances: { village: { kind: 'records' } } }, external });
+  assert.equal(reads.value('/data/from'), '登记');
+});
+
 test('a choice list that is called like a register list stays the form\'s own', () => {
   const shadowed = {
     format: 1, form_id: 's', version: '1', title: { zh: 's' }, languages: ['zh'], default_language: 'zh', root: '/data', instance_name: null,

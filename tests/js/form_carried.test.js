@@ -8,7 +8,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createInstance } from '../../static/js/core/instance.js';
-import { afterAnswer, afterRemoval, carriedAtOpening, confirmed, unconfirmed } from '../../static/js/screens/form-carried.js';
+import { afterAnswer, afterRemoval, afterReturn, carriedAtOpening, confirmed, unconfirmed } from '../../static/js/screens/form-carried.js';
 import { createModel } from '../../static/js/screens/form-model.js';
 import { onlySaid, opsOf } from '../../static/js/screens/form-ops.js';
 import { definition, external, household, members } from './form_fixture.js';
@@ -85,4 +85,12 @@ test('the ops of a finished form: submission, visit, household, then the others'
   assert.equal(ops[3]?.fields.household_id?.new, 'h1');
   assert.equal(ops[3]?.fields.submission_id?.new, 's1');
   assert.equal(ops[3]?.fields.state?.new, 'open');
+});
+
+test('an instance that is taken out and put back has its carried answers again, in its place', () => {
+  const { carried } = setUp();
+  const own = Object.fromEntries(Object.entries(carried).filter(([path]) => path.startsWith('/data/people/member[1]/')));
+  const without = afterRemoval(carried, '/data/people/member', 1);
+  assert.deepEqual(without['/data/people/member[1]/health']?.value, '02');
+  assert.deepEqual(afterReturn(without, '/data/people/member', 1, own), carried);
 });

@@ -64,3 +64,9 @@ test('an instance nobody answered is found', () => {
   assert.equal(blankInstance(bare, instance, '/data/people/member[2]'), true);
   assert.equal(blankInstance(bare, instance, '/data/people/member[3]'), false);
 });
+
+test('the instances of a question inside one instance of a repeat', () => {
+  const instance = open();
+  assert.deepEqual(model.instancesOf(instance, '/data/people/member/health', '/data/people/member[2]'), ['/data/people/member[2]/health']);
+  assert.deepEqual(model.askedIn('/data/people/member[1]').map((node) => node.name), ['full_name', 'health']);
+});

@@ -66,11 +66,13 @@ export function createMembers(screen, view, { settle, keep, at, event, note }) {
   async function add(repeat) {
     if (screen.readonly || !(await settle())) return;
     const counted = counter(repeat);
-    if (counted) count(counted, 1);
-    else if (!blankInstance(model, instance, `${repeat}[${instance.count(repeat)}]`)) {
-      instance.addRepeat(repeat);
-      keep();
-    }
+    view.hold(() => {
+      if (counted) count(counted, 1);
+      else if (!blankInstance(model, instance, `${repeat}[${instance.count(repeat)}]`)) {
+        instance.addRepeat(repeat);
+        keep();
+      }
+    });
     event('add repeat', `${repeat}[${instance.count(repeat)}]`);
     show(`${repeat}[${instance.count(repeat)}]`);
   }

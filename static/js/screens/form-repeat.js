@@ -48,8 +48,8 @@ export function bindRepeat(repeat, path, screen) {
         if (one.says === says) return;
         one.says = says;
         one.row.dataset.state = words.state;
-        one.row.replaceChildren(element('b', { class: 'member-name' }, words.name), element('span', { class: 'member-facts' }, words.facts),
-          element('span', { class: 'member-mark' }, words.mark));
+        one.row.replaceChildren(element('b', { class: 'member-name' }, words.name), element('span', { class: 'member-mark' }, words.mark),
+          element('span', { class: 'member-facts' }, words.facts));
       });
     },
   };

@@ -46,6 +46,8 @@ export function createView(screen, form, pages, tell) {
   /** @type {LivePage[]} those with nodes, the latest last */
   let live = [];
   let closed = false;
+  /** Something else is about to be shown. */
+  let held = false;
 
   const bound = () => last(cards)?.binder ?? page.binder;
   const shownPages = () => pages.filter((one) => pageShown(model, instance, one));
@@ -105,7 +107,7 @@ export function createView(screen, form, pages, tell) {
   /** @param {Iterable<string>} changed paths of what is another now */
   function repaint(changed) {
     const now = bound()?.bindings;
-    if (closed || !now) return;
+    if (closed || held || !now) return;
     /** @type {Set<import('./form-bind.js').Binding>} */
     const stale = new Set();
     for (const path of changed) {
@@ -158,13 +160,25 @@ export function createView(screen, form, pages, tell) {
     repaintAll();
     tell.turned();
     arrive(section, focus);
+    if (!cards.length) makeReady();
+  }
+
+  /** What is far away gets its true height only when it comes near, a frame or two later. @param {HTMLElement} to @param {ScrollLogicalPosition} block */
+  function scrollAgain(to, block, frames = 5) {
+    requestAnimationFrame(() => {
+      if (closed || !to.isConnected) return;
+      to.scrollIntoView({ block });
+      if (frames > 1) scrollAgain(to, block, frames - 1);
+    });
   }
 
   /** @param {HTMLElement} section @param {string} [focus] */
   function arrive(section, focus = '') {
     const binding = focus ? bound()?.bindings.get(focus) : undefined;
     if (binding && !binding.element.hidden) {
-      binding.element.scrollIntoView({ block: 'center' });
+      const block = binding.element.classList.contains('question') ? 'center' : 'start';
+      binding.element.scrollIntoView({ block });
+      if (form.querySelector('.long')) scrollAgain(binding.element, block);
       const control = /** @type {HTMLElement | undefined} */ ([...binding.element.querySelectorAll('input, select, textarea, button')]
         .find((one) => /** @type {HTMLElement} */ (one).offsetParent !== null && !one.hasAttribute('aria-hidden')));
       control?.focus({ preventScroll: true });
@@ -216,17 +230,46 @@ export function createView(screen, form, pages, tell) {
       cards.push(moved(card, at));
       return;
     }
-    const holder = last(cards)?.root ?? page.section;
+    const root = cardRoot(last(cards)?.root ?? page.section, at);
+    if (!root) return;
+    const card = { at, root, binder: bindFirst(root, at) };
+    cards.push(card);
+    tell.dress(card);
+  }
+
+  /** @param {HTMLElement | null} holder @param {string} at */
+  function cardRoot(holder, at) {
     const repeat = [...(holder?.querySelectorAll('.repeat') ?? [])].find((one) => /** @type {HTMLElement} */ (one).dataset.path === nodePath(at));
     const template = /** @type {HTMLTemplateElement | null} */ (repeat?.querySelector('template') ?? null);
-    if (!template) return;
+    if (!template) return null;
     const copy = element('section', { class: 'page member-card' });
     copy.append(document.importNode(template.content, true));
     for (const old of copy.querySelectorAll('.remove')) old.remove();
     copy.querySelector('.instance')?.removeAttribute('data-path');
-    const card = { at, root: copy, binder: bindFirst(copy, at) };
-    cards.push(card);
-    tell.dress(card);
+    return copy;
+  }
+
+  /** While the person looks at a list of members, the card of the one they will open is made ready. */
+  function makeReady() {
+    const place = page;
+    const list = [...(page.binder?.bindings.values() ?? [])].find((one) => model.node(one.path)?.kind === 'repeat' && !one.element.hidden);
+    if (!list || (spare && nodePath(spare.at) === list.path)) return;
+    const still = () => !closed && !cards.length && page === place;
+    whenIdle(() => {
+      if (!still()) return;
+      const at = `${list.path}[1]`;
+      const root = cardRoot(place.section, at);
+      if (!root) return;
+      const made = binder(root, at, screen, (found, path) => bindRepeat(found, path, screen));
+      whenIdle(function more() {
+        made.more(4);
+        if (!still()) return;
+        if (!made.done()) return whenIdle(more);
+        if (!made.movable() || spare?.at === at) return;
+        if (spare) undo(spare.binder);
+        spare = { at, root, binder: made };
+      });
+    });
   }
 
   function dropCards() {
@@ -262,6 +305,15 @@ export function createView(screen, form, pages, tell) {
     /** the instance around the innermost card, '' when there is none */
     get outer() {
       return last(cards.slice(0, -1))?.at ?? '';
+    },
+    /** Changes what is not in view afterwards: nothing is painted meanwhile. @param {() => void} work */
+    hold(work) {
+      held = true;
+      try {
+        work();
+      } finally {
+        held = false;
+      }
     },
     bindings: () => bound()?.bindings,
     /** @param {string} path whether it is in view: on this page, or in this card */
