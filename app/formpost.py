@@ -8,8 +8,6 @@ a phone's work would, by an install of the office in the person's name.
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import Callable
 from datetime import datetime
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
@@ -37,6 +35,7 @@ from forms.entities import changes
 from forms.instance import Instance
 from sync.author import Author
 from sync.ids import new_id
+from sync.own import write_own
 from sync.records import BlobRef, Op
 from sync.scope import refusal
 
@@ -52,7 +51,6 @@ MOST_INSTANCES = 200
 """Of a repeat, on one page; more are filled on the phone."""
 ENDINGS = {"picture": ("image", "photo", "draw", "signature", "annotate"), "sound": ("audio",), "film": ("video",)}
 
-_finishing = threading.Lock()
 
 
 @blueprint.get("/")
@@ -268,14 +266,16 @@ def _write(form: Form, state: State, instance: Instance, confirmed: bool) -> Non
     carried = fillstate.carried_now(state, instance, confirmed)
     blobs = _blobs(instance)
     filler = fillops.Filler(user.id, user.name, user.area)
-    with _finishing:  # numbers of one install run without a gap
+    derived, visit_id = changes(form, instance, state.base), new_id()
+
+    def visit(author: Author) -> list[Op]:
         if here.store.get("submission", state.submission_id) is not None:
-            return
-        author = _author(lambda: now)
-        ops = fillops.ops_of(author, form, state, instance, finished, changes(form, instance, state.base), carried,
-                             blobs, filler, now, new_id())  # fmt: skip
+            return []  # sent twice
+        ops = fillops.ops_of(author, form, state, instance, finished, derived, carried, blobs, filler, now, visit_id)
         _require_allowed(ops)
-        here.store.load(ops)
+        return ops
+
+    write_own(here.store, OWN_NAME, user.id, visit, clock=lambda: now)
     here.tables.catch_up()
     if here.relay:
         here.relay.soon()
@@ -291,13 +291,6 @@ def _blobs(instance: Instance) -> list[BlobRef]:
             if known:
                 found[sha256] = BlobRef(sha256, known[1])
     return list(found.values())
-
-
-def _author(clock: Callable[[], datetime]) -> Author:
-    store = node().store
-    known = next((one for one in store.installs() if one.name == OWN_NAME and not one.user_id), None)
-    install_id = known.install_id if known else store.add_install("", kind="node", name=OWN_NAME).install_id
-    return Author(install_id, current_user().id, next_dseq=(known.acked_dseq if known else 0) + 1, clock=clock)
 
 
 def _require_allowed(ops: list[Op]) -> None:

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -23,7 +24,8 @@ from forms.definition import Form
 from forms.library import Library
 from sync.author import Author
 from sync.canonical import canonical
-from sync.records import BlobRef, Record, Scope
+from sync.own import write_own
+from sync.records import BlobRef, Op, Record, Scope
 from sync.store.base import Store
 
 log = logging.getLogger("ruhu.forms")
@@ -199,16 +201,21 @@ def _change(
     store: Store, form_id: str, record: Record | None, fields: Mapping[str, Any], by: Doer, blobs: Sequence[BlobRef] = ()
 ) -> None:
     """One op of this person; nothing when nothing differs."""
-    author = _author(store, OFFICE_NAME, by.user_id, lambda: by.now)
+    write_own(
+        store, OFFICE_NAME, by.user_id,
+        lambda author: _ops(author, form_id, record, fields, by.area, blobs), clock=lambda: by.now,
+    )  # fmt: skip
+
+
+def _ops(
+    author: Author, form_id: str, record: Record | None, fields: Mapping[str, Any], area: str, blobs: Sequence[BlobRef]
+) -> list[Op]:
+    """What makes the form's record hold these fields; nothing when it does."""
     if record is None:
-        op = author.create("form", form_id, by.area, fields, blobs=blobs)
-    else:
-        old = record.fields
-        changes = {name: (old.get(name), new) for name, new in fields.items() if old.get(name) != new}
-        if not changes:
-            return
-        op = author.update("form", form_id, record.area, changes, base_rev=record.rev, blobs=blobs)
-    store.load([op])
+        return [author.create("form", form_id, area, fields, blobs=blobs)]
+    old = record.fields
+    changes = {name: (old.get(name), new) for name, new in fields.items() if old.get(name) != new}
+    return [author.update("form", form_id, record.area, changes, base_rev=record.rev, blobs=blobs)] if changes else []
 
 
 # --- the library ------------------------------------------------------------------------------------------
@@ -221,37 +228,31 @@ def publish_library(store: Store, library: Library, clock: Callable[[], datetime
     told of a form that cannot be fetched.
     """
     refused = []
-    author: Author | None = None
     for form in library.forms.values():
-        published = store.get("form", form.form_id)
-        wanted = publication_of(form, published)
+        wanted = publication_of(form, store.get("form", form.form_id))
         if wanted is None:
             continue
         if wanted.refused:
             refused.append(wanted.refused)
         if wanted.fields is None:
             continue
-        author = author or _author(store, OWN_NAME, "", clock)
         blob = _store_definition(store, form)
-        old = published.fields if published else {}
-        moment = clock().isoformat(timespec="seconds")
-        fields = wanted.fields | {"dates": dict(old.get("dates") or {}) | {form.version: moment}}
-        if published is None:
-            op = author.create("form", form.form_id, EVERYWHERE, fields, blobs=[blob])
-        else:
-            changes = {name: (old.get(name), new) for name, new in fields.items() if old.get(name) != new}
-            op = author.update("form", form.form_id, published.area, changes, base_rev=published.rev, blobs=[blob])
-        store.load([op])
-        log.info("published form %s %s", form.form_id, form.version)
+        made = write_own(store, OWN_NAME, "", partial(_library_ops, store, form, blob), clock=clock)
+        if made:
+            log.info("published form %s %s", form.form_id, form.version)
     return refused
 
 
-def _author(store: Store, name: str, user_id: str, clock: Callable[[], datetime]) -> Author:
-    """The author of this node's own ops of that name, going on where it stopped."""
-    known = next((install for install in store.installs() if install.name == name and not install.user_id), None)
-    if known:
-        return Author(known.install_id, user_id, next_dseq=known.acked_dseq + 1, clock=clock)
-    return Author(store.add_install("", kind="node", name=name).install_id, user_id, clock=clock)
+def _library_ops(store: Store, form: Form, blob: BlobRef, author: Author) -> list[Op]:
+    """Looked up anew at each try: another web host of the centre may be publishing the same library."""
+    published = store.get("form", form.form_id)
+    wanted = publication_of(form, published)
+    if wanted is None or wanted.fields is None:
+        return []
+    old = published.fields if published else {}
+    moment = author.clock().isoformat(timespec="seconds")
+    fields = wanted.fields | {"dates": dict(old.get("dates") or {}) | {form.version: moment}}
+    return _ops(author, form.form_id, published, fields, EVERYWHERE, [blob])
 
 
 def _store_definition(store: Store, form: Form) -> BlobRef:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,9 @@ import pytest
 from app import create_app
 from app.config import ROOT, Config
 from app.node import open_node
+from app.publish import publish_library
+from forms.library import load_library
+from sync.store.postgres import PostgresStore
 from tests.postgres import Postgres
 
 
@@ -58,6 +63,28 @@ def test_a_token_of_one_host_is_good_at_the_other(hosts: list[Any]) -> None:
     token = sign_in(one, "qingshui")
     page = two.get("/sync/v1/pull?limit=1000", headers={"Authorization": f"Bearer {token}"}).get_json()
     assert {"household", "member", "form"} <= {record["kind"] for record in page["records"]}
+
+
+def test_two_hosts_publish_a_library_at_once_as_one(postgres: Postgres) -> None:
+    url = postgres.database()
+    stores = [PostgresStore(url) for _ in range(2)]
+    library = load_library(ROOT / "forms" / "library")
+    start = threading.Barrier(2)
+
+    def publish(store: PostgresStore) -> None:
+        start.wait()
+        assert publish_library(store, library, lambda: datetime.now(UTC)) == []
+
+    threads = [threading.Thread(target=publish, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    records = stores[0].changes(0, 1000).records
+    assert sorted(record.kind for record in records) == ["form"] * len(library.forms)
+    assert all(record.rev == 1 for record in records) and stores[1].quarantined() == []
+    for store in stores:
+        store.close()
 
 
 def test_codes_printed_by_one_host_are_known_to_the_other(hosts: list[Any]) -> None:

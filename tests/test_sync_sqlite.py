@@ -11,17 +11,7 @@ import pytest
 
 from sync.problems import Problem
 from sync.store import sqlite_file
-from sync.store.sqlite_file import SqliteFile, has_wal_reset_fault
-
-
-@pytest.mark.parametrize(
-    ("version", "affected"),
-    [((3, 6, 23), False), ((3, 7, 0), True), ((3, 40, 1), True), ((3, 44, 5), True), ((3, 44, 6), False),
-     ((3, 45, 0), True), ((3, 50, 6), True), ((3, 50, 7), False), ((3, 51, 2), True), ((3, 51, 3), False),
-     ((3, 54, 1), False)],
-)  # fmt: skip
-def test_affected_versions_are_known(version: tuple[int, int, int], affected: bool) -> None:
-    assert has_wal_reset_fault(version) is affected
+from sync.store.sqlite_file import SqliteFile
 
 
 def test_readers_can_neither_write_nor_checkpoint(tmp_path: Path) -> None:

@@ -24,17 +24,6 @@ from sync.store.migrate import migrations
 
 NAME = "store.db"
 FULL = 2
-_FIXED_BRANCHES = ((3, 44, 6), (3, 50, 7))
-
-
-def has_wal_reset_fault(version: tuple[int, int, int]) -> bool:
-    """Whether a SQLite of that version may lose commits when two connections write or checkpoint at once.
-
-    Source: the SQLite release notes of 3.51.3; also mended in 3.44.6 and 3.50.7.
-    """
-    if any(version[:2] == fixed[:2] and version >= fixed for fixed in _FIXED_BRANCHES):
-        return False
-    return (3, 7, 0) <= version < (3, 51, 3)
 
 
 class SqliteFile:
