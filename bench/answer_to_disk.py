@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from browser.phone import sign_in
 from browser.servers import CHROMIUM, CHROMIUM_ARGS, PHONE, NodeProcess, make_demo
 from playwright.sync_api import Page, sync_playwright
 
@@ -39,14 +40,6 @@ WATCH = """
     }
   }).observe({ type: 'measure' });
 """
-
-
-def sign_in(page: Page, url: str) -> None:
-    page.goto(url + "/")
-    page.fill("input[name=username]", "qingshui")
-    page.fill("input[name=password]", "ruhu-demo")
-    page.click("button[type=submit]")
-    page.wait_for_selector("[data-name=due] .row", timeout=60_000)
 
 
 def answer_all(page: Page) -> None:

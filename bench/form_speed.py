@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from browser.phone import sign_in
 from browser.servers import CHROMIUM, CHROMIUM_ARGS, PHONE, NodeProcess, make_demo
 from browser.waiting import until
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, sync_playwright
@@ -184,6 +185,18 @@ def publish(data: Path, *forms: Form) -> None:
     assert not refused, refused
 
 
+ADD_TEN = """async () => {
+  const times = [];
+  const where = () => document.querySelector('.form-progress').textContent;
+  for (let i = 0; i < 10; i += 1) {
+    const before = where();
+    times.push((await timed(() => document.querySelector('.form-body .member-add:not([hidden])').click(),
+      () => document.querySelector('.member-card .question input') && where() !== before))[0]);
+  }
+  return times;
+}"""
+
+
 class Phone:
     """One phone that has signed in, fetched every form and lost its network."""
 
@@ -191,11 +204,7 @@ class Phone:
         self.url = url
         self.context: BrowserContext = browser.new_context(**PHONE)
         page = self.context.new_page()
-        page.goto(url)
-        page.fill("input[name=username]", "qingshui")
-        page.fill("input[type=password]", "ruhu-demo")
-        page.press("input[type=password]", "Enter")
-        page.wait_for_selector(".tabs a")
+        sign_in(page, url)
         page.wait_for_function("() => navigator.serviceWorker.controller !== null", timeout=60_000)
         for form_id in forms:
             until(page, f"async () => (await ({READ})('form')).some(one => one.form_id === '{form_id}')", seconds=60)
@@ -342,32 +351,10 @@ def run_household(phone: Phone) -> dict[str, float]:
     page.wait_for_selector(".members")
     page.wait_for_timeout(500)
     # Ten taps, each of which brings a new member's questions to the screen.
-    times = page.evaluate(
-        """async () => {
-          const times = [];
-          const where = () => document.querySelector('.form-progress').textContent;
-          for (let i = 0; i < 10; i += 1) {
-            const before = where();
-            times.push((await timed(() => document.querySelector('.form-body .member-add:not([hidden])').click(),
-              () => document.querySelector('.member-card .question input') && where() !== before))[0]);
-          }
-          return times;
-        }"""
-    )
+    times = page.evaluate(ADD_TEN)
     found["ten_members_s"] = sum(times) / 1000
     found["second_member_ms"] = times[1]
-    more = page.evaluate(
-        """async () => {
-          const times = [];
-          const where = () => document.querySelector('.form-progress').textContent;
-          for (let i = 0; i < 10; i += 1) {
-            const before = where();
-            times.push((await timed(() => document.querySelector('.form-body .member-add:not([hidden])').click(),
-              () => document.querySelector('.member-card .question input') && where() !== before))[0]);
-          }
-          return times;
-        }"""
-    )
+    more = page.evaluate(ADD_TEN)
     found["last_member_ms"] = statistics.median(more[-3:])
     # A birth date works out the age, which shows or hides six questions of the member and counts in the household's sums.
     changes = page.evaluate(

@@ -12,6 +12,7 @@ from test_form_files import FILES, workbook
 
 from app.formfiles import gathered
 from app.publish import Doer, publish_form
+from browser.phone import sign_in
 from browser.servers import PHONE, NodeProcess, make_demo
 from browser.waiting import until
 from forms.compile import compile_form
@@ -63,11 +64,7 @@ def test_pictures_and_sounds_are_there_offline(browser: Browser, node: NodeProce
     context = browser.new_context(**PHONE)
     page = context.new_page()
     page.set_default_timeout(15_000)
-    page.goto(node.url)
-    page.fill("input[name=username]", "qingshui")
-    page.fill("input[type=password]", "ruhu-demo")
-    page.press("input[type=password]", "Enter")
-    page.wait_for_selector(".tabs a")
+    sign_in(page, node.url)
     page.wait_for_function("() => navigator.serviceWorker.controller !== null")
     until(page, f"async () => await ({KEPT})() === 3")
 

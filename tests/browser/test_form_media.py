@@ -27,6 +27,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
 from app.publish import publish_library
 from browser.camera import camera_args, film_of
+from browser.phone import sign_in
 from browser.servers import CHROMIUM, CHROMIUM_ARGS, DESK, PHONE, ROOT, NodeProcess, make_demo
 from browser.test_form_screen import forward, question, rows, saved
 from browser.waiting import until
@@ -90,11 +91,7 @@ def page(context: BrowserContext, node: NodeProcess) -> Page:
     """Signed in, the form of every kind open, its forms and modules on the phone."""
     page = context.new_page()
     page.set_default_timeout(10_000)
-    page.goto(node.url)
-    page.fill("input[name=username]", "qingshui")
-    page.fill("input[type=password]", "ruhu-demo")
-    page.press("input[type=password]", "Enter")
-    page.wait_for_selector(".tabs a")
+    sign_in(page, node.url)
     page.wait_for_function("() => navigator.serviceWorker.controller !== null")
     page.goto(f"{node.url}/#/form?form_id=media")
     page.wait_for_selector(".quiet-yes")
@@ -422,11 +419,7 @@ def test_nobody_is_recorded_without_a_yes(filming: Browser, node: NodeProcess, t
     try:
         page = context.new_page()
         page.set_default_timeout(10_000)
-        page.goto(node.url)
-        page.fill("input[name=username]", "qingshui")
-        page.fill("input[type=password]", "ruhu-demo")
-        page.press("input[type=password]", "Enter")
-        page.wait_for_selector(".tabs a")
+        sign_in(page, node.url)
         page.evaluate("""() => {
           navigator.mediaDevices.getUserMedia = () => {
             window.asked = true;

@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
+from browser.phone import sign_in
 from browser.servers import PHONE, NodeProcess, make_demo
 from browser.waiting import until
 
@@ -53,11 +54,7 @@ def page(context: BrowserContext, node: NodeProcess) -> Page:
     """Signed in, and the form opened for a household of about four."""
     page = context.new_page()
     page.set_default_timeout(10_000)
-    page.goto(node.url)
-    page.fill("input[name=username]", "qingshui")
-    page.fill("input[type=password]", "ruhu-demo")
-    page.press("input[type=password]", "Enter")
-    page.wait_for_selector(".tabs a")
+    sign_in(page, node.url)
     pulled: list[int] = []
     while len(pulled) < 3 or not pulled[-1] == pulled[-2] == pulled[-3] > 20:
         assert len(pulled) < 60, pulled

@@ -23,6 +23,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from app.node import Node
 from app.publish import publish_library
 from browser.forms import PLACES, every_question
+from browser.phone import sign_in
 from browser.servers import PHONE, ROOT, NodeProcess, make_demo
 from browser.waiting import until
 from forms.library import Library
@@ -57,11 +58,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
 def signed_in(browser: Browser, node: NodeProcess) -> Iterator[BrowserContext]:
     context = browser.new_context(**PHONE, service_workers="block", timezone_id="Asia/Shanghai")
     page = context.new_page()
-    page.goto(node.url)
-    page.fill("input[name=username]", "qingshui")
-    page.fill("input[type=password]", "ruhu-demo")
-    page.press("input[type=password]", "Enter")
-    page.wait_for_selector(".tabs a")
+    sign_in(page, node.url)
     page.close()
     yield context
     context.close()

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 from app.codes import household_payload
 from browser.camera import camera_args, film_of
 from browser.conftest import TwoNodes
+from browser.phone import sign_in as open_app
 from browser.servers import CHROMIUM, CHROMIUM_ARGS, DESK, PHONE
 
 FIRST_ROW = "[data-name=due] .row"
@@ -28,10 +29,7 @@ def household_of(nodes: TwoNodes, id: str) -> dict[str, Any]:
 
 
 def sign_in(page: Page, url: str) -> None:
-    page.goto(url + "/")
-    page.fill("input[name=username]", "qingshui")
-    page.fill("input[name=password]", "ruhu-demo")
-    page.click("button[type=submit]")
+    open_app(page, url)
     page.wait_for_selector(FIRST_ROW, timeout=30_000)
     page.wait_for_function("() => navigator.serviceWorker.controller !== null", timeout=30_000)
 
