@@ -59,7 +59,7 @@ class Store(Protocol):
     def push(
         self, arrivals: Sequence[Arrival], raw: bytes, *, credential: Credential, now: datetime
     ) -> PushReply:
-        """Store the raw body, then every op, each with its own result, in one commit.
+        """Keep every op with its bytes and its own result, in one commit; the whole body where an op was not kept.
 
         Per install the ops must continue the prefix already held (dseq 1, 2, 3 …);
         one beyond it gets ``retry`` and ``expected`` names the number wanted.
