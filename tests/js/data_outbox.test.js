@@ -2,7 +2,6 @@
 import 'fake-indexeddb/auto';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { STRICT } from '../../static/js/data/db.js';
 import { KEEP_DAYS } from '../../static/js/data/outbox.js';
 import { NOW, phone, receiptFor, resultFor, visit } from './data_phone.js';
 
@@ -54,10 +53,6 @@ test('a form that cannot be stored to its last op leaves nothing of itself', asy
   assert.equal(await db.outbox.run((idb) => idb.count('op')), 0);
   await outbox.finish({ submission: FORM, ops: CHANGES });
   assert.equal(await outbox.lastDseq('inst'), 2);
-});
-
-test('every transaction that stores work asks for strict durability', () => {
-  assert.deepEqual(STRICT, { durability: 'strict' });
 });
 
 test('a closed connection is opened again and the work repeated once', async () => {

@@ -32,8 +32,8 @@ const MESSAGES = {
   other: '写入手机失败，没有保存。请不要关闭本页，先抄下内容，再点重试。',
 };
 
-/** Options of every transaction that holds people's work: on disk before it is called done. */
-export const STRICT = /** @type {const} */ ({ durability: 'strict' });
+/** Options of every write: on disk before it is called done. Since Chrome 121 the browser's own choice is less. */
+const STRICT = /** @type {const} */ ({ durability: 'strict' });
 
 const DATA_VERSION = 2;
 
@@ -44,8 +44,8 @@ const DATA_VERSION = 2;
 export const sent = (write) => void write?.catch(() => {});
 
 /**
- * One strict transaction: all of work(tx), or nothing. A transaction commits what it
- * was given before work threw, so it must be told to forget it.
+ * The only way to write: one strict transaction, all of work(tx) or nothing. A transaction
+ * commits what it was given before work threw, so it must be told to forget it.
  * @template T
  * @param {Database} db
  * @param {string[]} stores

@@ -5,6 +5,8 @@
  * A phone may be handed on: a draft belongs to who began it, and only that person finds it again.
  */
 
+import { sent, whole } from './db.js';
+
 /** @typedef {import('../screens/form-types.d.ts').Draft} Draft */
 /** @typedef {import('../screens/form-types.d.ts').StoredBlob} StoredBlob */
 /** @typedef {import('idb').IDBPDatabase} Database */
@@ -32,13 +34,11 @@ export function createDrafts({ run, locks = globalThis.navigator?.locks, user = 
   /** @param {Draft} draft */
   function save(draft) {
     draft.user_id ||= user();
-    return run(async (db) => {
-      const tx = db.transaction('draft', 'readwrite', { durability: 'strict' });
-      const put = tx.store.put(draft);
+    return run((db) => whole(db, ['draft'], async (tx) => {
+      sent(tx.objectStore('draft').put(draft));
       // Without waiting for an idle moment: the page may be going away.
       tx.commit?.();
-      await Promise.all([put, tx.done]);
-    });
+    }));
   }
 
   /** @param {string} draftId @returns {Promise<Draft | undefined>} */
@@ -70,22 +70,14 @@ export function createDrafts({ run, locks = globalThis.navigator?.locks, user = 
    */
   async function remove(draftId) {
     const draft = await anyones(draftId);
-    await run(async (db) => {
-      const tx = db.transaction('draft', 'readwrite', { durability: 'strict' });
-      await Promise.all([tx.store.delete(draftId), tx.done]);
-    });
+    await run((db) => whole(db, ['draft'], async (tx) => sent(tx.objectStore('draft').delete(draftId))));
     return async () => {
       if (draft) await save(draft);
     };
   }
 
   /** @param {Row} blob */
-  function putBlob(blob) {
-    return run(async (db) => {
-      const tx = db.transaction('photo', 'readwrite', { durability: 'strict' });
-      await Promise.all([tx.store.put(blob), tx.done]);
-    });
-  }
+  const putBlob = (blob) => run((db) => whole(db, ['photo'], async (tx) => sent(tx.objectStore('photo').put(blob))));
 
   /** @param {string} sha256 @returns {Promise<Row | undefined>} */
   const getBlob = (sha256) => run((db) => db.get('photo', sha256));
@@ -103,7 +95,7 @@ export function createDrafts({ run, locks = globalThis.navigator?.locks, user = 
         putBlob({ sha256: `${first}${String(n).padStart(6, '0')}`, size: bytes.byteLength, type, bytes, draft_id: draftId, kept }),
       /** @returns {Promise<Row[]>} in order */
       read: () => run((db) => db.getAll('photo', all())),
-      drop: () => run((db) => db.delete('photo', all())),
+      drop: () => run((db) => whole(db, ['photo'], async (tx) => sent(tx.objectStore('photo').delete(all())))),
     };
   }
 
@@ -117,23 +109,21 @@ export function createDrafts({ run, locks = globalThis.navigator?.locks, user = 
     const living = new Set(drafts.map((draft) => draft.draft_id));
     let named = JSON.stringify(drafts.map((draft) => draft.answers));
     const young = new Date(now.getTime() - SWEEP_AFTER_MS).toISOString();
-    return run(async (db) => {
-      const tx = db.transaction('photo', 'readwrite');
-      /** @type {string[]} */
-      const keys = await tx.store.getAllKeys();
+    return run((db) => whole(db, ['photo'], async (tx) => {
+      const photos = tx.objectStore('photo');
+      const keys = /** @type {string[]} */ (await photos.getAllKeys());
       /** @type {string[]} */
       const loose = [];
       // Rows hold whole films: one at a time, and those in use only if there is something to delete.
       for (const key of keys) {
         if (named.includes(key)) continue;
-        const { kept = '', draft_id } = /** @type {Row} */ (await tx.store.get(key));
+        const { kept = '', draft_id } = /** @type {Row} */ (await photos.get(key));
         const piece = key.includes('|') && living.has(draft_id);
         if (!piece && (kept < young || draft_id === done)) loose.push(key);
       }
-      if (loose.length) for (const key of keys) if (named.includes(key)) named += (await tx.store.get(key)).origin?.base ?? '';
-      for (const key of loose) if (!named.includes(key)) void tx.store.delete(key);
-      await tx.done;
-    });
+      if (loose.length) for (const key of keys) if (named.includes(key)) named += (await photos.get(key)).origin?.base ?? '';
+      for (const key of loose) if (!named.includes(key)) sent(photos.delete(key));
+    }));
   }
 
   /**

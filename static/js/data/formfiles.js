@@ -2,7 +2,7 @@
  * The pictures, sounds and films of forms on this phone, kept by the SHA-256 of
  * their bytes: a version that changed a question does not bring its pictures again.
  */
-import { STRICT } from './db.js';
+import { sent, whole } from './db.js';
 import { sha256Hex } from './sha256.js';
 
 /**
@@ -48,11 +48,7 @@ export function createFormfiles({ db, store, api }) {
   }
 
   /** @param {Kept} file */
-  const keep = (file) => db.data.run(async (idb) => {
-    const tx = idb.transaction('form_file', 'readwrite', STRICT);
-    tx.store.put(file);
-    await tx.done;
-  });
+  const keep = (file) => db.data.run((idb) => whole(idb, ['form_file'], async (tx) => sent(tx.objectStore('form_file').put(file))));
 
   /**
    * A file of a form as it is kept here; null when it is not.
@@ -77,7 +73,11 @@ export function createFormfiles({ db, store, api }) {
       for (const sha256 of shasOf(record?.fields.files?.[draft.version] ?? {})) needed.add(sha256);
     }
     const here = /** @type {string[]} */ (await db.data.run((idb) => idb.getAllKeys('form_file')));
-    for (const sha256 of here) if (!needed.has(sha256)) await db.data.run((idb) => idb.delete('form_file', sha256));
+    const over = here.filter((sha256) => !needed.has(sha256));
+    if (!over.length) return;
+    await db.data.run((idb) => whole(idb, ['form_file'], async (tx) => {
+      for (const sha256 of over) sent(tx.objectStore('form_file').delete(sha256));
+    }));
   }
 
   return { bring, attachment, tidy };

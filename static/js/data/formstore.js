@@ -2,7 +2,7 @@
  * Form pages on this phone, one per published version, in IndexedDB and not in
  * the worker's cache: a new worker must never take a form away (enketo #986).
  */
-import { STRICT } from './db.js';
+import { sent, whole } from './db.js';
 import { createFormfiles } from './formfiles.js';
 
 /**
@@ -66,11 +66,7 @@ export function createFormstore({ db, store, api }) {
   }
 
   /** @param {Page} page */
-  const keep = (page) => db.data.run(async (idb) => {
-    const tx = idb.transaction('form', 'readwrite', STRICT);
-    tx.store.put(page);
-    await tx.done;
-  });
+  const keep = (page) => db.data.run((idb) => whole(idb, ['form'], async (tx) => sent(tx.objectStore('form').put(page))));
 
   /**
    * Bring every published form here with its pictures, sounds and films, so that it opens with no network.

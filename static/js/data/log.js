@@ -2,7 +2,7 @@
  * The sync log a person reads: each failure with one cause and one next step.
  * Texts are kept as keys with their values, so that they follow the language.
  */
-import { STRICT } from './db.js';
+import { sent, whole } from './db.js';
 
 const KEEP = 100;
 
@@ -17,12 +17,11 @@ export function createLog({ db, now }) {
    * @param {Record<string, any>} [values]
    */
   async function add(ok, text, next = '', values = {}) {
-    await db.data.run(async (idb) => {
-      const tx = idb.transaction('log', 'readwrite', STRICT);
-      const n = /** @type {number} */ (await tx.store.add({ time: now().toISOString(), ok, text, next, values }));
-      tx.store.delete(IDBKeyRange.upperBound(n - KEEP));
-      await tx.done;
-    });
+    await db.data.run((idb) => whole(idb, ['log'], async (tx) => {
+      const lines = tx.objectStore('log');
+      const n = /** @type {number} */ (await lines.add({ time: now().toISOString(), ok, text, next, values }));
+      sent(lines.delete(IDBKeyRange.upperBound(n - KEEP)));
+    }));
   }
 
   /** Newest first. @returns {Promise<Entry[]>} */

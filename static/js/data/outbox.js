@@ -10,7 +10,7 @@
  * The marks are deleted, not set to 0, so their indexes hold only open work.
  */
 import { opHash } from '../core/canonical.js';
-import { STRICT, sent, whole } from './db.js';
+import { sent, whole } from './db.js';
 import { localTime } from './ids.js';
 
 /**
@@ -141,18 +141,16 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
    * @returns {Promise<boolean>}
    */
   async function undo(opId) {
-    const done = await db.outbox.run(async (idb) => {
-      const tx = idb.transaction(['op', 'counter'], 'readwrite', STRICT);
+    const done = await db.outbox.run((idb) => whole(idb, ['op', 'counter'], async (tx) => {
       const row = /** @type {Row | undefined} */ (await tx.objectStore('op').index('op_id').get(opId));
       if (!row || row.result || row.submission) return false;
       const key = `dseq:${row.install_id}`;
       const counter = await tx.objectStore('counter').get(key);
       if (counter.value !== row.dseq || (counter.offered ?? 0) >= row.dseq) return false;
-      tx.objectStore('op').delete([row.install_id, row.dseq]);
-      tx.objectStore('counter').put({ ...counter, value: row.dseq - 1 });
-      await tx.done;
+      sent(tx.objectStore('op').delete([row.install_id, row.dseq]));
+      sent(tx.objectStore('counter').put({ ...counter, value: row.dseq - 1 }));
       return true;
-    });
+    }));
     if (done) changed();
     return done;
   }
@@ -162,13 +160,11 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
    * @param {string} installId
    * @param {number} dseq
    */
-  const noteOffered = (installId, dseq) => db.outbox.run(async (idb) => {
-    const tx = idb.transaction('counter', 'readwrite', STRICT);
-    const key = `dseq:${installId}`;
-    const counter = await tx.store.get(key);
-    tx.store.put({ ...counter, offered: Math.max(counter?.offered ?? 0, dseq) });
-    await tx.done;
-  });
+  const noteOffered = (installId, dseq) => db.outbox.run((idb) => whole(idb, ['counter'], async (tx) => {
+    const counters = tx.objectStore('counter');
+    const counter = await counters.get(`dseq:${installId}`);
+    sent(counters.put({ ...counter, offered: Math.max(counter?.offered ?? 0, dseq) }));
+  }));
 
   /** Ops of an install still to be pushed, in order. @param {string} installId @param {number} limit */
   const toOffer = (installId, limit) => db.outbox.run(async (idb) => {
@@ -185,16 +181,15 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
    */
   async function update(keys, change) {
     if (!keys.length) return;
-    await db.outbox.run(async (idb) => {
-      const tx = idb.transaction('op', 'readwrite', STRICT);
+    await db.outbox.run((idb) => whole(idb, ['op'], async (tx) => {
+      const ops = tx.objectStore('op');
       for (const key of keys) {
-        const row = await tx.store.get(key);
+        const row = await ops.get(key);
         if (!row) continue;
         change(row);
-        tx.store.put(row);
+        sent(ops.put(row));
       }
-      await tx.done;
-    });
+    }));
     changed();
   }
 
@@ -309,14 +304,12 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
   const blobsToSend = () => db.outbox.run((idb) => idb.getAllKeysFromIndex('blob', 'unsent'));
   /** @param {string} sha256 */
   const blob = (sha256) => db.outbox.run((idb) => idb.get('blob', sha256));
-  /** @param {string} sha256 @param {boolean} sent */
-  async function markBlob(sha256, sent) {
-    await db.outbox.run(async (idb) => {
-      const tx = idb.transaction('blob', 'readwrite', STRICT);
-      const { unsent, ...row } = await tx.store.get(sha256);
-      tx.store.put(sent ? row : { ...row, unsent: 1 });
-      await tx.done;
-    });
+  /** @param {string} sha256 @param {boolean} arrived */
+  async function markBlob(sha256, arrived) {
+    await db.outbox.run((idb) => whole(idb, ['blob'], async (tx) => {
+      const { unsent, ...row } = await tx.objectStore('blob').get(sha256);
+      sent(tx.objectStore('blob').put(arrived ? row : { ...row, unsent: 1 }));
+    }));
     changed();
   }
 
@@ -326,19 +319,17 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
    */
   async function prune(at) {
     const before = new Date(at.getTime() - KEEP_DAYS * 86_400_000).toISOString();
-    await db.outbox.run(async (idb) => {
-      const tx = idb.transaction(['op', 'blob'], 'readwrite', STRICT);
+    await db.outbox.run((idb) => whole(idb, ['op', 'blob'], async (tx) => {
       for (let cursor = await tx.objectStore('op').openCursor(); cursor; cursor = await cursor.continue()) {
         const row = /** @type {Row} */ (cursor.value);
         if (!row.op || row.unconfirmed || row.offer || !row.confirmed_at || row.confirmed_at > before) continue;
         for (const { sha256 } of row.op.blobs) {
           const held = await tx.objectStore('blob').get(sha256);
-          if (held && !held.unsent) tx.objectStore('blob').delete(sha256);
+          if (held && !held.unsent) sent(tx.objectStore('blob').delete(sha256));
         }
-        cursor.update({ ...row, op: null, overlaid: undefined });
+        sent(cursor.update({ ...row, op: null, overlaid: undefined }));
       }
-      await tx.done;
-    });
+    }));
   }
 
   /** Submissions stored here; a draft with such an id was finished. */

@@ -4,7 +4,7 @@
  * Signing out never throws away a key that unsent work still needs: an install
  * with unconfirmed ops stays listed as `leaving` until the centre has them all.
  */
-import { STRICT } from './db.js';
+import { sent, whole } from './db.js';
 
 /**
  * @typedef {{role: string, area: string}} Grant
@@ -34,11 +34,9 @@ export function createSession({ db, marker = globalThis.localStorage }) {
     return Promise.all(keys.map(async (key) => (await store.get(key))?.value ?? null));
   });
   /** @param {Record<string, unknown>} values */
-  const write = (values) => db.data.run(async (idb) => {
-    const tx = idb.transaction('meta', 'readwrite', STRICT);
-    for (const [key, value] of Object.entries(values)) tx.store.put({ key, value });
-    await tx.done;
-  });
+  const write = (values) => db.data.run((idb) => whole(idb, ['meta'], async (tx) => {
+    for (const [key, value] of Object.entries(values)) sent(tx.objectStore('meta').put({ key, value }));
+  }));
 
   async function load() {
     const [known, itsServer, id] = await read(['installs', 'server', 'install_id']);

@@ -7,7 +7,7 @@
  */
 import { isPending, overlay } from '../core/overlay.js';
 import { rowOf } from '../core/search.js';
-import { STRICT, sent, whole } from './db.js';
+import { sent, whole } from './db.js';
 import { keyOf } from './outbox.js';
 
 /** @typedef {import('../types.js').RuhuRecord} RuhuRecord */
@@ -188,14 +188,12 @@ export function createStore({ db, outbox }) {
 
   /** Forget everything pulled (another user, or a stale cursor); drafts and the outbox are elsewhere. */
   async function clear() {
-    await db.data.run(async (idb) => {
-      const tx = idb.transaction(['record', 'row', 'meta'], 'readwrite', STRICT);
-      tx.objectStore('record').clear();
-      tx.objectStore('row').clear();
-      tx.objectStore('meta').delete('cursor');
-      tx.objectStore('meta').delete('complete');
-      await tx.done;
-    });
+    await db.data.run((idb) => whole(idb, ['record', 'row', 'meta'], async (tx) => {
+      sent(tx.objectStore('record').clear());
+      sent(tx.objectStore('row').clear());
+      sent(tx.objectStore('meta').delete('cursor'));
+      sent(tx.objectStore('meta').delete('complete'));
+    }));
     rowCache = null;
     listeners.forEach((listener) => listener());
   }
@@ -203,11 +201,7 @@ export function createStore({ db, outbox }) {
   /** @param {string} key */
   const meta = (key) => db.data.run(async (idb) => (await idb.get('meta', key))?.value ?? null);
   /** @param {string} key @param {unknown} value */
-  const setMeta = (key, value) => db.data.run(async (idb) => {
-    const tx = idb.transaction('meta', 'readwrite', STRICT);
-    tx.store.put({ key, value });
-    await tx.done;
-  });
+  const setMeta = (key, value) => db.data.run((idb) => whole(idb, ['meta'], async (tx) => sent(tx.objectStore('meta').put({ key, value }))));
 
   /** Name of an area ("清水村"), or its code while unknown. @param {string} code */
   async function areaName(code) {
