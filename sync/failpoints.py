@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 
 NAMES = (
     "push.written",  # everything of a push is in the transaction, nothing is committed
@@ -20,8 +21,25 @@ NAMES = (
     "page.taken",  # a page of records from above and its cursor are in the transaction
 )
 
+
+
+def _kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 _name, _, _count = os.environ.get("RUHU_FAILPOINT", "").partition(":")
 _left = int(_count or 1)
+_die = _kill
+
+
+def arm(name: str, count: int = 1, *, die: Callable[[], None] = _kill) -> None:
+    """Die, in that way, when the place is reached the count-th time from now."""
+    global _name, _left, _die
+    _name, _left, _die = name, count, die
+
+
+def disarm() -> None:
+    arm("")
 
 
 def reach(name: str) -> None:
@@ -31,4 +49,6 @@ def reach(name: str) -> None:
         return
     _left -= 1
     if _left <= 0:
-        os.kill(os.getpid(), signal.SIGKILL)
+        die = _die
+        disarm()
+        die()

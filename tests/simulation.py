@@ -3,6 +3,7 @@
 Everything that happens comes from one seeded random source, so a run can be
 played again. `World.settle` lets the network work and everybody finish;
 `World.check` then asks the invariants (I1 … I8 of docs/sync-protocol.md).
+`bench soak` plays the same world at another `Size`.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from sync import service
+from sync import failpoints, service
 from sync.author import Author
 from sync.conflict import equal
 from sync.problems import Problem
@@ -29,10 +31,31 @@ from sync.store.backup import back_up, restore
 from sync.store.base import Store
 from sync.store.sqlite import SqliteStore
 
-VILLAGES = ("500156103203", "500156103204")
 FIELDS = ("water_source", "road", "phone", "full_name", "id_no")
-BATCH = 5
 _json = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True)
+class Size:
+    """households: in each village. batch: ops in a push. page: records in a follower's look."""
+
+    villages: int = 2
+    phones: int = 3
+    households: int = 2
+    batch: int = 5
+    page: int = 3
+
+
+class Killed(BaseException):
+    """A server of this process died at a failpoint: nothing after that place was done."""
+
+
+class Said(NamedTuple):
+    """An op in a phone's log."""
+
+    op_id: str
+    hash: str
+    body: bytes
 
 
 class Clock:
@@ -54,9 +77,11 @@ class Network:
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
         self.quiet = False
+        self.harmed = 0
 
     def carry(self, ask: Callable[[], Any]) -> Any:
         fate = "ok" if self.quiet else self.chance.choice(self.FATES)
+        self.harmed += fate != "ok"
         if fate == "lost":
             raise Problem("upstream_silent")
         answer = ask()
@@ -90,6 +115,9 @@ class Upward:
         def ask() -> Reply:
             try:
                 status, said = 200, self._answer(path, body, headers or {})
+            except Killed:
+                self.world.centre.restart()
+                raise Problem("upstream_silent") from None
             except Problem as problem:
                 status, said = (409 if problem.code == "cursor_stale" else 404), {"error": {"code": problem.code}}
             return Reply(status, {}, json.dumps(said).encode())
@@ -128,6 +156,9 @@ class Node(Server):
             return self.relay.step()
         except Problem:
             return False
+        except Killed:
+            self.restart()
+            return False
 
 
 class Phone:
@@ -137,22 +168,22 @@ class Phone:
         self.world, self.node, self.user = world, node, user
         self.install = node.store.add_install(user, kind="device", name=user)
         self.author = Author(self.install.install_id, user, clock=world.clock)
-        self.log: list[Op] = []
+        self.log: list[Said] = []
         self.next = 0  # of the log, to be offered
         self.epoch = node.store.epoch
         self.confirmed: dict[str, str] = {}  # op id → hash, by receipts ②
         self.promised: set[str] = set()  # op ids with receipt ①
 
     def say(self, op: Op) -> None:
-        self.log.append(op)
+        self.log.append(Said(op.op_id, op.hash, _json.encode(op)))
 
     def push(self) -> bool:
         """Offer the next ops; answers whether the server has more of the log than before."""
         self.hello()
-        ops = self.log[self.next : self.next + BATCH]
+        ops = self.log[self.next : self.next + self.world.size.batch]
         if not ops:
             return False
-        body = push_body([_json.encode(op) for op in ops], server_id=self.node.store.server_id, epoch=self.epoch)
+        body = push_body([op.body for op in ops], server_id=self.node.store.server_id, epoch=self.epoch)
 
         def ask() -> dict[str, Any]:
             credential = self.node.store.credential(self.install.token)
@@ -161,6 +192,9 @@ class Phone:
 
         try:
             reply = self.world.network.carry(ask)
+        except Killed:
+            self.node.restart()
+            return False
         except Problem as problem:
             if problem.code == "epoch_changed":
                 self.hello()
@@ -178,16 +212,21 @@ class Phone:
             self.next = store.acked([self.install.install_id])[self.install.install_id]
 
     def ask_receipts(self) -> None:
-        for late in self.node.store.receipts(self.install.install_id, 0):
+        for late in all_receipts(self.node.store, self.install.install_id):
             if late.receipt.tier == CENTRE:
                 self.confirmed[late.op_id] = late.receipt.hash
 
 
 class World:
-    """One county of two villages, three phones and a centre. ``open_centre`` makes the centre's store."""
+    """One county: villages with a node each, phones, and a centre. ``open_centre`` makes the centre's store."""
 
-    def __init__(self, folder: Path, seed: int, open_centre: Callable[[Clock], Store] | None = None) -> None:
+    def __init__(
+        self, folder: Path, seed: int, open_centre: Callable[[Clock], Store] | None = None, size: Size | None = None
+    ) -> None:
         self.folder = folder
+        self.size = size or Size()
+        self.villages = [f"500156{103203 + n}" for n in range(self.size.villages)]
+        self.households = {village: [f"h-{village}-{n}" for n in range(self.size.households)] for village in self.villages}
         self.chance = random.Random(seed)
         self.clock = Clock()
         self.network = Network(self.chance)
@@ -196,25 +235,28 @@ class World:
         make = open_centre or (lambda clock: SqliteStore(folder / "centre", clock=clock))
         self.centre = Server(lambda: make(self.clock), centre_folder)
         self.seed_county()
-        tokens = [self.centre.store.add_install(f"u-node{n}", kind="node", name=f"node{n}").token for n in range(2)]
-        self.nodes = [Node(self, folder / f"node{n}", VILLAGES[n], tokens[n]) for n in range(2)]
+        self.nodes = [
+            Node(self, folder / f"node{n}", village,
+                 self.centre.store.add_install(f"u-node{n}", kind="node", name=f"node{n}").token)
+            for n, village in enumerate(self.villages)
+        ]  # fmt: skip
         self.network.quiet = True
         for node in self.nodes:
             node.step()
-        self.phones = [Phone(self, self.nodes[n % 2], f"u{n}") for n in range(3)]
+        self.phones = [Phone(self, self.nodes[n % len(self.nodes)], f"u{n}") for n in range(self.size.phones)]
         self.network.quiet = False
-        self.households = {village: [f"h-{village}-{n}" for n in range(2)] for village in VILLAGES}
+        self.deaths = 0
         self.followed: dict[int, tuple[str, int]] = {}
-        self.seen: dict[int, set[tuple[str, str, int]]] = {}
+        self.seen: dict[int, dict[tuple[str, str], int]] = {}
 
     def seed_county(self) -> None:
         seed = Author("seed", "seed", clock=self.clock)
-        people = [(f"u{n}", "cadre", VILLAGES[n % 2]) for n in range(3)]
-        people += [(f"u-node{n}", "node", VILLAGES[n]) for n in range(2)]
+        people = [(f"u{n}", "cadre", self.villages[n % len(self.villages)]) for n in range(self.size.phones)]
+        people += [(f"u-node{n}", "node", village) for n, village in enumerate(self.villages)]
         self.centre.store.load(
             [seed.create("user", id, area, {"role": role, "area": area}) for id, role, area in people]
-            + [seed.create("household", f"h-{village}-{n}", village, dict.fromkeys(FIELDS, "0"))
-               for village in VILLAGES for n in range(2)]
+            + [seed.create("household", id, village, dict.fromkeys(FIELDS, "0"))
+               for village, ids in self.households.items() for id in ids]
         )  # fmt: skip
 
     # --- what can happen ----------------------------------------------------------------------------------
@@ -250,14 +292,27 @@ class World:
         self.nodes[which].step()
 
     def restart(self, which: int) -> None:
-        """Any server stops and starts again: 0 and 1 are the nodes, 2 the centre."""
-        (self.nodes[which] if which < 2 else self.centre).restart()
+        """Any server stops and starts again."""
+        self.server(which).restart()
+
+    def server(self, which: int) -> Server:
+        """The nodes by their number, after them the centre."""
+        return self.nodes[which] if which < len(self.nodes) else self.centre
+
+    def die(self, name: str, count: int) -> None:
+        """Whichever server reaches that failpoint the count-th time from now dies there and is started again."""
+
+        def die() -> None:
+            self.deaths += 1
+            raise Killed
+
+        failpoints.arm(name, count, die=die)
 
     def jump(self, days: int) -> None:
         self.clock.now += timedelta(days=days)
 
     def back_up(self, which: int) -> None:
-        server = self.nodes[which] if which < 2 else self.centre
+        server = self.server(which)
         if server.folder:
             target = self.folder / f"{server.folder.name}.backup"
             back_up(server.folder, target, now=self.clock.now, say=lambda _: None)
@@ -265,7 +320,7 @@ class World:
 
     def restore(self, which: int) -> None:
         """A server is put back to its last backup."""
-        server = self.nodes[which] if which < 2 else self.centre
+        server = self.server(which)
         if server.folder not in self.backups or server.folder is None:
             return
         server.store.close()
@@ -277,12 +332,15 @@ class World:
 
     def follow(self, which: int) -> None:
         """Somebody pulls a little from a server, as read tables and devices do."""
-        server = self.nodes[which] if which < 2 else self.centre
+        server = self.server(which)
         epoch, place = self.followed.get(which, ("", 0))
         if epoch != server.store.epoch:
-            place, self.seen[which] = 0, set()
-        page = server.store.changes(place, 3)
-        self.seen.setdefault(which, set()).update((r.kind, r.id, r.seq) for r in page.records)
+            place, self.seen[which] = 0, {}
+        page = server.store.changes(place, self.size.page)
+        seen = self.seen.setdefault(which, {})
+        for record in page.records:
+            assert record.seq > place, f"I8 out of order: {record.kind} {record.id}"
+            place = seen[record.kind, record.id] = record.seq
         self.followed[which] = (server.store.epoch, page.seq)
 
     # --- the end ------------------------------------------------------------------------------------------
@@ -290,6 +348,7 @@ class World:
     def settle(self) -> None:
         """The network works again and everybody goes on until nothing moves."""
         self.network.quiet = True
+        failpoints.disarm()
         for _ in range(200):
             moved = [phone.push() for phone in self.phones]
             moved += [node.step() for node in self.nodes]
@@ -306,11 +365,12 @@ class World:
         centre = self.centre.store
         for phone in self.phones:
             install = phone.install.install_id
-            there = {late.op_id: late for late in centre.receipts(install, 0)}
-            for op in phone.log:
-                assert op.op_id in there, f"I1 op {op.dseq} of {phone.user} is not at the centre"
-                assert there[op.op_id].receipt.hash == op.hash, "I1 hash"
-                assert phone.confirmed.get(op.op_id) == op.hash, f"I15 no receipt 2 for op {op.dseq} of {phone.user}"
+            there = {late.op_id: late.receipt.hash for late in all_receipts(centre, install)}
+            for dseq, op in enumerate(phone.log, 1):
+                assert op.op_id in there, f"I1 op {dseq} of {phone.user} is not at the centre"
+                assert there[op.op_id] == op.hash, "I1 hash"
+                assert phone.confirmed.get(op.op_id) == op.hash, f"I15 no receipt 2 for op {dseq} of {phone.user}"
+            assert len(there) == len(phone.log), "I3 more ops than were said"
             for store in (centre, phone.node.store):
                 assert store.acked([install])[install] == len(phone.log), "I4 the log has a gap"
             assert phone.promised <= {op.op_id for op in phone.log}
@@ -332,8 +392,9 @@ class World:
 
     def _check_heads(self) -> None:
         """I3, I6, I7 by working the heads out again from the history, with a rule written down a second time."""
-        for village in VILLAGES:
-            for id in self.households[village]:
+        for village, ids in self.households.items():
+            conflicts = [r for r in pulled(self.centre.store, Scope(area_prefixes=(village,))) if r.kind == "conflict"]
+            for id in ids:
                 head: dict[str, Any] = {}
                 seen: set[str] = set()
                 disputed: set[tuple[str, str]] = set()
@@ -347,20 +408,19 @@ class World:
                             disputed.add((change.op.op_id, name))
                 record = self.centre.store.get("household", id)
                 assert record is not None and record.fields == head, f"I7 {record.fields if record else None} / {head}"
-                kept = {(r.fields["op_id"], name) for r in pulled(self.centre.store, Scope(area_prefixes=(village,)))
-                        if r.kind == "conflict" and r.fields["id"] == id for name in r.fields["fields"]}  # fmt: skip
+                kept = {(r.fields["op_id"], name) for r in conflicts if r.fields["id"] == id for name in r.fields["fields"]}
                 assert kept == disputed, f"I6 {kept ^ disputed}"
 
     def _check_followers(self) -> None:
         servers = [*self.nodes, self.centre]
         for which, server in enumerate(servers):
-            for _ in range(2000):
+            for _ in range(10_000):
                 epoch, place = self.followed.get(which, ("", -1))
                 if epoch == server.store.epoch and place >= server.store.latest_seq():
                     break
                 self.follow(which)
-            for record in server.store.changes(0, 100_000).records:
-                assert (record.kind, record.id, record.seq) in self.seen[which], f"I8 {record.kind} {record.id}"
+            for record in everything(server.store):
+                assert self.seen[which].get((record.kind, record.id)) == record.seq, f"I8 {record.kind} {record.id}"
 
     def close(self) -> None:
         for server in (*self.nodes, self.centre):
@@ -375,6 +435,21 @@ def pulled(store: Store, scope: Scope) -> list[Any]:
         found += page.records
         cursor, more = page.cursor, page.more
     return found
+
+
+def everything(store: Store) -> Iterator[Any]:
+    place, more = 0, True
+    while more:
+        page = store.changes(place, 5000)
+        yield from page.records
+        place, more = page.seq, page.more
+
+
+def all_receipts(store: Store, install: str) -> Iterator[Any]:
+    after = 0
+    while found := store.receipts(install, after):
+        yield from found
+        after = found[-1].dseq
 
 
 def play(world: World, steps: int) -> list[str]:

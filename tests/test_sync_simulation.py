@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from sync.failpoints import NAMES
 from sync.store import intake
 from sync.store.postgres import PostgresStore
 from sync.store.sqlite import SqliteStore
@@ -58,6 +59,10 @@ class County(RuleBasedStateMachine):
     @rule(server=st.integers(0, 2))
     def restart(self, server: int) -> None:
         self.world.restart(server)
+
+    @rule(name=st.sampled_from(NAMES), count=st.integers(1, 3))
+    def die(self, name: str, count: int) -> None:
+        self.world.die(name, count)
 
     @rule(server=st.integers(0, 2))
     def back_up(self, server: int) -> None:
@@ -153,7 +158,7 @@ def skipping_push(phone: Any) -> bool:
     skip = 0 if phone.world.network.quiet else phone.world.chance.choice((0, 1))
     if len(ops) <= skip:
         return False
-    body = simulation.push_body([simulation._json.encode(op) for op in ops[skip:]], server_id=None, epoch=None)
+    body = simulation.push_body([op.body for op in ops[skip:]], server_id=None, epoch=None)
     credential = phone.node.store.credential(phone.install.token)
     reply = simulation.service.push(phone.node.store, credential, body, now=phone.world.clock.now)
     before, phone.next = phone.next, reply["acked_dseq"][phone.install.install_id]
