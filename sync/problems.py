@@ -162,6 +162,43 @@ CATALOGUE: dict[str, Entry] = {
     "busy": Entry(
         Text("服务器正忙。", "The server is busy."),
         Text("稍后自动重试。", "It is tried again later.")),
+    # A courier file.
+    "courier_foreign": Entry(
+        Text("这不是入户的捎带文件,或文件头已损坏。", "This is no courier file of Ruhu, or its beginning is damaged."),
+        Text("请选 .ruhu 文件;如果是从微信转来的,请用原文件再转一次。",
+             "Choose the .ruhu file; if it came through a chat, send the original again.")),
+    "courier_version": Entry(
+        Text("这个捎带文件来自更新的版本。", "This courier file is from a newer version."),
+        Text("请先更新本机程序,再读一次;文件不用重做。", "Update this program and read it again; the file stays good.")),
+    "courier_cut": Entry(
+        Text("捎带文件不完整,可能没有拷完。断开之前的内容都已收下。",
+             "The courier file is not whole; perhaps the copy was cut short. All before the cut was taken in."),
+        Text("请把文件重新拷一次再读;重复的内容不会收两遍。", "Copy it again and read it once more; nothing is taken in twice.")),
+    "courier_altered": Entry(
+        Text("捎带文件中间有损坏或被改动。损坏之前的内容都已收下。",
+             "The courier file is damaged or was altered. All before the damage was taken in."),
+        Text("请用原文件重新拷一次;还不行就在原设备上重新导出。",
+             "Copy the original again; if it is still refused, export it anew where it was made.")),
+    "courier_not_for_us": Entry(
+        Text("这个捎带文件是封给别处的,这里打不开。",
+             "This courier file is sealed to somebody else and cannot be opened here."),
+        Text("请把它交给写明的中心;手机和村里的数据都还在。", "Bring it to the centre it is for; nothing is lost.")),
+    "courier_not_signed": Entry(
+        Text("回执文件不是由本机认识的中心签发的,没有采用。",
+             "The receipts were not signed by the centre known here; they were not used."),
+        Text("请向中心重新要一份回执文件。", "Ask the centre for the receipts again.")),
+    "courier_other_device": Entry(
+        Text("这个回执文件是给另一台设备的。", "These receipts are for another device."),
+        Text("请交给导出那份文件的手机或节点。", "Give them to the phone or node that made the file.")),
+    "courier_unknown_device": Entry(
+        Text("文件里有中心还不认识的设备,它的内容暂时不能采用。",
+             "The file holds work of a device the centre does not know yet."),
+        Text("请先收它所在村节点的捎带文件,再把这个文件收一次。",
+             "Take in the file of that device's village node first, then this one again.")),
+    "courier_no_centre_key": Entry(
+        Text("还没有中心的封装钥匙,不能做捎带文件。",
+             "The centre's sealing key is not known here yet, so no courier file can be made."),
+        Text("请联网同步一次,以后没有网也能导出。", "Sync once with a network; after that it works without one.")),
     # What a node may meet at its upstream.
     "upstream_silent": Entry(
         Text("连不上上级节点。", "The upstream node cannot be reached."),
