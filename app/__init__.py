@@ -40,7 +40,8 @@ def create_app(config: Any, here: Any = None) -> Flask:
             app.wsgi_app, x_for=config.proxies, x_proto=config.proxies, x_host=config.proxies
         )
     i18n.init_app(app, config.lang)
-    security.init_app(app, https=config.https)
+    # Where phones fetch a local authority over plain http, the name must stay reachable that way.
+    security.init_app(app, https=config.https and not config.authority_names)
     errors.init_app(app)
     csrf = CSRFProtect()
     auth.init_app(app)

@@ -19,6 +19,9 @@ class Config:
     public_url: address people and QR codes use; '' means derived from host and port.
     lang: language of pages whose reader asked for none.
     cert, key: PEM files; both given means the node speaks HTTPS itself.
+    authority_names: names and addresses a local authority of the data folder certifies;
+        given, cert and key are its files and are renewed by themselves.
+    welcome_port: plain http port of the page where phones fetch that authority; 0 is none.
     proxies: trusted reverse proxies in front; their X-Forwarded-* are believed.
     background: follow the store and the upstream in threads; tests switch it off.
     threads: requests answered at once; a phone on a 2 kB/s line holds one for minutes.
@@ -34,6 +37,8 @@ class Config:
     lang: str = "zh"
     cert: Path | None = None
     key: Path | None = None
+    authority_names: tuple[str, ...] = ()
+    welcome_port: int = 0
     proxies: int = 0
     background: bool = True
     relay_seconds: float = 5.0
@@ -57,5 +62,18 @@ class Config:
         if self.public_url:
             return self.public_url.rstrip("/")
         scheme = "https" if self.cert else "http"
+        if self.authority_names:
+            return f"https://{_bracketed(self.authority_names[0])}:{self.port}"
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host
-        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
+        return f"{scheme}://{_bracketed(host)}:{self.port}"
+
+    @property
+    def welcome_address(self) -> str:
+        """Where a phone that trusts nothing yet begins; '' without such a page."""
+        if not self.welcome_port:
+            return ""
+        return f"http://{_bracketed(self.authority_names[0])}:{self.welcome_port}/"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

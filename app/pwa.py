@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, make_response, request
+from flask import Blueprint, Response, current_app, jsonify, make_response, render_template, request
 from flask_babel import gettext as _
 from markupsafe import Markup
 
@@ -21,6 +21,7 @@ from app.access import public
 from app.compress import Packed, best_encoding
 from app.errors import Problem
 from app.node import node
+from app.origin.inapp import app_of
 from app.publish import page_address
 
 blueprint = Blueprint("pwa", __name__)
@@ -39,6 +40,8 @@ TYPES = {
     ".png": "image/png",
     ".woff2": "font/woff2",
 }
+# Browsers take these for secure without a certificate.
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 PLAIN = (".css", ".js", ".svg", ".png", ".woff2")
 
 
@@ -81,6 +84,8 @@ def shell(code: str = "", form_id: str = "", sheet: str = "") -> Response:
     for it before it has read the page; /F/… names its form page as well, which
     saves a round trip on the first visit.
     """
+    if elsewhere := _not_here():
+        return elsewhere
     path = _built_file("shell.html")
     form = node().forms.newest(form_id) if request.path.startswith("/F/") else None
     if form is None:
@@ -95,6 +100,35 @@ def shell(code: str = "", form_id: str = "", sheet: str = "") -> Response:
         cache[page] = Packed(page.encode(), "text/html")
     response = cache[page].response(ASK_AGAIN)
     response.headers["Link"] = ", ".join([*_needed_first(), f"<{address}>; rel=preload; as=fetch; crossorigin=anonymous"])
+    return response
+
+
+def _not_here() -> Response | None:
+    """A page that leads on, for browsers and addresses where nothing typed would be kept."""
+    here = node().config.address
+    inside = app_of(request.headers.get("User-Agent", ""))
+    if inside:
+        wish = f"{here if here.startswith('https') else request.host_url.rstrip('/')}{request.path}"
+        return _leading_on(render_template("outside.html", inside=inside, address=wish))
+    trusted = request.is_secure or here.startswith("https://") or "anyway" in request.args
+    if trusted or request.host.rsplit(":", 1)[0].strip("[]") in LOOPBACK:
+        return None
+    return _leading_on(render_template("insecure.html", here=f"{request.path}?anyway"))
+
+
+def _leading_on(page: str) -> Response:
+    response = make_response(page)
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Vary"] = "User-Agent"
+    return response
+
+
+@blueprint.get("/trusted.txt")
+@public
+def trusted() -> Response:
+    """Answered to a phone that trusts this node's certificate; the welcome page, on another origin, asks."""
+    response = Response("ok\n", mimetype="text/plain")
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
 
 

@@ -12,8 +12,10 @@ import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from cheroot import wsgi
 from cheroot.ssl.builtin import BuiltinSSLAdapter
@@ -21,6 +23,9 @@ from cheroot.ssl.builtin import BuiltinSSLAdapter
 from app import create_app
 from app.config import Config
 from app.node import NodeProblem, open_node
+from app.origin.authority import ensure, files_in
+from app.origin.expiry import CertificateWatch
+from app.origin.welcome import WelcomeServer, welcome_app
 
 # The largest thing anybody sends whole is a workbook to import; pushes and blobs have smaller caps of their own.
 LARGEST_BODY = 32 * 1024 * 1024
@@ -39,12 +44,14 @@ def serve(config: Config, say: Callable[[str], None], ready: Callable[[], None] 
     """
     _log_to_stderr()
     here = None
+    beside: list[Beside] = []
     try:
         check_port(config.host, config.port)
         check_certificate(config)
         here = open_node(config)
         server = _server(config, create_app(config, here))
         _prepare(server, config)
+        beside = _beside(server, config)
     except NodeProblem as problem:
         if here:
             here.close()
@@ -52,6 +59,8 @@ def serve(config: Config, say: Callable[[str], None], ready: Callable[[], None] 
         return 1
     try:
         here.start()
+        for one in beside:
+            one.start()
         for line in here.complaints:
             say(f"! {line}")
         if ready:
@@ -61,9 +70,42 @@ def serve(config: Config, say: Callable[[str], None], ready: Callable[[], None] 
     except KeyboardInterrupt:
         pass
     finally:
+        for one in beside:
+            one.stop()
         server.stop()
         here.close()
     return 0
+
+
+class Beside(Protocol):
+    """What runs in a thread of its own as long as the server does."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+def _beside(server: wsgi.Server, config: Config) -> list[Beside]:
+    """The watch over the certificate, and the page where phones fetch the local authority. Raises NodeProblem."""
+    found: list[Beside] = []
+    if config.cert and config.key:
+        renew = None
+        if config.authority_names:
+            renew = partial(_renew, config)
+        context = server.ssl_adapter.context
+        found.append(CertificateWatch(context, config.cert, config.key, clock=lambda: datetime.now(UTC), renew=renew))
+    if config.welcome_port:
+        check_port(config.host, config.welcome_port)
+        app = welcome_app(files_in(config.data_dir).ca, config.address, config.static_dir, config.lang)
+        try:
+            found.append(WelcomeServer(config.host, config.welcome_port, app))
+        except OSError as error:
+            raise NodeProblem(port_trouble(config.host, config.welcome_port, error)) from error
+    return found
+
+
+def _renew(config: Config) -> None:
+    ensure(config.data_dir, config.authority_names, datetime.now(UTC))
 
 
 def _server(config: Config, app: Callable[..., Any]) -> wsgi.Server:

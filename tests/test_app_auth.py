@@ -225,6 +225,6 @@ def test_what_is_public(app: Any) -> None:
     public = {name for name, view in app.view_functions.items() if declared(view).kind == "public"}
     assert public == {
         "auth.api_sign_in", "auth.office_sign_in", "pwa.shell", "pwa.service_worker", "pwa.webmanifest",
-        "pwa.favicon", "pwa.robots", "pwa.dist", "pwa.plain", "forms_api.index", "forms_api.page",
+        "pwa.favicon", "pwa.robots", "pwa.trusted", "pwa.dist", "pwa.plain", "forms_api.index", "forms_api.page",
         "forms_api.definition", "forms_api.fill", "forms_api.form_file",
     }  # fmt: skip

@@ -26,6 +26,7 @@ def _catch_up() -> None:
 
 
 from app.office import (  # noqa: E402
+    connect,  # noqa: F401
     form_designs,  # noqa: F401
     form_preview,  # noqa: F401
     form_publish,  # noqa: F401

@@ -5,7 +5,9 @@ from __future__ import annotations
 from app.access import office
 from app.node import node
 from app.office import blueprint, page
+from app.office.connect import certificate_left
 from app.office.lists import quarantined_in_scope
+from app.origin.expiry import ALARM_DAYS
 from app.tables import households, others, submissions
 from app.tables.submissions import SubmissionWish, find_submissions
 
@@ -14,6 +16,7 @@ from app.tables.submissions import SubmissionWish, find_submissions
 @office()
 def home() -> str:
     tables, scope = page.tables(), page.scope()
+    left = certificate_left()
     return page.show(
         "home.html",
         today=page.today(),
@@ -23,6 +26,7 @@ def home() -> str:
         quarantined=len(quarantined_in_scope()),
         issues=others.open_issues(tables, scope),
         library_problems=len(node().library.problems),
+        certificate_ends=left if left is not None and left <= ALARM_DAYS else None,
         statuses=households.by_status(tables, scope),
         latest=find_submissions(tables, scope, SubmissionWish()).rows[:8],
     )
