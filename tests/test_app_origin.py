@@ -284,6 +284,6 @@ def test_the_office_is_told_before_the_certificate_ends(tmp_path: Path) -> None:
 
 
 def test_addresses_are_made_of_names(tmp_path: Path) -> None:
-    config = Config(data_dir=tmp_path, host="0.0.0.0", port=8443, authority_names=NAMES, welcome_port=8080)  # noqa: S104
+    config = Config(data_dir=tmp_path, host="0.0.0.0", port=8443, authority_names=NAMES, welcome_port=8080)
     assert config.address == "https://192.168.3.7:8443"
     assert config.welcome_address == "http://192.168.3.7:8080/"
