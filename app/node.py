@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from app.tables.review import FormReviewer, review_some
 from app.throttle import Throttle
 from forms.isolated import Checker
 from forms.library import Library, load_library
+from sync.keys import PrivateKey, signing_key
 from sync.problems import Problem as SyncProblem
 from sync.records import CENTRE, NODE
 from sync.relay import Relay
@@ -68,6 +70,11 @@ class Node:
     @property
     def tier(self) -> str:
         return NODE if self.config.follows else CENTRE
+
+    @cached_property
+    def key(self) -> PrivateKey:
+        """What this server signs with."""
+        return signing_key(keys.secret(self.config.data_dir))
 
     @staticmethod
     def now() -> datetime:
@@ -249,7 +256,7 @@ def _relay_of(config: Config, store: Store) -> Relay | None:
             f"还没有用节点账号登录过上级 {config.upstream}。请加上 --join 用户名:密码 · "
             "not joined yet, add --join USER:PASSWORD"
         )
-    return Relay(store, known["url"], known["token"])
+    return Relay(store, known["url"], known["token"], key=signing_key(keys.secret(config.data_dir)))
 
 
 def session_key(config: Config) -> bytes:

@@ -71,7 +71,8 @@ def push() -> Response:
 @device
 def hello() -> Response:
     here = node()
-    return reply(service.hello(here.store, g.credential, protocol.parse_hello(body(LARGEST_HELLO)), now=here.now()))
+    said = protocol.parse_hello(body(LARGEST_HELLO))
+    return reply(service.hello(here.store, g.credential, said, now=here.now(), key=here.key))
 
 
 @blueprint.get("/pull")

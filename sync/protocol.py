@@ -47,11 +47,16 @@ class Push(msgspec.Struct, frozen=True):
 
 
 class Hello(msgspec.Struct, frozen=True):
-    """What a client tells when it comes: its highest dseq made and how many ops lack receipt ②."""
+    """What a client tells when it comes: its highest dseq made and how many ops lack receipt ②.
+
+    audit: from a node, its head and those it keeps of us (`sync.heads`). What an older client does not
+    say, or says in a way we do not know, stops nobody.
+    """
 
     install_id: str = ""
     dseq: int = 0
     unconfirmed: int = 0
+    audit: Any = None
 
 
 def _no_floats(text: str) -> Any:

@@ -23,7 +23,7 @@ AreaCode = Annotated[str, msgspec.Meta(pattern="^[0-9]{2,20}$")]
 APPLIED, DUPLICATE, CONFLICT = "applied", "duplicate", "conflict"
 HELD, QUARANTINED, RETRY = "held", "quarantined", "retry"
 
-NODE, CENTRE, DEVICE = "node", "centre", "device"
+NODE, CENTRE, DEVICE, BROWSER = "node", "centre", "device", "browser"
 
 
 class FieldChange(msgspec.Struct, frozen=True):

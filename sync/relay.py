@@ -13,14 +13,17 @@ import random
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import urllib3
 
+from sync import heads
 from sync.failpoints import reach
+from sync.keys import PrivateKey
 from sync.problems import Problem
-from sync.protocol import MAX_BYTES, parse_results, push_body, push_headers
+from sync.protocol import MAX_BYTES, encode, parse_results, push_body, push_headers
 from sync.records import CENTRE, LateReceipt, Record
 from sync.store.base import Store
 
@@ -80,8 +83,13 @@ class State:
 class Relay:
     """The link of one store to one upstream."""
 
-    def __init__(self, store: Store, url: str = "", token: str = "", *, transport: Transport | None = None) -> None:
+    def __init__(
+        self, store: Store, url: str = "", token: str = "", *, transport: Transport | None = None,
+        key: PrivateKey | None = None, clock: Callable[[], datetime] | None = None,
+    ) -> None:  # fmt: skip
         self._store = store
+        self._key = key
+        self._clock = clock or (lambda: datetime.now(UTC))
         self._ask = transport or HttpTransport(url, token)
         self._stopping = threading.Event()
         self._wake = threading.Event()
@@ -136,7 +144,7 @@ class Relay:
         self._wake.set()
 
     def _hello(self) -> None:
-        said = self._json("POST", "/sync/v1/hello", b"{}", {"Content-Type": "application/json"})
+        said = self._json("POST", "/sync/v1/hello", encode(self._to_say()), {"Content-Type": "application/json"})
         self._tier = str(said.get("tier", ""))
         self.state.last_contact = str(said.get("time", ""))
         _, source = self._store.upstream_cursor()
@@ -146,6 +154,14 @@ class Relay:
                 self._store.forget_upstream()
             # Noted before anything is offered: what this epoch answers must not be believed of the next.
             self._store.meet_upstream(here)
+        if self._key and "audit" in said:
+            heads.take(self._store, self._key, said["audit"], self._clock())
+
+    def _to_say(self) -> dict[str, Any]:
+        _, source = self._store.upstream_cursor()
+        if self._key is None:
+            return {}
+        return {"audit": heads.to_say(self._store, self._key, source[0] if source else "", self._clock())}
 
     def _push(self) -> bool:
         moved = False

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from sync import heads
+from sync.keys import PrivateKey
 from sync.problems import Problem
 from sync.protocol import MAX_PULL_LIMIT, Hello, late_receipts_to_wire, parse_push, reply_to_wire
 from sync.records import NODE, Credential
@@ -23,11 +25,14 @@ def push(store: Store, credential: Credential, plain: bytes, *, now: datetime, l
     return reply_to_wire(reply, lang)
 
 
-def hello(store: Store, credential: Credential, said: Hello, *, now: datetime) -> dict[str, Any]:
-    """Who this server is and how much of the caller's log it holds."""
+def hello(
+    store: Store, credential: Credential, said: Hello, *, now: datetime, key: PrivateKey | None = None
+) -> dict[str, Any]:
+    """Who this server is and how much of the caller's log it holds. key: this server's, for what nodes are told signed."""
     installs = _installs(store, credential, said.install_id)
     if said.install_id == credential.install_id:
         store.seen(credential.install_id, made_dseq=said.dseq, now=now)
+    audit = _heads(store, credential, said, key, now) if key else {}
     return {
         "server_id": store.server_id,
         "epoch": store.epoch,
@@ -36,7 +41,18 @@ def hello(store: Store, credential: Credential, said: Hello, *, now: datetime) -
         "confirmed_dseq": store.confirmed(installs),
         "scope_version": scope_version(scope_of(credential)),
         "time": _text(now),
+        **audit,
     }
+
+
+def _heads(store: Store, credential: Credential, said: Hello, key: PrivateKey, now: datetime) -> dict[str, Any]:
+    """A node and we show each other our heads; it is asked who it is by the head it sends."""
+    if credential.kind != NODE or credential.revoked or not isinstance(said.audit, dict):
+        return {}
+    heads.take(store, key, said.audit, now)
+    theirs = said.audit.get("head")
+    other = theirs.get("server_id") if isinstance(theirs, dict) else ""
+    return {"audit": heads.to_say(store, key, other if isinstance(other, str) else "", now)}
 
 
 def pull(store: Store, credential: Credential, cursor: str | None, limit: int, *, now: datetime) -> dict[str, Any]:

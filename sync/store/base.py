@@ -6,10 +6,11 @@ it names is on disk. All methods may be called from several threads.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import BinaryIO, NamedTuple, Protocol
 
+from sync.audit import Chain, Fault, Head
 from sync.records import (
     Arrival,
     Change,
@@ -121,6 +122,29 @@ class Store(Protocol):
 
     def quarantined(self) -> list[Change]:
         """Ops kept but not applied, and those waiting for a record, oldest first."""
+
+    # The audit chain (`sync.audit`): what was decided here, each entry bound to the one before.
+
+    def note_act(self, what: str, about: str, code: str = "", *, op_n: int = 0, now: datetime) -> None:
+        """Bind an act of the office to the chain. ``erase`` with the op's row says that its content went on purpose."""
+
+    def acts(self, what: str) -> list[str]:
+        """What the acts of one kind were about, oldest first."""
+
+    def chain_end(self) -> Chain:
+        """The last entry's number and link."""
+
+    def audit_link(self, n: int) -> bytes | None:
+        """The link of one entry, None when there is none."""
+
+    def audit_faults(self) -> Iterator[Fault]:
+        """Read the whole chain and every op again; each row that is not as it was decided."""
+
+    def keep_head(self, head: Head) -> None:
+        """Keep a day's signed head, this server's own or a neighbour's; of one day the last."""
+
+    def heads(self, server_id: str) -> list[Head]:
+        """The heads kept of a server, the newest last."""
 
     # Blobs: named by their SHA-256, written once.
 

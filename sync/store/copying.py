@@ -52,6 +52,16 @@ _TABLES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "SELECT install_id, received_at, sha256, body FROM raw_push ORDER BY id",
         ("text", "text", "text", "bytea"),
     ),
+    "audit": (
+        "n, what, at, op_n, about, dseq, hash, status, code, link",
+        "SELECT n, what, at, op_n, about, dseq, hash, status, code, link FROM audit ORDER BY n",
+        ("int8", "text", "text", "int8", "text", "int8", "bytea", "text", "text", "bytea"),
+    ),
+    "audit_head": (
+        "server_id, day, epoch, n, link, public, sig",
+        "SELECT server_id, day, epoch, n, link, public, sig FROM audit_head ORDER BY server_id, day, epoch",
+        ("text", "text", "text", "int8", "text", "text", "text"),
+    ),
 }  # fmt: skip
 _BOOLEANS = {"op": 15, "record": 8}
 _JSON = {"record": (6, 7)}
@@ -70,10 +80,13 @@ def move_to_postgres(source: SqliteStore, target: PostgresStore, say: Callable[[
     target.make_counties(_counties(source))
     counts: dict[str, int] = {}
     with target.transaction() as connection:
+        connection.execute("DELETE FROM audit")  # only that the target was made
         for table in _TABLES:
             counts[table] = _copy(connection, table, _rows(source, table), partial(say, table))
         last_n, last_seq = source.ends()
-        connection.execute("UPDATE counter SET n = %s, seq = %s", (last_n, last_seq))
+        connection.execute(
+            "UPDATE counter SET n = %s, seq = %s, audit_n = %s, audit_link = %s", (last_n, last_seq, *source.chain_end())
+        )
         for key in ("server_id", "epoch"):
             connection.execute("UPDATE meta SET value = %s WHERE key = %s", (getattr(source, key), key))
         counts["blob"] = _copy_blobs(source, connection, say)

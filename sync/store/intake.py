@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from sync.apply import conflict_id, effect_of
+from sync.audit import BEGINNING, Chain
 from sync.overlay import is_pending, visible
 from sync.problems import Problem
 from sync.records import (
@@ -140,6 +141,8 @@ class Intake:
     upstreams: dict[Key, Record] = field(default_factory=dict)
     """What came from above without changing what is seen."""
     advanced: dict[str, int] = field(default_factory=dict)
+    chain: Chain = BEGINNING
+    """Where the audit chain stands; the store binds what was decided behind it."""
 
     def __post_init__(self) -> None:
         self._known: dict[str, KnownOp] = {}

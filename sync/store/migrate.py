@@ -15,6 +15,25 @@ def m001_begin(db: Database) -> None:
             db.execute(statement)
 
 
+@migrations()
+def m002_audit(db: Database) -> None:
+    """The audit chain, and the signed heads of it that this server and its neighbours keep."""
+    for statement in _AUDIT.split(";\n"):
+        db.execute(statement)
+
+
+_AUDIT = """
+CREATE TABLE audit (
+  n INTEGER PRIMARY KEY, what TEXT NOT NULL, at TEXT NOT NULL, op_n INTEGER NOT NULL, about TEXT NOT NULL,
+  dseq INTEGER NOT NULL, hash BLOB NOT NULL, status TEXT NOT NULL, code TEXT NOT NULL, link BLOB NOT NULL);
+
+CREATE INDEX audit_act ON audit (what, n) WHERE what != 'op';
+
+CREATE TABLE audit_head (
+  server_id TEXT NOT NULL, day TEXT NOT NULL, epoch TEXT NOT NULL, n INTEGER NOT NULL, link TEXT NOT NULL,
+  public TEXT NOT NULL, sig TEXT NOT NULL, PRIMARY KEY (server_id, day, epoch)) WITHOUT ROWID
+"""
+
 _BEGIN = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 

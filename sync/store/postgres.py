@@ -23,10 +23,12 @@ import msgspec
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from sync.audit import ENROL, NOTHING, REVOKE, Chain, Fault, Head
 from sync.failpoints import reach
 from sync.problems import Problem
 from sync.protocol import op_of_body
 from sync.records import (
+    BROWSER,
     CENTRE,
     Arrival,
     Change,
@@ -43,6 +45,7 @@ from sync.records import (
     Scope,
 )
 from sync.scope import grants_of, prefixes_of, scope_version, shown, within
+from sync.store import postgres_audit
 from sync.store.base import NewInstall, ToRelay
 from sync.store.group import GroupCommit
 from sync.store.intake import Intake, Pushed
@@ -99,6 +102,7 @@ class PostgresStore:
         self._blobs = PostgresBlobs(self._pool)
         self._server_id = self._meta_or("server_id", lambda: str(uuid.uuid4()))
         self._epoch = self._meta_or("epoch", lambda: str(uuid.uuid4()))
+        self._begin_audit()
         self._push_together = GroupCommit(self._push_all)
 
     @property
@@ -210,10 +214,11 @@ class PostgresStore:
     @staticmethod
     def _place(connection: psycopg.Connection, intake: Intake, replies: Iterable[PushReply]) -> list[PushReply]:
         """Real numbers for what the intake made. From here to the commit this transaction is alone."""
-        last_n, last_seq = connection.execute(
-            "UPDATE counter SET n = n + %s, seq = seq + %s RETURNING n - %s, seq - %s",
+        last_n, last_seq, *chain = connection.execute(
+            "UPDATE counter SET n = n + %s, seq = seq + %s RETURNING n - %s, seq - %s, audit_n, audit_link",
             (len(intake.kept), len(intake.puts)) * 2, prepare=True,
-        ).fetchone() or (0, 0)  # fmt: skip
+        ).fetchone() or (0, 0, 0, NOTHING)  # fmt: skip
+        intake.chain = Chain(*chain)
         return intake.placed(replies, last_n, last_seq)
 
     @contextlib.contextmanager
@@ -226,6 +231,7 @@ class PostgresStore:
         """Read again who this store is, after another's identity was moved in."""
         self._server_id = self._meta_or("server_id", lambda: "")
         self._epoch = self._meta_or("epoch", lambda: "")
+        self._begin_audit()
 
     def make_counties(self, wanted: Iterable[str]) -> None:
         for county in set(wanted) - self._counties:
@@ -343,6 +349,8 @@ class PostgresStore:
             "INSERT INTO install (install_id, user_id, kind, name, token_hash, created_at) VALUES (%s, %s, %s, %s, %s, %s)",
             install_id, user_id, kind, name, token_hash(token), moment_text(self._clock()),
         )  # fmt: skip
+        if kind != BROWSER:
+            self.note_act(ENROL, install_id, user_id, now=self._clock())
         return NewInstall(install_id, token)
 
     def credential(self, token: str) -> Credential | None:
@@ -355,10 +363,58 @@ class PostgresStore:
         return Credential(install_id=row[0], user_id=row[1], kind=row[2], grants=grants, revoked=bool(row[3]))
 
     def revoke(self, install_id: str) -> None:
-        self._do(
-            "UPDATE install SET revoked_at = %s WHERE install_id = %s AND revoked_at = ''",
-            moment_text(self._clock()), install_id,
-        )  # fmt: skip
+        now = self._clock()
+        with self._auditing() as connection:
+            postgres_audit.locked_chain(connection)  # in the order in which a push locks
+            changed = connection.execute(
+                "UPDATE install SET revoked_at = %s WHERE install_id = %s AND revoked_at = '' RETURNING kind",
+                (moment_text(now), install_id),
+            ).fetchone()
+            if changed and changed[0] != BROWSER:
+                postgres_audit.note(connection, REVOKE, moment_text(now), about=install_id)
+
+    # --- audit --------------------------------------------------------------------------------------------
+
+    def _begin_audit(self) -> None:
+        with self._auditing() as connection:
+            postgres_audit.begin(connection, self._server_id, self._epoch, moment_text(self._clock()))
+
+    @contextlib.contextmanager
+    def _auditing(self) -> Iterator[psycopg.Connection]:
+        try:
+            with self.transaction() as connection:
+                yield connection
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            _refuse(error)
+
+    def note_act(self, what: str, about: str, code: str = "", *, op_n: int = 0, now: datetime) -> None:
+        with self._auditing() as connection:
+            postgres_audit.note(connection, what, moment_text(now), about=about, code=code, op_n=op_n)
+
+    def acts(self, what: str) -> list[str]:
+        return [row[0] for row in self._all("SELECT about FROM audit WHERE what = %s ORDER BY n", what)]
+
+    def chain_end(self) -> Chain:
+        n, link = self._one("SELECT audit_n, audit_link FROM counter")
+        return Chain(n, bytes(link))
+
+    def audit_link(self, n: int) -> bytes | None:
+        found = self._one("SELECT link FROM audit WHERE n = %s", n)
+        return bytes(found[0]) if found else None
+
+    def audit_faults(self) -> Iterator[Fault]:
+        with self._pool.connection() as connection:
+            yield from postgres_audit.found_faults(connection)
+
+    def keep_head(self, head: Head) -> None:
+        self._do(postgres_audit.KEEP_HEAD, *head)
+
+    def heads(self, server_id: str) -> list[Head]:
+        rows = self._all(
+            "SELECT server_id, day, epoch, n, link, public, sig FROM audit_head WHERE server_id = %s ORDER BY day, n",
+            server_id,
+        )
+        return [Head(*row) for row in rows]
 
     def seen(self, install_id: str, *, made_dseq: int, now: datetime) -> None:
         self._do(

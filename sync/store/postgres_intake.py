@@ -15,10 +15,12 @@ from typing import Any
 import msgspec
 import psycopg
 
+from sync.audit import entries_of
 from sync.protocol import op_of_body
 from sync.records import QUARANTINED, RETRY, Op, PushReply, Record
 from sync.store.intake import Intake, Kept, Key, KnownOp, Pushed, Stored, Unsettled, Waiting
 from sync.store.naming import blobs_named
+from sync.store.postgres_audit import bind
 from sync.store.postgres_schema import ASIDE, county_of
 
 RECORD = "kind, id, area, rev, seq, fields::text, since::text, deleted"
@@ -136,6 +138,9 @@ def write_down(connection: psycopg.Connection, intake: Intake) -> None:
             " SELECT DISTINCT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::int8[]) ON CONFLICT DO NOTHING",
             _columns(named),
         )
+    intake.chain = bind(
+        connection, intake.chain, entries_of(intake.chain, intake.kept, intake.released, intake.received)
+    )
 
 
 _UPSERT = (

@@ -106,4 +106,19 @@ CREATE TABLE blob_named (
   size bigint NOT NULL, PRIMARY KEY (sha256, kind, id));
 """),
     ),
+    (
+        "002_audit",
+        sql.SQL("""
+CREATE TABLE audit (
+  n bigint PRIMARY KEY, what text NOT NULL, at text NOT NULL, op_n bigint NOT NULL, about text NOT NULL,
+  dseq bigint NOT NULL, hash bytea NOT NULL, status text NOT NULL, code text NOT NULL, link bytea NOT NULL);
+CREATE INDEX audit_act ON audit (what, n) WHERE what <> 'op';
+-- Where the chain stands; who holds the counter's lock binds the next entries.
+ALTER TABLE counter ADD COLUMN audit_n bigint NOT NULL DEFAULT 0,
+  ADD COLUMN audit_link bytea NOT NULL DEFAULT decode(repeat('00', 32), 'hex');
+CREATE TABLE audit_head (
+  server_id text NOT NULL, day text NOT NULL, epoch text NOT NULL, n bigint NOT NULL, link text NOT NULL,
+  public text NOT NULL, sig text NOT NULL, PRIMARY KEY (server_id, day, epoch));
+"""),
+    ),
 )

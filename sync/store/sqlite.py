@@ -17,10 +17,12 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from sync.audit import ENROL, REVOKE, Chain, Fault, Head
 from sync.failpoints import reach
 from sync.problems import Problem
 from sync.protocol import op_of_body
 from sync.records import (
+    BROWSER,
     CENTRE,
     CONFLICT,
     NODE,
@@ -40,6 +42,7 @@ from sync.records import (
     Scope,
 )
 from sync.scope import grants_of, scope_version, shown
+from sync.store import sqlite_audit
 from sync.store.base import NewInstall, ToRelay
 from sync.store.blobs import BlobFolder
 from sync.store.group import GroupCommit
@@ -47,6 +50,7 @@ from sync.store.high_water import HighWater
 from sync.store.intake import Intake, Key, Pushed
 from sync.store.pages import moment_text, page_of, place_of, token_hash
 from sync.store.scope_sql import scope_sql
+from sync.store.sqlite_audit import chain_of, note
 from sync.store.sqlite_file import SqliteFile, set_meta
 from sync.store.sqlite_intake import RECORD, SqliteMemory, acked_of, record_of, write_down, write_pushes
 
@@ -77,6 +81,7 @@ class SqliteStore:
             self._file.close()
             raise Problem("folder_rolled_back", where=str(folder))
         self._high_water.note(self._epoch, self._last_n, self._latest)
+        sqlite_audit.begin(self._file, self._server_id, self._epoch, moment_text(self._clock()))
         self._push_together = GroupCommit(self._push_all)
 
     @property
@@ -139,6 +144,7 @@ class SqliteStore:
         with self._file.write_lock:
             with self._writing() as write:
                 intake = Intake(SqliteMemory(write), self._tier, self._server_id, self._epoch, received)
+                intake.chain = chain_of(write)
                 yield write, intake
                 write_down(write, intake)
                 reach("push.written")
@@ -258,6 +264,8 @@ class SqliteStore:
                 "INSERT INTO install (install_id, user_id, kind, name, token_hash, created_at) VALUES (?, ?, ?, ?, ?, ?)",
                 (install_id, user_id, kind, name, token_hash(token), moment_text(self._clock())),
             )
+            if kind != BROWSER:
+                note(write, ENROL, moment_text(self._clock()), about=install_id, code=user_id)
         return NewInstall(install_id, token)
 
     def credential(self, token: str) -> Credential | None:
@@ -270,11 +278,38 @@ class SqliteStore:
         return Credential(install_id=row[0], user_id=row[1], kind=row[2], grants=grants, revoked=bool(row[3]))
 
     def revoke(self, install_id: str) -> None:
+        now = moment_text(self._clock())
         with self._writing() as write:
-            write.execute(
-                "UPDATE install SET revoked_at = ? WHERE install_id = ? AND revoked_at = ''",
-                (moment_text(self._clock()), install_id),
-            )
+            changed = write.execute(
+                "UPDATE install SET revoked_at = ? WHERE install_id = ? AND revoked_at = '' RETURNING kind", (now, install_id)
+            ).fetchall()
+            if changed and changed[0][0] != BROWSER:
+                note(write, REVOKE, now, about=install_id)
+
+    # --- audit --------------------------------------------------------------------------------------------
+
+    def note_act(self, what: str, about: str, code: str = "", *, op_n: int = 0, now: datetime) -> None:
+        with self._writing() as write:
+            note(write, what, moment_text(now), about=about, code=code, op_n=op_n)
+
+    def acts(self, what: str) -> list[str]:
+        return [row[0] for row in self._all("SELECT about FROM audit WHERE what = ? ORDER BY n", what)]
+
+    def chain_end(self) -> Chain:
+        return chain_of(self._file.reader())
+
+    def audit_link(self, n: int) -> bytes | None:
+        found = self._one("SELECT link FROM audit WHERE n = ?", n)
+        return bytes(found[0]) if found else None
+
+    def audit_faults(self) -> Iterator[Fault]:
+        return sqlite_audit.found_faults(self._file.reader())
+
+    def keep_head(self, head: Head) -> None:
+        sqlite_audit.keep_head(self._file, head)
+
+    def heads(self, server_id: str) -> list[Head]:
+        return sqlite_audit.heads_of(self._file, server_id)
 
     def seen(self, install_id: str, *, made_dseq: int, now: datetime) -> None:
         with self._writing() as write:

@@ -9,10 +9,12 @@ from typing import Any
 
 import msgspec
 
+from sync.audit import entries_of
 from sync.protocol import op_of_body
 from sync.records import RETRY, Op, PushReply, Record
 from sync.store.intake import Intake, Kept, Key, KnownOp, Pushed, Stored, Unsettled, Waiting
 from sync.store.naming import blobs_named
+from sync.store.sqlite_audit import bind
 
 RECORD = "kind, id, area, rev, seq, fields, since, pending, deleted"
 _json = msgspec.json.Encoder()
@@ -91,6 +93,7 @@ def write_down(write: sqlite3.Connection, intake: Intake) -> None:
     write.executemany(
         "INSERT OR IGNORE INTO blob_named (sha256, kind, id, size) VALUES (?, ?, ?, ?)", blobs_named(intake)
     )
+    intake.chain = bind(write, intake.chain, entries_of(intake.chain, intake.kept, intake.released, intake.received))
 
 
 def write_pushes(
