@@ -54,7 +54,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     sender: install or server that made it. reader: the install it is for, where it answers one.
     to: `key_id` of who can open it, '' for open parts. by: `key_id` of who signed its parts, '' for none.
-    about: the file that this one answers.
+    about: the file that this one answers. salt: of a backup that a password closes.
     """
 
     v: Count = VERSION
@@ -65,6 +65,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     to: _Id = ""
     by: _Id = ""
     about: _Id = ""
+    salt: Annotated[str, msgspec.Meta(max_length=64, pattern="^([0-9a-f]{2})*$")] = ""
 
 
 class Message(NamedTuple):

@@ -123,6 +123,13 @@ CATALOGUE: dict[str, Entry] = {
     "backup_broken": Entry(
         Text("备份文件不完整或被改动过,不能使用。", "The backup is incomplete or was altered and cannot be used."),
         Text("请换一份备份;数据文件夹没有改动。", "Use another backup; the data folder is unchanged.")),
+    "bad_recovery_key": Entry(
+        Text("这不是恢复密钥文件。", "This is no recovery key."),
+        Text("请用 run.py backup --new-key 生成的文件。", "Use the file that run.py backup --new-key made.")),
+    "wrong_recovery_key": Entry(
+        Text("备份打不开:密钥或密码不对,或没有给。", "The backup does not open: the key or password is wrong, or was not given."),
+        Text("请用 --key 恢复密钥文件,或 --password;数据文件夹没有改动。",
+             "Give --key FILE or --password; the data folder is unchanged.")),
     "unsafe_file": Entry(
         Text("数据文件夹所在的磁盘不能安全地写入(不支持 WAL)。",
              "The folder's disk cannot be written safely (no write-ahead log)."),
@@ -190,6 +197,10 @@ CATALOGUE: dict[str, Entry] = {
     "courier_other_device": Entry(
         Text("这个回执文件是给另一台设备的。", "These receipts are for another device."),
         Text("请交给导出那份文件的手机或节点。", "Give them to the phone or node that made the file.")),
+    "courier_for_a_phone": Entry(
+        Text("这个回执文件是给手机的,不是给节点的。", "These receipts are for a phone, not for a node."),
+        Text("请发给导出文件的那部手机,在手机的同步页读入。",
+             "Send them to the phone that made the file; it reads them on its sync page.")),
     "courier_unknown_device": Entry(
         Text("文件里有中心还不认识的设备,它的内容暂时不能采用。",
              "The file holds work of a device the centre does not know yet."),

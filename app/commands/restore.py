@@ -11,13 +11,16 @@ from app.config import ROOT
 
 
 def main(arguments: list[str]) -> int:
+    from app.commands.backup import asked_password
     from sync.problems import Problem
     from sync.store.backup import renew_epoch, restore, verify
+    from sync.store.sealed_backup import is_sealed, needs_password, recovery_key, restore_sealed
 
     parser = argparse.ArgumentParser(prog="run.py restore", description="恢复备份 · restore a backup")
     parser.add_argument("backup", type=Path, nargs="?", help="备份文件 · the backup")
     parser.add_argument("--data", type=Path, default=ROOT / "data" / "centre", help="数据文件夹 · data folder")
     parser.add_argument("--check", action="store_true", help="只校验备份 · verify the backup only")
+    parser.add_argument("--key", type=Path, help="加密备份的恢复密钥 · recovery key of a sealed backup")
     parser.add_argument("--confirm", action="store_true", help="确认文件夹里的旧数据就是要用的 · the old data shall go on")
     options = parser.parse_args(arguments)
     if bool(options.backup) == options.confirm:
@@ -28,7 +31,13 @@ def main(arguments: list[str]) -> int:
             renew_epoch(folder)
             print(f"✓ {folder}: 手机和下级节点会把缺少的重新上报 · phones and nodes will offer again what is missing")
             return 0
-        manifest = verify(options.backup) if options.check else restore(options.backup, folder, now=datetime.now())
+        now = datetime.now()
+        if is_sealed(options.backup):
+            password = asked_password(twice=False) if needs_password(options.backup) else ""
+            key = recovery_key(options.key.read_text("ascii")) if options.key else None
+            manifest = restore_sealed(options.backup, folder, now=now, key=key, password=password, check=options.check)
+        else:
+            manifest = verify(options.backup) if options.check else restore(options.backup, folder, now=now)
     except Problem as problem:
         print(f"✗ {problem.message()} {problem.next()}", file=sys.stderr)
         return 1
