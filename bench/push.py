@@ -1,148 +1,82 @@
 """Push throughput: visits a second that a real server process takes in over HTTP and has on disk.
 
-    python3 run.py bench push
+    python3 run.py bench push [--postgres]
 
 One visit is what a phone sends for one: the submission with its answers, the
-visit, and what it changes of the household. Phones are threads of this process,
-each with its own install and connection, bodies packed as phones pack them.
-Batches of 50 visits from one phone (in as many requests as the protocol's 50
-ops a push need); one visit a request from 1 phone and from 32. Beside them
-what the disk alone (the same bodies, one synchronous commit each) and reading
-the JSON alone (length, digest, unpacking, parsing, hashes) would allow, on
-the same machine. Clients and server share its cores.
+visit, and what it changes of the household. Requests are prepared beforehand,
+packed as phones pack them, and sent by a process of its own that does little
+else; every receipt is compared with what was sent. Batches of 50 visits go in
+as many requests as the protocol's 50 ops a push need.
+
+Beside each figure: what server and client used of the two cores, and what the
+disk alone (the same bodies, one synchronous commit each) and reading the JSON
+alone (length, digest, unpacking, parsing, hashes) would allow.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
-import http.client
-import json
 import sqlite3
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
-from browser.servers import NodeProcess, make_demo
+import _load
+from _phones import Centre, Phone, Pushes, centre, confirm, phones_at
 
-from forms.library import load_library
 from sync import protocol
-from sync.author import Author
-from sync.records import Op
 
 OPS_A_PUSH = 50
 BATCH_VISITS = 50
 MANY = 32
-LIBRARY = Path(__file__).parents[1] / "forms" / "library"
 
 
-class Phone:
-    """One install with a connection that stays open, and households of its own to visit."""
-
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        self.connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=120)
-        given = self._post("/api/sign-in", json.dumps({"username": "qingshui", "password": "ruhu-demo"}).encode(), {})
-        self.token, self.user = given["token"], given["user"]
-        self.author = Author(given["install_id"], self.user["id"], clock=lambda: datetime.now(UTC))
-        self.households: list[dict[str, Any]] = []
-
-    def _post(self, path: str, body: bytes, headers: dict[str, str]) -> Any:
-        self.connection.request("POST", path, body, {"Content-Type": "application/json", **headers})
-        reply = self.connection.getresponse()
-        text = reply.read()
-        if reply.status != 200:
-            raise RuntimeError(f"{path}: {reply.status} {text[:200]!r}")
-        return json.loads(text)
-
-    def pulled(self, kind: str) -> list[dict[str, Any]]:
-        found, cursor, more = [], "", True
-        while more:
-            asked = f"/sync/v1/pull?limit=500{f'&cursor={cursor}' if cursor else ''}"
-            self.connection.request("GET", asked, headers={"Authorization": f"Bearer {self.token}"})
-            page = json.loads(self.connection.getresponse().read())
-            found += [record for record in page["records"] if record["kind"] == kind]
-            cursor, more = page["cursor"], page["more"]
-        return found
-
-    def visit(self, number: int, form: dict[str, Any], answers: dict[str, Any]) -> list[Op]:
-        """The ops of one visit; the household is the next of this phone's."""
-        household = self.households[number % len(self.households)]
-        fields, author = household["fields"], self.author
-        area = household["area"]
-        day, submission = f"2026-{number % 12 + 1:02}-{number // 12 % 28 + 1:02}", author.ids()
-        sent = {
-            "form_id": form["form_id"], "form_version": form["version"], "form_hash": form["hash"],
-            "household_id": household["id"], "sheet": "", "started": f"{day}T19:00:00", "ended": f"{day}T19:12:00",
-            "instance_name": fields["head_name"], "answers": answers, "carried": {},
-        }  # fmt: skip
-        visit = {
-            "household_id": household["id"], "submission_id": submission, "form_id": form["form_id"], "date": day,
-            "outcome": "met", "cadre": self.user["id"], "cadre_name": self.user["name"], "note": "家中一切正常。",
-        }  # fmt: skip
-        change = {"last_visit": (fields.get("last_visit", ""), day)}
-        fields["last_visit"] = day
-        named = {"submission": submission, "form_id": form["form_id"], "form_version": form["version"]}
-        return [
-            author.create("submission", submission, area, sent, **named),
-            author.create("visit", author.ids(), area, visit, **named),
-            author.update("household", household["id"], area, change, base_rev=household["rev"], **named),
-        ]
-
-    def push(self, body: bytes) -> list[str]:
-        """Send one packed body; the status of each op."""
-        reply = self._post(
-            "/sync/v1/push", body, {**protocol.push_headers(body, gzipped=True), "Authorization": f"Bearer {self.token}"}
-        )
-        return [result["status"] for result in reply["results"]]
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="run.py bench push")
+    parser.add_argument("--visits", type=int, default=3200, help="visits of each run (default %(default)s)")
+    parser.add_argument("--postgres", action="store_true", help="the centre in a PostgreSQL of its own")
+    parser.add_argument("--only", type=int, help="one run: 0 … 3")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with centre(folder, households=900, postgres=options.postgres) as served:
+            phones = phones_at(served.node.url, MANY)
+            first = phones[0].requests(1, OPS_A_PUSH)
+            # The first request opens what later ones find open.
+            confirm(_load.drive(served.node.url, [first.requests]).replies[0], first.hashes)
+            print(f"one visit: {len(first.hashes)} ops, {len(first.bodies[0]) / 1000:.1f} KB of JSON")
+            for number, (what, senders, ops) in enumerate(RUNS):
+                if options.only in (None, number):
+                    measure(served, what, phones[:senders], options.visits, ops, folder / str(number))
 
 
-def bodies(ops: list[Op], size: int) -> Iterator[bytes]:
-    for start in range(0, len(ops), size):
-        plain = protocol.encode({"format": 1, "ops": ops[start : start + size]})
-        yield gzip.compress(plain, 6, mtime=0)
+RUNS = (
+    (f"batches of {BATCH_VISITS}, 1 phone", 1, OPS_A_PUSH),
+    (f"batches of {BATCH_VISITS}, 8 phones", 8, OPS_A_PUSH),
+    ("one a request, 1 phone", 1, 3),
+    (f"one a request, {MANY} phones", MANY, 3),
+)
 
 
-def answers_of(definition: dict[str, Any]) -> dict[str, Any]:
-    """An answer to every question, as deep as the form is."""
-    answers: dict[str, Any] = {}
-    for node in definition["nodes"]:
-        if node["kind"] != "question":
-            continue
-        *groups, name = node["path"].split("/")[2:]
-        inside = answers
-        for group in groups:
-            inside = inside.setdefault(group, {})
-        inside[name] = "1200" if node["type"] in ("integer", "decimal") else "yes"
-    return answers
+def measure(served: Centre, what: str, phones: list[Phone], visits: int, ops_a_push: int, folder: Path) -> None:
+    work = [phone.requests(visits // len(phones), ops_a_push) for phone in phones]
+    count = visits // len(phones) * len(phones)
+    before = served.cpu()
+    run = _load.in_own_process(served.node.url, [one.requests for one in work])
+    used = served.cpu() - before
+    for replies, sent in zip(run.replies, work, strict=True):
+        confirm(replies, sent.hashes)
+    requests = sum(len(one.requests) for one in work)
+    print(
+        f"  {what:24} {count / run.seconds:6.0f} visits/s  {requests / run.seconds:5.0f} requests/s  "
+        f"p50 {run.quantile(0.5) * 1000:4.0f} ms  p95 {run.quantile(0.95) * 1000:4.0f} ms   "
+        f"server {used / count * 1e6:5.0f} µs a visit ({used / run.seconds:.2f} cores), client {run.cpu / run.seconds:.2f}   "
+        f"disk alone {count / disk_alone(work, folder):6.0f}, reading alone {count / reading_alone(work):6.0f} visits/s",
+        flush=True,
+    )
 
 
-def sent_at_once(phones: list[Phone], work: list[list[bytes]]) -> float:
-    """Seconds until every phone has its answers; each op must be applied."""
-    wrong: list[str] = []
-
-    def run(phone: Phone, mine: list[bytes]) -> None:
-        for body in mine:
-            wrong.extend(status for status in phone.push(body) if status != "applied")
-
-    threads = [threading.Thread(target=run, args=pair) for pair in zip(phones, work, strict=True)]
-    began = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    seconds = time.perf_counter() - began
-    if wrong:
-        raise RuntimeError(f"not applied: {wrong[:5]}")
-    return seconds
-
-
-def disk_alone(work: list[bytes], folder: Path) -> float:
+def disk_alone(work: list[Pushes], folder: Path) -> float:
     """Seconds to have the bodies in SQLite, one synchronous commit each, as the store commits."""
     folder.mkdir()
     db = sqlite3.connect(folder / "bodies.db", isolation_level=None)
@@ -150,67 +84,20 @@ def disk_alone(work: list[bytes], folder: Path) -> float:
     db.execute("PRAGMA synchronous = FULL")
     db.execute("CREATE TABLE body (n INTEGER PRIMARY KEY, bytes BLOB)")
     began = time.perf_counter()
-    for body in work:
+    for body in (body for one in work for body in one.bodies):
         db.execute("INSERT INTO body (bytes) VALUES (?)", (body,))
     seconds = time.perf_counter() - began
     db.close()
     return seconds
 
 
-def reading_alone(work: list[bytes]) -> float:
-    """Seconds to compare, unpack, parse and hash the bodies."""
+def reading_alone(work: list[Pushes]) -> float:
+    """Seconds to compare, unpack, parse and hash the bodies, on one core."""
+    packed = [request.partition(b"\r\n\r\n")[2] for one in work for request in one.requests]
     began = time.perf_counter()
-    for body in work:
+    for body in packed:
         protocol.parse_push(protocol.checked_body(body, protocol.push_headers(body, gzipped=True)))
     return time.perf_counter() - began
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--batches", type=int, default=10, help="batches of 50 visits (default %(default)s)")
-    parser.add_argument("--visits", type=int, default=320, help="visits sent one a request (default %(default)s)")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        make_demo(folder / "centre", households=900)
-        node = NodeProcess(folder / "centre").start()
-        try:
-            measure(node.url, folder, options.batches, options.visits)
-        finally:
-            node.stop()
-
-
-def measure(url: str, folder: Path, batches: int, visits: int) -> None:
-    compiled = load_library(LIBRARY).forms["visit"]
-    form = {"form_id": "visit", "version": compiled.version, "hash": compiled.hash}
-    answers = answers_of(dict(compiled.definition))
-    phones = [Phone(url) for _ in range(MANY)]
-    for place, household in enumerate(sorted(phones[0].pulled("household"), key=lambda one: one["id"])):
-        phones[place % MANY].households.append(household)
-
-    def made(phone: Phone, count: int, ops_a_push: int) -> list[bytes]:
-        return list(bodies([op for n in range(count) for op in phone.visit(n, form, answers)], ops_a_push))
-
-    one = phones[0].visit(0, form, answers)
-    phones[0].push(next(bodies(one, len(one))))  # the first request opens what later ones find open
-    print(f"one visit: {len(one)} ops, {len(protocol.encode({'ops': one})) / 1000:.1f} KB of JSON")
-    runs: list[tuple[str, int, list[Phone], Callable[[], list[list[bytes]]]]] = [
-        (f"batches of {BATCH_VISITS}, 1 phone", batches * BATCH_VISITS, phones[:1],
-         lambda: [[body for _ in range(batches) for body in made(phones[0], BATCH_VISITS, OPS_A_PUSH)]]),
-        ("one a request, 1 phone", visits, phones[:1], lambda: [made(phones[0], visits, len(one))]),
-        (f"one a request, {MANY} phones", visits // MANY * MANY, phones,
-         lambda: [made(phone, visits // MANY, len(one)) for phone in phones]),
-    ]  # fmt: skip
-    for place, (what, count, senders, make) in enumerate(runs):
-        work = make()
-        seconds = sent_at_once(senders, work)
-        flat = [body for mine in work for body in mine]
-        disk, reading = disk_alone(flat, folder / str(place)), reading_alone(flat)
-        print(
-            f"  {what:26} {count / seconds:7.0f} visits/s   {len(flat) / seconds:6.0f} requests/s   "
-            f"disk alone {count / disk:7.0f}, reading alone {count / reading:7.0f} visits/s   "
-            f"= {seconds / (disk + reading):.1f}× both together"
-        )
 
 
 if __name__ == "__main__":

@@ -47,6 +47,11 @@ class Postgres:
     def start(self) -> None:
         self._run("pg_ctl", "-D", str(self.data), "-w", "-t", "60", "-l", str(self.folder / "log"), "start")
 
+    @property
+    def pid(self) -> int:
+        """The server's first process."""
+        return int((self.data / "postmaster.pid").read_text().split()[0])
+
     def stop(self, mode: str = "fast") -> None:
         """mode immediate is what a power cut leaves to the database: no checkpoint, no goodbye."""
         self._run("pg_ctl", "-D", str(self.data), "-w", "-m", mode, "stop")

@@ -1,0 +1,184 @@
+"""Phones that make visits, and the centre they send them to, for the benches of sync."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import subprocess
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import _load
+from browser.servers import ROOT, NodeProcess, make_demo
+from postgres import Postgres
+
+from forms.library import load_library
+from sync import protocol
+from sync.author import Author
+from sync.records import Op
+
+LIBRARY = ROOT / "forms" / "library"
+
+
+class Phone:
+    """One install of the demo's village cadre, and households of its own to visit."""
+
+    def __init__(self, url: str, form: VisitForm, username: str = "qingshui") -> None:
+        self.parts = urlsplit(url)
+        self.form = form
+        self.connection = http.client.HTTPConnection(self.parts.hostname or "", self.parts.port, timeout=120)
+        signed = json.dumps({"username": username, "password": "ruhu-demo"}).encode()
+        given = self.asked("POST", "/api/sign-in", signed, {"Content-Type": "application/json"})
+        self.token, self.user, self.install_id = given["token"], given["user"], given["install_id"]
+        self.author = Author(self.install_id, self.user["id"], clock=lambda: datetime.now(UTC))
+        self.households: list[dict[str, Any]] = []
+        self.made = 0
+
+    def asked(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Any:
+        self.connection.request(method, path, body, headers or {"Authorization": f"Bearer {self.token}"})
+        reply = self.connection.getresponse()
+        text = reply.read()
+        if reply.status != 200:
+            raise RuntimeError(f"{path}: {reply.status} {text[:200]!r}")
+        if reply.headers.get("Content-Encoding") == "gzip":
+            text = zlib.decompress(text, _load.GZIP)
+        return json.loads(text)
+
+    def pulled(self, kind: str) -> list[dict[str, Any]]:
+        found, cursor, more = [], "", True
+        while more:
+            page = self.asked("GET", f"/sync/v1/pull?limit=500{f'&cursor={cursor}' if cursor else ''}")
+            found += [record for record in page["records"] if record["kind"] == kind]
+            cursor, more = page["cursor"], page["more"]
+        return found
+
+    def visit(self) -> list[Op]:
+        """The ops of one visit, of the next household of this phone's."""
+        number, form, author = self.made, self.form, self.author
+        self.made += 1
+        household = self.households[number % len(self.households)]
+        fields, area = household["fields"], household["area"]
+        day, submission = f"2026-{number % 12 + 1:02}-{number // 12 % 28 + 1:02}", author.ids()
+        sent = {
+            "form_id": form.form_id, "form_version": form.version, "form_hash": form.hash,
+            "household_id": household["id"], "sheet": "", "started": f"{day}T19:00:00", "ended": f"{day}T19:12:00",
+            "instance_name": fields["head_name"], "answers": form.answers, "carried": {},
+        }  # fmt: skip
+        visit = {
+            "household_id": household["id"], "submission_id": submission, "form_id": form.form_id, "date": day,
+            "outcome": "met", "cadre": self.user["id"], "cadre_name": self.user["name"], "note": "家中一切正常。",
+        }  # fmt: skip
+        change = {"last_visit": (fields.get("last_visit", ""), day)}
+        fields["last_visit"] = day
+        named = {"submission": submission, "form_id": form.form_id, "form_version": form.version}
+        return [
+            author.create("submission", submission, area, sent, **named),
+            author.create("visit", author.ids(), area, visit, **named),
+            author.update("household", household["id"], area, change, base_rev=household["rev"], **named),
+        ]
+
+    def requests(self, visits: int, ops_a_push: int) -> Pushes:
+        """That many visits as prepared pushes."""
+        ops = [op for _ in range(visits) for op in self.visit()]
+        plain = [protocol.encode({"format": 1, "ops": ops[at : at + ops_a_push]}) for at in range(0, len(ops), ops_a_push)]
+        return Pushes(
+            [_load.push_request(self.parts.netloc, self.token, one) for one in plain],
+            plain, {op.op_id: op.hash for op in ops},
+        )  # fmt: skip
+
+
+@dataclass
+class Pushes:
+    """requests: whole, in order; bodies: the same unpacked; hashes: by op_id, for the receipts."""
+
+    requests: list[bytes]
+    bodies: list[bytes]
+    hashes: dict[str, str]
+
+
+def confirm(replies: Sequence[bytes], hashes: dict[str, str]) -> None:
+    """Every op applied, with a receipt over the very content that was sent."""
+    given = {}
+    for reply in replies:
+        for result in _load.results(reply):
+            if result["status"] != "applied":
+                raise RuntimeError(f"not applied: {result}")
+            given[result["op_id"]] = result["receipt"]["hash"]
+    if given != hashes:
+        raise RuntimeError("the receipts are not for what was sent")
+
+
+@dataclass
+class VisitForm:
+    """The shipped visit form with an answer to every question, as deep as the form is."""
+
+    form_id: str
+    version: str
+    hash: str
+    answers: dict[str, Any]
+
+
+def visit_form() -> VisitForm:
+    compiled = load_library(LIBRARY).forms["visit"]
+    answers: dict[str, Any] = {}
+    for node in compiled.definition["nodes"]:
+        if node["kind"] != "question":
+            continue
+        *groups, name = node["path"].split("/")[2:]
+        inside = answers
+        for group in groups:
+            inside = inside.setdefault(group, {})
+        inside[name] = "1200" if node["type"] in ("integer", "decimal") else "yes"
+    return VisitForm("visit", compiled.version, compiled.hash, answers)
+
+
+def phones_at(url: str, count: int, username: str = "qingshui") -> list[Phone]:
+    """That many installs, each with its share of the village's households."""
+    form = visit_form()
+    phones = [Phone(url, form, username) for _ in range(count)]
+    for place, household in enumerate(sorted(phones[0].pulled("household"), key=lambda one: one["id"])):
+        phones[place % count].households.append(household)
+    return phones
+
+
+@dataclass
+class Centre:
+    """A running centre; database: its PostgreSQL, if it has one."""
+
+    node: NodeProcess
+    database: Postgres | None
+
+    def cpu(self) -> float:
+        """Seconds of processor that the server and its database have used."""
+        assert self.node.process is not None
+        used = _load.cpu_seconds(self.node.process.pid)
+        return used + (_load.cpu_of_tree(self.database.pid) if self.database else 0.0)
+
+
+@contextlib.contextmanager
+def centre(folder: Path, *, households: int, postgres: bool, arguments: Sequence[str] = ()) -> Iterator[Centre]:
+    """The demo county served by a process of its own, from one SQLite file or from a PostgreSQL of its own."""
+    make_demo(folder / "centre", households=households)
+    database = Postgres() if postgres else None
+    try:
+        upstream: list[str] = []
+        if database:
+            url = database.database()
+            subprocess.run([sys.executable, "-m", "app.commands", "move", "--data", str(folder / "centre"), "--to", url],
+                           cwd=ROOT, check=True, stdout=subprocess.DEVNULL)  # fmt: skip
+            upstream = ["--upstream", url]
+        node = NodeProcess(folder / ("host" if database else "centre"), *upstream, *arguments).start()
+        try:
+            yield Centre(node, database)
+        finally:
+            node.stop()
+    finally:
+        if database:
+            database.close()
