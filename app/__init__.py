@@ -19,6 +19,7 @@ def create_app(config: Any, here: Any = None) -> Flask:
 
     from app import auth, errors, forms_api, i18n, keys, pwa, security, sync_api
     from app.node import open_node
+    from app.push_lane import PushLane
 
     here = here or open_node(config)
     app = Flask("app", static_folder=None)
@@ -35,6 +36,7 @@ def create_app(config: Any, here: Any = None) -> Flask:
         PROPAGATE_EXCEPTIONS=False,
     )
     app.extensions["ruhu"] = here
+    app.wsgi_app = PushLane(app.wsgi_app, here, https=config.https, lang=config.lang)  # type: ignore[method-assign]
     if config.proxies:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=config.proxies, x_proto=config.proxies, x_host=config.proxies

@@ -230,15 +230,16 @@ def init_app(app: Flask) -> None:
             log.error("%s declares no access", request.endpoint)
             raise Problem("not_found")
         if access.kind == "device":
-            g.credential = _bearer()
+            g.credential = bearer(node(), request.headers.get("Authorization", ""))
         elif access.kind == "office":
             return _office_guard(access.roles)
         return None
 
 
-def _bearer() -> Credential:
-    scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
-    credential = node().store.credential(token.strip()) if scheme.lower() == "bearer" and token else None
+def bearer(here: Node, authorization: str) -> Credential:
+    """Whom the header's token speaks for. Raises Problem unknown_token."""
+    scheme, _space, token = authorization.partition(" ")
+    credential = here.store.credential(token.strip()) if scheme.lower() == "bearer" and token else None
     # A revoked phone may still push: what it holds goes to the tray. The service decides that.
     if credential is None or credential.kind == "browser":
         raise SyncProblem("unknown_token")

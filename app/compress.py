@@ -8,12 +8,13 @@ from functools import cached_property
 
 import brotli
 from flask import Response, request
+from werkzeug.wrappers import Request
 
 
-def best_encoding(offered: tuple[str, ...] = ("br", "gzip")) -> str:
-    """The first of the offered codings the reader accepts, or '' for none."""
+def best_encoding(offered: tuple[str, ...] = ("br", "gzip"), asked: Request | None = None) -> str:
+    """The first of the offered codings the reader accepts, or '' for none. asked: when Flask holds no request."""
     for coding in offered:
-        if request.accept_encodings.quality(coding) > 0:
+        if (asked or request).accept_encodings.quality(coding) > 0:
             return coding
     return ""
 

@@ -12,6 +12,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from flask import Flask, Response, g, request
 from flask_babel import Babel
+from werkzeug.wrappers import Request
 
 LANGUAGES = ("zh", "en")
 COOKIE = "lang"
@@ -22,10 +23,15 @@ METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2"), ("**.html", 
 
 def language() -> str:
     """The reader's language: asked in the address, kept in a cookie, or wished for by the browser."""
-    for wish in (request.args.get("lang"), request.cookies.get(COOKIE)):
+    return language_of(request, g.get("default_lang", "zh"))
+
+
+def language_of(asked: Request, default: str) -> str:
+    """As `language`, for a request that Flask does not hold."""
+    for wish in (asked.args.get("lang"), asked.cookies.get(COOKIE)):
         if wish in LANGUAGES:
             return wish
-    return request.accept_languages.best_match(LANGUAGES) or g.get("default_lang", "zh")
+    return asked.accept_languages.best_match(LANGUAGES) or default
 
 
 def init_app(app: Flask, default: str) -> None:

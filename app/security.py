@@ -39,20 +39,28 @@ def init_app(app: Flask, *, https: bool) -> None:
     def _begin() -> None:
         g.began = time.monotonic()
 
+    headers = headers_of(https)
+
     @app.after_request
     def _headers(response: Response) -> Response:
-        for name, value in HEADERS.items():
+        for name, value in headers.items():
             response.headers.setdefault(name, value)
-        if https:
-            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-        # Pages and answers hold personal data unless a view says otherwise: no copy may stay behind.
-        response.headers.setdefault("Cache-Control", "no-store")
         _log(response)
         return response
+
+
+def headers_of(https: bool) -> dict[str, str]:
+    """What every response carries unless its view says otherwise."""
+    strict = {"Strict-Transport-Security": "max-age=31536000"} if https else {}
+    # Pages and answers hold personal data: no copy may stay behind.
+    return HEADERS | strict | {"Cache-Control": "no-store"}
 
 
 def _log(response: Response) -> None:
     """Method, rule, status, size, time. No path, query, address or user: those can name a person."""
     rule = request.url_rule.rule if request.url_rule else "-"
-    millis = (time.monotonic() - g.get("began", time.monotonic())) * 1000
-    log.info("%s %s %d %sB %.0fms", request.method, rule, response.status_code, response.content_length, millis)
+    log_line(request.method, rule, response.status_code, response.content_length, g.get("began", time.monotonic()))
+
+
+def log_line(method: str, rule: str, status: int, size: int | None, began: float) -> None:
+    log.info("%s %s %d %sB %.0fms", method, rule, status, size, (time.monotonic() - began) * 1000)

@@ -8,6 +8,7 @@ and digest: a cut upload can look whole to a server.
 from __future__ import annotations
 
 import gzip
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, g, request
@@ -16,14 +17,17 @@ from app.access import device
 from app.compress import best_encoding
 from app.errors import Problem
 from app.i18n import language
-from app.node import node
+from app.node import Node, node
 from sync import protocol, service
+from sync.records import Credential
 
 blueprint = Blueprint("sync_api", __name__, url_prefix="/sync/v1")
 
 LARGEST_HELLO = 4096
 BLOB_CHUNK = 256 * 1024
 WORTH_PACKING = 600
+REFUSED = "ruhu.refused"
+"""In the environment of a push: why `app.push_lane` could not take it, for Flask to tell."""
 
 
 def body(largest: int) -> bytes:
@@ -43,28 +47,39 @@ def body(largest: int) -> bytes:
 
 def reply(value: Any, status: int = 200) -> Response:
     """JSON, packed when it is worth it."""
+    packed, headers = packed_reply(value, gzipped=best_encoding(("gzip",)) != "")
+    return Response(packed, status=status, headers=headers, mimetype="application/json")
+
+
+def packed_reply(value: Any, *, gzipped: bool) -> tuple[bytes, dict[str, str]]:
+    """JSON and its headers; gzipped: the reader takes it so, and it is done when it is worth it."""
     packed = protocol.encode(value)
-    response = Response(status=status, mimetype="application/json")
-    if len(packed) > WORTH_PACKING and best_encoding(("gzip",)):
-        packed = gzip.compress(packed, 6, mtime=0)
-        response.headers["Content-Encoding"] = "gzip"
-    response.headers["Vary"] = "Accept-Encoding"
+    headers = {"Vary": "Accept-Encoding"}
+    if gzipped and len(packed) > WORTH_PACKING:
+        # Level 1: receipts are mostly hashes, which no level makes smaller.
+        packed = gzip.compress(packed, 1, mtime=0)
+        headers["Content-Encoding"] = "gzip"
     # Lets the puller notice a page that was cut or rewritten on the way.
-    response.headers["Content-Digest"] = protocol.digest_header(packed)
-    response.set_data(packed)
-    return response
+    headers["Content-Digest"] = protocol.digest_header(packed)
+    return packed, headers
 
 
 @blueprint.post("/push")
 @device
 def push() -> Response:
-    here = node()
-    sent = body(protocol.MAX_BYTES)
-    plain = protocol.checked_body(sent, dict(request.headers))
-    answered = service.push(here.store, g.credential, plain, now=here.now(), lang=language())
+    """Reached when `app.push_lane` left the request to Flask: it cannot be answered, or stands behind no lane."""
+    if refused := request.environ.get(REFUSED):
+        raise refused
+    return reply(pushed(node(), g.credential, body(protocol.MAX_BYTES), dict(request.headers), language()))
+
+
+def pushed(here: Node, credential: Credential, sent: bytes, headers: Mapping[str, str], lang: str) -> Any:
+    """Take in the body of a push as it came. Raises sync's Problem."""
+    plain = protocol.checked_body(sent, headers)
+    answered = service.push(here.store, credential, plain, now=here.now(), lang=lang)
     if here.relay:
         here.relay.soon()
-    return reply(answered)
+    return answered
 
 
 @blueprint.post("/hello")

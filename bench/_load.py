@@ -130,7 +130,7 @@ def in_own_process(url: str, work: Sequence[Sequence[bytes]]) -> Run:
         paths = os.pathsep.join([str(root), str(root / "bench")])
         subprocess.run([sys.executable, __file__, str(asked), str(told)], check=True,
                        env={**os.environ, "PYTHONPATH": paths})  # fmt: skip
-        run: Run = pickle.loads(told.read_bytes())  # noqa: S301 - written by our own process just now
+        run: Run = pickle.loads(told.read_bytes())
         return run
 
 
@@ -160,7 +160,7 @@ def cpu_of_tree(pid: int) -> float:
 
 
 def main() -> None:
-    url, work = pickle.loads(Path(sys.argv[1]).read_bytes())  # noqa: S301 - written by our own process just now
+    url, work = pickle.loads(Path(sys.argv[1]).read_bytes())
     Path(sys.argv[2]).write_bytes(pickle.dumps(drive(url, work)))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -59,6 +60,11 @@ def within(area: str, prefixes: Iterable[str]) -> bool:
 
 def prefixes_of(grants: Iterable[Grant]) -> tuple[str, ...]:
     """The places of the grants, each once, without those inside another. A grant without area is none."""
+    return _prefixes_of(tuple(grants))
+
+
+@lru_cache(maxsize=4096)  # asked several times an op, of a few people
+def _prefixes_of(grants: tuple[Grant, ...]) -> tuple[str, ...]:
     prefixes = sorted({prefix_of(grant.area) for grant in grants if grant.area})
     return tuple(p for p in prefixes if not any(p != other and p.startswith(other) for other in prefixes))
 

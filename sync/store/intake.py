@@ -89,8 +89,8 @@ class Memory(Protocol):
     def stored(self, keys: Sequence[tuple[str, str, str]]) -> dict[Key, Stored]:
         """Records by (kind, id); the third part is the area where one would be looked for first."""
 
-    def waiting(self, key: Key) -> list[Waiting]:
-        """Held ops of a record, oldest first."""
+    def waiting(self, keys: Sequence[Key]) -> dict[Key, list[Waiting]]:
+        """Held ops by record, oldest first; records without any may be left out."""
 
     def unsettled(self, key: Key, place: int) -> list[Unsettled]:
         """Ops of a record, not set aside, that the next tier has not answered or answered past that place."""
@@ -168,6 +168,14 @@ class Intake:
             if pushed.credential.kind == NODE:
                 wanted |= {("user", a.op.actor): a.op.area for a in pushed.arrivals if a.op.actor}
         self._fetch([(kind, id, area) for (kind, id), area in wanted.items()])
+        self._expect_waiting([(op.entity, op.id) for op in ops])
+
+    def _expect_waiting(self, keys: Iterable[Key]) -> None:
+        """Only what is not there yet can be waited for."""
+        new = sorted({key for key in keys if self._stored[key].record is None})
+        if new:
+            found = self.memory.waiting(new)
+            self._waiting |= {key: list(found.get(key, ())) for key in new}
 
     def _fetch(self, keys: Sequence[tuple[str, str, str]]) -> None:
         missing = [key for key in keys if key[:2] not in self._stored]
@@ -230,6 +238,7 @@ class Intake:
         self._known |= self.memory.known_ops(again)
         self._asked |= {op.op_id for op in again}
         self._fetch([(op.entity, op.id, op.area) for op in {(op.entity, op.id): op for op in ops}.values()])
+        self._expect_waiting((op.entity, op.id) for op in ops)
 
     def own(self, op: Op, body: bytes) -> bool:
         """Take in an op of this server's own making: rights are not asked. False when it was here before.
@@ -358,7 +367,7 @@ class Intake:
 
     def _waiting_of(self, key: Key) -> list[Waiting | Kept]:
         if key not in self._waiting:
-            self._waiting[key] = list(self.memory.waiting(key))
+            self._waiting[key] = list(self.memory.waiting([key]).get(key, ()))
         return self._waiting[key]
 
     # --- records ------------------------------------------------------------------------------------------

@@ -100,11 +100,16 @@ class PostgresMemory:
         )  # fmt: skip
         return {(row[0], row[1]): Stored(record_of(row)) for row in rows}
 
-    def waiting(self, key: Key) -> list[Waiting]:
+    def waiting(self, keys: Sequence[Key]) -> dict[Key, list[Waiting]]:
         rows = self._all(
-            "SELECT n, body FROM op WHERE status = 'held' AND entity = %s AND id = %s ORDER BY n FOR UPDATE", *key
-        )
-        return [Waiting(n, op_of_body(body)) for n, body in rows]
+            "SELECT entity, id, n, body FROM op WHERE status = 'held' AND (entity, id) IN"
+            " (SELECT * FROM unnest(%s::text[], %s::text[])) ORDER BY n FOR UPDATE",
+            [key[0] for key in keys], [key[1] for key in keys],
+        )  # fmt: skip
+        found: dict[Key, list[Waiting]] = {}
+        for entity, id, n, body in rows:
+            found.setdefault((entity, id), []).append(Waiting(n, op_of_body(body)))
+        return found
 
     def unsettled(self, key: Key, place: int) -> list[Unsettled]:
         return []  # a centre has nobody above it

@@ -269,9 +269,11 @@ class SqliteStore:
         return NewInstall(install_id, token)
 
     def credential(self, token: str) -> Credential | None:
-        row = self._one(
-            "SELECT install_id, user_id, kind, revoked_at FROM install WHERE token_hash = ?", token_hash(token)
-        )
+        key = token_hash(token)
+        return self._file.credentials.get(key, lambda: self._credential(key))
+
+    def _credential(self, key: str) -> Credential | None:
+        row = self._one("SELECT install_id, user_id, kind, revoked_at FROM install WHERE token_hash = ?", key)
         if row is None:
             return None
         grants: tuple[Grant, ...] = grants_of(self.get("user", row[1])) if row[1] else ()

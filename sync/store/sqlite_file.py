@@ -20,10 +20,13 @@ from typing import Any
 from sqlite_utils import Database
 
 from sync.problems import Problem
+from sync.store.credential_memory import CredentialMemory
 from sync.store.migrate import migrations
 
 NAME = "store.db"
 FULL = 2
+CHECKPOINT_PAGES = 8000
+"""32 MB of log: pages that every commit touches (the ends of indexes) go to the file once for hundreds of commits."""
 
 
 class SqliteFile:
@@ -35,6 +38,7 @@ class SqliteFile:
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
         self._readers_lock = threading.Lock()
+        self.credentials = CredentialMemory()
         self._folder_lock = hold_folder(folder)
         try:
             self._db = self._open_writer()
@@ -54,8 +58,10 @@ class SqliteFile:
             connection.close()
             raise Problem("unsafe_file", where=f"{self.folder / NAME}: {mode}")
         connection.execute("PRAGMA cache_size=-65536")
+        connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
         db = Database(connection)
         migrations.apply(db)
+        self.credentials.watch(connection)
         return db
 
     def reader(self) -> sqlite3.Connection:
@@ -83,6 +89,7 @@ class SqliteFile:
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
+                self.credentials.committed()
             except BaseException as error:
                 with contextlib.suppress(sqlite3.Error):
                     connection.execute("ROLLBACK")

@@ -18,18 +18,24 @@ from sync.store.sqlite_audit import bind
 
 RECORD = "kind, id, area, rev, seq, fields, since, pending, deleted"
 _json = msgspec.json.Encoder()
+_document: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
+_record = msgspec.json.Decoder(Record)
 
 
 class SqliteMemory:
-    """The one writer's transaction, asked. Single look-ups by key cost microseconds, so nothing is fetched in bulk."""
+    """The one writer's transaction, asked. A look-up costs less than its call from Python, so many go in one question."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._ask = connection.execute
+        self._any_held: bool | None = None
 
     def known_ops(self, ops: Sequence[Op]) -> dict[str, KnownOp]:
-        sql = "SELECT hash, status, code, rev, seq, received_at FROM op WHERE op_id = ? AND variant = 0"
-        found = ((op.op_id, self._ask(sql, (op.op_id,)).fetchone()) for op in ops)
-        return {op_id: KnownOp(*row) for op_id, row in found if row}
+        rows = self._ask(
+            "SELECT op_id, hash, status, code, rev, seq, received_at FROM op"
+            " WHERE op_id IN (SELECT value FROM json_each(?)) AND variant = 0",
+            (_json.encode([op.op_id for op in ops]).decode(),),
+        )
+        return {row[0]: KnownOp(*row[1:]) for row in rows}
 
     def has_content(self, op: Op, hash: str) -> bool:
         sql = "SELECT 1 FROM op WHERE op_id = ? AND hash = ?"
@@ -39,17 +45,28 @@ class SqliteMemory:
         return {install: acked_of(self._ask, install) for install in install_ids}
 
     def stored(self, keys: Sequence[tuple[str, str, str]]) -> dict[Key, Stored]:
-        found: dict[Key, Stored] = {}
+        by_kind: dict[str, list[str]] = {}
         for kind, id, _area in keys:
-            row = self._ask(f"SELECT {RECORD}, upstream FROM record WHERE kind = ? AND id = ?", (kind, id)).fetchone()  # noqa: S608
-            if row:
-                upstream = msgspec.json.decode(row[9], type=Record) if row[9] else None
-                found[kind, id] = Stored(record_of(row[:9]), upstream)
+            by_kind.setdefault(kind, []).append(id)
+        found: dict[Key, Stored] = {}
+        for kind, ids in by_kind.items():
+            rows = self._ask(
+                f"SELECT {RECORD}, upstream FROM record WHERE kind = ? AND id IN (SELECT value FROM json_each(?))",  # noqa: S608
+                (kind, _json.encode(ids).decode()),
+            )
+            for row in rows:
+                upstream = _record.decode(row[9]) if row[9] else None
+                found[kind, row[1]] = Stored(record_of(row[:9]), upstream)
         return found
 
-    def waiting(self, key: Key) -> list[Waiting]:
-        rows = self._ask("SELECT n, body FROM op WHERE status = 'held' AND entity = ? AND id = ? ORDER BY n", key)
-        return [Waiting(n, op_of_body(body)) for n, body in rows]
+    def waiting(self, keys: Sequence[Key]) -> dict[Key, list[Waiting]]:
+        if self._any_held is None:
+            # Of all ops hardly one waits: one question spares one for each new record.
+            self._any_held = self._ask("SELECT 1 FROM op WHERE status = 'held' LIMIT 1").fetchone() is not None
+        if not self._any_held:
+            return {}
+        sql = "SELECT n, body FROM op WHERE status = 'held' AND entity = ? AND id = ? ORDER BY n"
+        return {key: [Waiting(n, op_of_body(body)) for n, body in self._ask(sql, key)] for key in keys}
 
     def unsettled(self, key: Key, place: int) -> list[Unsettled]:
         rows = self._ask(
@@ -117,8 +134,8 @@ def acked_of(ask: Any, install_id: str) -> int:
 
 def record_of(row: Any) -> Record:
     kind, id_, area, rev, seq, fields, since, pending, deleted = row
-    return Record(kind=kind, id=id_, area=area, rev=rev, seq=seq, fields=msgspec.json.decode(fields),
-                  since=msgspec.json.decode(since), pending=pending, deleted=bool(deleted))  # fmt: skip
+    return Record(kind=kind, id=id_, area=area, rev=rev, seq=seq, fields=_document.decode(fields),
+                  since=_document.decode(since), pending=pending, deleted=bool(deleted))  # fmt: skip
 
 
 def _op_row(kept: Kept, received: str) -> tuple[Any, ...]:
