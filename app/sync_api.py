@@ -99,6 +99,31 @@ def pull() -> Response:
     return reply(service.pull(here.store, g.credential, cursor, limit, now=here.now()))
 
 
+@blueprint.get("/digest")
+@device
+def digest() -> Response:
+    """Sums of the caller's places, to be compared with its own."""
+    return reply(service.digest(node().store, g.credential, request.args.get("cursor"), _place("after")))
+
+
+@blueprint.get("/bucket")
+@device
+def bucket() -> Response:
+    """The records of some buckets of a place whose sums differed."""
+    wanted = request.args.get("buckets", "").split(",")
+    if not all(one.isascii() and one.isdigit() and len(one) <= 3 for one in wanted):
+        raise Problem("bad_request")
+    cursor = request.args.get("cursor")
+    return reply(service.bucket(node().store, g.credential, cursor, _place("place"), {int(one) for one in wanted}))
+
+
+def _place(name: str) -> str:
+    text = request.args.get(name, "")
+    if text and not (text.isascii() and text.isdigit() and len(text) <= 12):
+        raise Problem("bad_request")
+    return text
+
+
 @blueprint.get("/receipts")
 @device
 def receipts() -> Response:

@@ -19,13 +19,14 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 import urllib3
 
-from sync import heads
+from sync import comparing, heads
 from sync.failpoints import reach
 from sync.keys import PrivateKey
 from sync.problems import Problem
 from sync.protocol import MAX_BYTES, encode, parse_results, push_body, push_headers
 from sync.records import CENTRE, LateReceipt, Record
-from sync.store.base import Store
+from sync.store.base import Compared, Store
+from sync.store.pages import moment_text
 
 log = logging.getLogger("ruhu.relay")
 
@@ -95,6 +96,7 @@ class Relay:
         self._wake = threading.Event()
         self.state = State()
         self._tier = ""
+        self._compare_now = False
         store.follow_upstream()
 
     def step(self) -> bool:
@@ -109,8 +111,40 @@ class Relay:
         moved |= self._receipts()
         moved |= self._pull()
         moved |= self._fetch_blobs()
+        if not moved and (self._compare_now or comparing.is_due(self._store, self._clock())):
+            self.compare()
         self.state.problem = ""
         return moved
+
+    def compare(self) -> str:
+        """Compare with the tier above and mend what differs; answers the result. A node does so once a day by itself."""
+        self._compare_now = False
+        now = self._clock()
+        try:
+            found = comparing.compare(self._store, self._digest, now)
+        except (msgspec.ValidationError, KeyError) as error:
+            raise Problem("upstream_strange") from error
+        except Problem as problem:
+            if problem.code != "not_found":
+                raise
+            found = Compared(moment_text(now), comparing.UNSUPPORTED, 0)  # it is of an older version
+            self._store.note_compared("", found, {})
+        if found.mended:
+            log.error("upstream: %s records were not as it has them, and were mended", found.mended)
+        return found.result
+
+    def compare_soon(self) -> None:
+        """At the end of the next quiet round, whenever the last one was."""
+        self._compare_now = True
+        self.soon()
+
+    def _digest(self, path: str) -> dict[str, Any]:
+        reply = self._ask("GET", f"/sync/v1/{path}")
+        if reply.status == 404:
+            raise Problem("not_found")
+        if reply.status == 409:
+            raise Problem("cursor_stale")
+        return _object(reply)
 
     def run(self, *, pause: float = 5.0, jitter: Callable[[], float] = random.random) -> None:
         """Repeat `step` until `stop`; after a failure wait longer each time, up to 15 minutes."""
@@ -152,6 +186,7 @@ class Relay:
         if source != here:
             if source is not None:
                 self._store.forget_upstream()
+                self._compare_now = True  # one of the two was put back to an earlier day
             # Noted before anything is offered: what this epoch answers must not be believed of the next.
             self._store.meet_upstream(here)
         if self._key and "audit" in said:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from sync import digest as compare
 from sync import heads
 from sync.keys import PrivateKey
 from sync.problems import Problem
@@ -14,6 +16,8 @@ from sync.protocol import MAX_PULL_LIMIT, Hello, late_receipts_to_wire, parse_pu
 from sync.records import NODE, Credential
 from sync.scope import scope_of, scope_version
 from sync.store.base import Store
+
+DIGEST_AT_ONCE = 20_000  # records worked out for one answer; some 0.2 s
 
 
 def push(store: Store, credential: Credential, plain: bytes, *, now: datetime, lang: str = "zh") -> dict[str, Any]:
@@ -70,6 +74,38 @@ def pull(store: Store, credential: Credential, cursor: str | None, limit: int, *
         "confirmed_dseq": store.confirmed([credential.install_id]),
         "time": _text(now),
     }
+
+
+def digest(store: Store, credential: Credential, cursor: str | None, after: str) -> dict[str, Any]:
+    """Sums of the caller's places past one, as many as are quickly worked out; ``moved`` when it has to pull first.
+
+    Raises Problem device_revoked, cursor_stale.
+    """
+    _not_revoked(credential)
+    scope = scope_of(credential)
+    found: dict[str, Any] = {}
+    counted, moved = 0, False
+    waiting = sorted((place, count) for place, count in store.places(scope).items() if place > after)
+    for place, count in waiting:
+        if counted and counted + count > DIGEST_AT_ONCE:
+            break
+        records, moved = store.in_place(scope, place, cursor)
+        if moved:
+            break
+        sums = compare.sums(records)
+        found[place] = {"sum": compare.to_wire(compare.whole(sums)),
+                        "buckets": {str(bucket): compare.to_wire(one) for bucket, one in sums.items()}}  # fmt: skip
+        counted += count
+    return {"server_id": store.server_id, "epoch": store.epoch, "places": found, "moved": moved,
+            "more": not moved and len(found) < len(waiting)}  # fmt: skip
+
+
+def bucket(store: Store, credential: Credential, cursor: str | None, place: str, buckets: Collection[int]) -> dict[str, Any]:
+    """All records of some buckets of a place. Raises Problem device_revoked, cursor_stale."""
+    _not_revoked(credential)
+    records, moved = store.in_place(scope_of(credential), place, cursor)
+    wanted = [one for one in records if not one.deleted and compare.bucket_of(one.kind, one.id) in buckets]
+    return {"server_id": store.server_id, "epoch": store.epoch, "records": msgspec.to_builtins(wanted), "moved": moved}
 
 
 def receipts(store: Store, credential: Credential, install_id: str, after: int, *, lang: str = "zh") -> dict[str, Any]:

@@ -137,6 +137,10 @@ class Upward:
             return service.push(store, credential, checked_body(body, headers), now=now)
         if route.endswith("/pull"):
             return service.pull(store, credential, asked.get("cursor"), int(asked["limit"]), now=now)
+        if route.endswith("/digest"):
+            return service.digest(store, credential, asked.get("cursor"), asked.get("after", ""))
+        if route.endswith("/bucket"):
+            return service.bucket(store, credential, asked.get("cursor"), asked["place"], set(map(int, asked["buckets"].split(","))))
         return service.receipts(store, credential, asked["install_id"], int(asked["after"]))
 
 

@@ -66,6 +66,11 @@ class Wire:
             return service.push(self.store, credential, checked_body(body, headers), now=NOW)
         if route.endswith("/pull"):
             return service.pull(self.store, credential, asked.get("cursor"), int(asked["limit"]), now=NOW)
+        if route.endswith("/digest"):
+            return service.digest(self.store, credential, asked.get("cursor"), asked.get("after", ""))
+        if route.endswith("/bucket"):
+            wanted = {int(one) for one in asked["buckets"].split(",")}
+            return service.bucket(self.store, credential, asked.get("cursor"), asked["place"], wanted)
         if route.endswith("/receipts"):
             return service.receipts(self.store, credential, asked["install_id"], int(asked["after"]))
         return service.read_blob(self.store, credential, route.rsplit("/", 1)[1])

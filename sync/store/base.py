@@ -6,11 +6,12 @@ it names is on disk. All methods may be called from several threads.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import BinaryIO, NamedTuple, Protocol
 
 from sync.audit import Chain, Fault, Head
+from sync.digest import Key
 from sync.records import (
     Arrival,
     Change,
@@ -40,6 +41,32 @@ class ToRelay(NamedTuple):
     dseq: int
     op_id: str
     body: bytes
+
+
+class Copy(NamedTuple):
+    """What a node holds of a record: as it is seen, as it came from above, and whether an op of it is still open."""
+
+    record: Record
+    upstream: Record | None
+    open: bool
+
+
+class Compared(NamedTuple):
+    """The last comparison with the tier above. result: same, mended, moved (it never held still) or unsupported."""
+
+    at: str
+    result: str
+    mended: int
+
+
+class Mended(NamedTuple):
+    """One record that was not as the tier above had it. why: missing, differs, extra or view."""
+
+    at: str
+    install_id: str
+    kind: str
+    id: str
+    why: str
 
 
 class Store(Protocol):
@@ -145,6 +172,35 @@ class Store(Protocol):
 
     def heads(self, server_id: str) -> list[Head]:
         """The heads kept of a server, the newest last."""
+
+    # Comparing places with the tier above (`sync.digest`).
+
+    def places(self, scope: Scope) -> dict[str, int]:
+        """Place → number of records in scope, tombstones included."""
+
+    def in_place(self, scope: Scope, place: str, cursor: str | None) -> tuple[list[Record], bool]:
+        """The records in scope of a place, and whether anything in scope changed since the cursor; of one moment.
+
+        Raises Problem cursor_stale.
+        """
+
+    def copies_in(self, place: str) -> list[Copy]:
+        """On a node: what is held of the records of a place."""
+
+    def mend(self, take: Sequence[Record], drop: Sequence[Key], rebuild: Sequence[Key]) -> list[Key]:
+        """Put records as the tier above has them, drop those it does not have, draw those anew whose view was off.
+
+        Never drops what has an op that the centre has not confirmed. Answers what really changed.
+        """
+
+    def note_compared(self, install_id: str, compared: Compared, why: Mapping[Key, str]) -> None:
+        """Keep the last result of an install ('' is this node itself), and what had to be mended."""
+
+    def compared(self) -> dict[str, Compared]:
+        """The last result of each install."""
+
+    def mended(self, limit: int) -> list[Mended]:
+        """What had to be mended, the newest first."""
 
     # Blobs: named by their SHA-256, written once.
 

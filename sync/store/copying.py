@@ -39,9 +39,10 @@ _TABLES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         ("text", "text", "text", "text", "int8", "int8", "jsonb", "jsonb", "bool"),
     ),
     "install": (
-        "install_id, user_id, kind, name, token_hash, created_at, last_seen, revoked_at, made_dseq",
-        "SELECT install_id, user_id, kind, name, token_hash, created_at, last_seen, revoked_at, made_dseq FROM install",
-        ("text",) * 8 + ("int8",),
+        "install_id, user_id, kind, name, token_hash, created_at, last_seen, revoked_at, made_dseq, told, lost_by",
+        "SELECT install_id, user_id, kind, name, token_hash, created_at, last_seen, revoked_at, made_dseq, told, lost_by"
+        " FROM install",
+        ("text",) * 8 + ("int8", "text", "text"),
     ),
     "log": ("install_id, acked", "SELECT install_id, acked FROM log", ("text", "int8")),
     "blob_named": (
@@ -56,6 +57,13 @@ _TABLES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "n, what, at, op_n, about, dseq, hash, status, code, link",
         "SELECT n, what, at, op_n, about, dseq, hash, status, code, link FROM audit ORDER BY n",
         ("int8", "text", "text", "int8", "text", "int8", "bytea", "text", "text", "bytea"),
+    ),
+    "compared": (
+        "install_id, at, result, mended", "SELECT install_id, at, result, mended FROM compared",
+        ("text", "text", "text", "int8"),
+    ),
+    "mended": (
+        "at, install_id, kind, id, why", "SELECT at, install_id, kind, id, why FROM mended ORDER BY n", ("text",) * 5,
     ),
     "audit_head": (
         "server_id, day, epoch, n, link, public, sig",

@@ -141,6 +141,8 @@ class Intake:
     upstreams: dict[Key, Record] = field(default_factory=dict)
     """What came from above without changing what is seen."""
     advanced: dict[str, int] = field(default_factory=dict)
+    dropped: list[Key] = field(default_factory=list)
+    """Put as tombstones; nothing came from above for them any more."""
     chain: Chain = BEGINNING
     """Where the audit chain stands; the store binds what was decided behind it."""
 
@@ -384,6 +386,14 @@ class Intake:
             record, upstream = self._stored[key]
             if record is not None and upstream is None and not record.deleted:
                 self._put(msgspec.structs.replace(record, deleted=True), None)
+
+    def drop(self, key: Key) -> None:
+        """The node above does not have it: a tombstone here, so that whoever follows this log drops it as well."""
+        self._fetch([(*key, "")])
+        record = self._stored[key].record
+        if record is not None and not record.deleted:
+            self.dropped.append(key)
+            self._stored[key] = Stored(self._put(msgspec.structs.replace(record, deleted=True), None))
 
     def rebuild(self, key: Key) -> None:
         """What is seen of a record, after the node above answered for some of its ops."""

@@ -22,6 +22,27 @@ def m002_audit(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m010_compared(db: Database) -> None:
+    """Records by place, what comparing them with the tier above found, and what devices tell of themselves."""
+    for statement in _COMPARED.split(";\n"):
+        db.execute(statement)
+
+
+_COMPARED = """
+CREATE INDEX record_by_area ON record (area);
+
+CREATE TABLE compared (
+  install_id TEXT PRIMARY KEY, at TEXT NOT NULL, result TEXT NOT NULL, mended INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE mended (
+  n INTEGER PRIMARY KEY, at TEXT NOT NULL, install_id TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, why TEXT NOT NULL);
+
+ALTER TABLE install ADD COLUMN told TEXT NOT NULL DEFAULT '{}';
+
+ALTER TABLE install ADD COLUMN lost_by TEXT NOT NULL DEFAULT ''
+"""
+
 _AUDIT = """
 CREATE TABLE audit (
   n INTEGER PRIMARY KEY, what TEXT NOT NULL, at TEXT NOT NULL, op_n INTEGER NOT NULL, about TEXT NOT NULL,

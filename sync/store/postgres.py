@@ -15,7 +15,7 @@ import random
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, LiteralString, NoReturn, TypeVar
 
@@ -46,9 +46,9 @@ from sync.records import (
 )
 from sync.scope import grants_of, prefixes_of, scope_version, shown, within
 from sync.store import postgres_audit
-from sync.store.base import NewInstall, ToRelay
+from sync.store.base import Compared, Copy, Mended, NewInstall, ToRelay
 from sync.store.group import GroupCommit
-from sync.store.intake import Intake, Pushed
+from sync.store.intake import Intake, Key, Pushed
 from sync.store.pages import moment_text, page_of, place_of, token_hash
 from sync.store.postgres_blobs import PostgresBlobs
 from sync.store.postgres_intake import (
@@ -59,7 +59,7 @@ from sync.store.postgres_intake import (
     write_pushes,
 )
 from sync.store.postgres_schema import ASIDE, counties, county_of, make_county, migrate
-from sync.store.scope_sql import marks, scope_sql
+from sync.store.scope_sql import IN_PLACE, in_place, marks, scope_sql
 
 LOAD_CHUNK = 5000
 TRIES = 8
@@ -432,6 +432,49 @@ class PostgresStore:
                     revoked_at=r[6], made_dseq=r[7], acked_dseq=r[8], confirmed_dseq=r[8])
             for r in rows
         ]  # fmt: skip
+
+    # --- comparing ----------------------------------------------------------------------------------------
+
+    def places(self, scope: Scope) -> dict[str, int]:
+        where, values = scope_sql(scope, "%s")
+        return dict(self._all(f"SELECT substr(area, 1, 12), count(*) FROM record WHERE {where} GROUP BY 1".encode(), *values))  # noqa: S608
+
+    def in_place(self, scope: Scope, place: str, cursor: str | None) -> tuple[list[Record], bool]:
+        prefix = f"{self.epoch}.{scope_version(scope)}."
+        where, values = scope_sql(scope, "%s")
+        with self.transaction() as connection:
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            latest = connection.execute("SELECT seq FROM counter").fetchone() or (0,)
+            after = place_of(cursor, prefix, latest[0])
+            changed = f"SELECT 1 FROM record WHERE seq > %s AND {where} LIMIT 1"  # noqa: S608 - bound
+            moved = connection.execute(changed.encode(), (after, *values)).fetchone()
+            mine = f"SELECT {RECORD} FROM record WHERE {IN_PLACE.replace('?', '%s')} AND {where}"  # noqa: S608 - bound
+            rows = connection.execute(mine.encode(), (*in_place(place), *values)).fetchall()
+        return [shown(scope, record_of(row)) for row in rows], moved is not None
+
+    def copies_in(self, place: str) -> list[Copy]:
+        raise Problem("centre_only")
+
+    def mend(self, take: Sequence[Record], drop: Sequence[Key], rebuild: Sequence[Key]) -> list[Key]:
+        raise Problem("centre_only")
+
+    def note_compared(self, install_id: str, compared: Compared, why: Mapping[Key, str]) -> None:
+        with self.transaction() as connection:
+            connection.execute(
+                "INSERT INTO compared VALUES (%s, %s, %s, %s) ON CONFLICT (install_id) DO UPDATE SET at = excluded.at,"
+                " result = excluded.result, mended = excluded.mended", (install_id, *compared),
+            )  # fmt: skip
+            connection.cursor().executemany(
+                "INSERT INTO mended (at, install_id, kind, id, why) VALUES (%s, %s, %s, %s, %s)",
+                [(compared.at, install_id, *key, reason) for key, reason in why.items()],
+            )
+
+    def compared(self) -> dict[str, Compared]:
+        return {row[0]: Compared(*row[1:]) for row in self._all("SELECT install_id, at, result, mended FROM compared")}
+
+    def mended(self, limit: int) -> list[Mended]:
+        rows = self._all("SELECT at, install_id, kind, id, why FROM mended ORDER BY n DESC LIMIT %s", limit)
+        return [Mended(*row) for row in rows]
 
     # --- blobs --------------------------------------------------------------------------------------------
 

@@ -121,4 +121,15 @@ CREATE TABLE audit_head (
   public text NOT NULL, sig text NOT NULL, PRIMARY KEY (server_id, day, epoch));
 """),
     ),
+    (
+        "010_compared",
+        sql.SQL("""
+CREATE INDEX record_by_area ON record (area);
+CREATE TABLE compared (install_id text PRIMARY KEY, at text NOT NULL, result text NOT NULL, mended bigint NOT NULL);
+CREATE TABLE mended (
+  n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at text NOT NULL, install_id text NOT NULL, kind text NOT NULL,
+  id text NOT NULL, why text NOT NULL);
+ALTER TABLE install ADD COLUMN told text NOT NULL DEFAULT '{}', ADD COLUMN lost_by text NOT NULL DEFAULT '';
+"""),
+    ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sync.digest import PLACE
 from sync.records import Scope
 from sync.scope import ancestors_of, downward_kinds
 
@@ -30,6 +31,14 @@ def scope_sql(scope: Scope, mark: str = "?") -> tuple[str, list[str]]:
         where += f" AND kind IN ({marks(scope.kinds, mark)})"
         values += scope.kinds
     return where, values
+
+
+IN_PLACE = "(area = ? OR (area > ? AND area < ?))"
+
+
+def in_place(place: str) -> tuple[str, str, str]:
+    """Values of `IN_PLACE`: a village with its groups, or one larger place by itself."""
+    return (place, place, place + "~") if len(place) == PLACE else (place, place, place)
 
 
 def marks(values: Sequence[object], mark: str = "?") -> str:

@@ -10,7 +10,7 @@ import contextlib
 import secrets
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -42,14 +42,14 @@ from sync.records import (
     Scope,
 )
 from sync.scope import grants_of, scope_version, shown
-from sync.store import sqlite_audit
-from sync.store.base import NewInstall, ToRelay
+from sync.store import sqlite_audit, sqlite_compare
+from sync.store.base import Compared, Copy, Mended, NewInstall, ToRelay
 from sync.store.blobs import BlobFolder
 from sync.store.group import GroupCommit
 from sync.store.high_water import HighWater
 from sync.store.intake import Intake, Key, Pushed
 from sync.store.pages import moment_text, page_of, place_of, token_hash
-from sync.store.scope_sql import scope_sql
+from sync.store.scope_sql import IN_PLACE, in_place, scope_sql
 from sync.store.sqlite_audit import chain_of, note
 from sync.store.sqlite_file import SqliteFile, set_meta
 from sync.store.sqlite_intake import RECORD, SqliteMemory, acked_of, record_of, write_down, write_pushes
@@ -332,6 +332,51 @@ class SqliteStore:
                     revoked_at=r[6], made_dseq=r[7], acked_dseq=r[8], confirmed_dseq=r[9])
             for r in rows
         ]  # fmt: skip
+
+    # --- comparing ----------------------------------------------------------------------------------------
+
+    def places(self, scope: Scope) -> dict[str, int]:
+        where, values = scope_sql(scope)
+        return dict(self._all(f"SELECT substr(area, 1, 12), count(*) FROM record WHERE {where} GROUP BY 1", *values))  # noqa: S608
+
+    def in_place(self, scope: Scope, place: str, cursor: str | None) -> tuple[list[Record], bool]:
+        prefix = f"{self.epoch}.{scope_version(scope)}."
+        where, values = scope_sql(scope)
+        with self._file.moment() as ask:
+            after = place_of(cursor, prefix, self._latest)
+            moved = ask(f"SELECT 1 FROM record WHERE seq > ? AND {where} LIMIT 1", (after, *values)).fetchone()  # noqa: S608
+            rows = ask(f"SELECT {RECORD} FROM record WHERE {IN_PLACE} AND {where}", (*in_place(place), *values))  # noqa: S608
+            return [shown(scope, record_of(row)) for row in rows], moved is not None
+
+    def copies_in(self, place: str) -> list[Copy]:
+        return sqlite_compare.copies_in(self._file, place)
+
+    def mend(self, take: Sequence[Record], drop: Sequence[Key], rebuild: Sequence[Key]) -> list[Key]:
+        with self._taking_in(moment_text(self._clock())) as (write, intake):
+            for record in take:
+                intake.take_upstream(record)
+            for key in drop:
+                if not sqlite_compare.has_open_op(write.execute, key):
+                    intake.drop(key)
+            for key in rebuild:
+                intake.rebuild(key)
+            intake.placed((), self._last_n, self._latest)
+            return list(dict.fromkeys([*((put.record.kind, put.record.id) for put in intake.puts), *intake.upstreams]))
+
+    def note_compared(self, install_id: str, compared: Compared, why: Mapping[Key, str]) -> None:
+        with self._writing() as write:
+            write.execute("INSERT OR REPLACE INTO compared VALUES (?, ?, ?, ?)", (install_id, *compared))
+            write.executemany(
+                "INSERT INTO mended (at, install_id, kind, id, why) VALUES (?, ?, ?, ?, ?)",
+                [(compared.at, install_id, *key, reason) for key, reason in why.items()],
+            )
+
+    def compared(self) -> dict[str, Compared]:
+        return {row[0]: Compared(*row[1:]) for row in self._all("SELECT install_id, at, result, mended FROM compared")}
+
+    def mended(self, limit: int) -> list[Mended]:
+        rows = self._all("SELECT at, install_id, kind, id, why FROM mended ORDER BY n DESC LIMIT ?", limit)
+        return [Mended(*row) for row in rows]
 
     # --- blobs --------------------------------------------------------------------------------------------
 

@@ -98,6 +98,16 @@ class SqliteFile:
                     raise Problem(code) from error
                 raise
 
+    @contextlib.contextmanager
+    def moment(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
+        """Several questions about one moment of the database."""
+        connection = self.reader()
+        connection.execute("BEGIN")
+        try:
+            yield connection.execute
+        finally:
+            connection.execute("COMMIT")
+
     def one(self, sql: str, *values: Any) -> Any:
         return self.reader().execute(sql, values).fetchone()
 

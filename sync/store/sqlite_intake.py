@@ -103,6 +103,7 @@ def write_down(write: sqlite3.Connection, intake: Intake) -> None:
         "UPDATE record SET upstream = ? WHERE kind = ? AND id = ?",
         [(_encoded(record), *key) for key, record in intake.upstreams.items()],
     )
+    write.executemany("UPDATE record SET upstream = NULL WHERE kind = ? AND id = ?", intake.dropped)
     write.executemany(
         "INSERT INTO log (install_id, acked) VALUES (?, ?) ON CONFLICT (install_id) DO UPDATE SET acked = excluded.acked",
         list(intake.advanced.items()),
