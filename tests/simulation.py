@@ -140,7 +140,8 @@ class Upward:
         if route.endswith("/digest"):
             return service.digest(store, credential, asked.get("cursor"), asked.get("after", ""))
         if route.endswith("/bucket"):
-            return service.bucket(store, credential, asked.get("cursor"), asked["place"], set(map(int, asked["buckets"].split(","))))
+            wanted = {int(one) for one in asked["buckets"].split(",")}
+            return service.bucket(store, credential, asked.get("cursor"), asked["place"], wanted)
         return service.receipts(store, credential, asked["install_id"], int(asked["after"]))
 
 
