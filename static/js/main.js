@@ -4,6 +4,7 @@ import { openDatabases } from './data/db.js';
 import { createDrafts } from './data/drafts.js';
 import { createFormstore } from './data/formstore.js';
 import { uuid7 } from './data/ids.js';
+import { createKeeping } from './data/keeping.js';
 import { createLog } from './data/log.js';
 import { createOutbox } from './data/outbox.js';
 import { createSession } from './data/session.js';
@@ -14,6 +15,8 @@ import { createRouter } from './screens/router.js';
 
 const now = () => new Date();
 const ids = () => uuid7();
+/** A database that opens later than this is held by another page, or broken. */
+const OPEN_MS = 8_000;
 
 async function start() {
   const db = openDatabases();
@@ -24,9 +27,10 @@ async function start() {
   const formstore = createFormstore({ db, store, api });
   const drafts = createDrafts({ run: db.data.run, user: () => session.user?.id ?? '' });
   const log = createLog({ db, now });
+  const keeping = createKeeping();
   const sync = laterSync(async () => {
     const { createSync } = await import('./data/sync-loop.js');
-    return createSync({ api, outbox, store, session, formstore, log, now });
+    return createSync({ api, outbox, store, session, formstore, log, keeping, now });
   });
   await useLanguage(localStorage.getItem('ruhu-lang') ?? 'zh');
   document.documentElement.classList.toggle('large', localStorage.getItem('ruhu-large') === '1');
@@ -35,7 +39,15 @@ async function start() {
   // The shell may know which form page is wanted: it comes while the rest starts.
   let early = named ? formstore.open(named, undefined, page) : null;
   early?.catch(() => {});
-  await Promise.all([session.load(), finishedDraftsGone(outbox, drafts)]);
+  const root = /** @type {HTMLElement} */ (document.getElementById('app'));
+  try {
+    await Promise.all([within(OPEN_MS, session.load()), outbox.lastDseq('')]);
+  } catch (error) {
+    const { showRescue } = await import('./screens/rescue.js');
+    await within(OPEN_MS, session.loadSpare());
+    return showRescue(root, { t, error, api, outbox, session, now });
+  }
+  await finishedDraftsGone(outbox, drafts);
   const form = {
     ...formstore,
     /** @param {string} id @param {string} [version] */
@@ -49,17 +61,17 @@ async function start() {
   };
   /** @type {any} */
   const ctx = {
-    db, store, outbox, session, formstore: form, drafts, sync, api, log, t, now, ids,
+    db, store, outbox, session, formstore: form, drafts, sync, api, log, keeping, t, now, ids,
     get lang() {
       return language();
     },
   };
-  const router = createRouter(/** @type {HTMLElement} */ (document.getElementById('app')), ctx);
+  const router = createRouter(root, ctx);
   await router.show();
   sync.listen();
   // Also for someone who signed out with work still on this phone.
   if (session.installs.length) sync.soon();
-  if (session.user) void navigator.storage?.persist?.();
+  countForLater(outbox, drafts, session);
   void outbox.prune(now());
   void drafts.sweepBlobs(now()).catch(() => {});
   registerWorker(router);
@@ -73,6 +85,24 @@ async function finishedDraftsGone(outbox, drafts) {
   const finished = await outbox.submissions();
   for (const draft of await drafts.list()) if (finished.has(draft.draft_id)) await drafts.remove(draft.draft_id);
 }
+
+/**
+ * The counts that a wiped phone would show stand outside the databases.
+ * @param {import('./data/outbox.js').Outbox} outbox @param {import('./data/drafts.js').Drafts} drafts @param {import('./data/session.js').Session} session
+ */
+function countForLater(outbox, drafts, session) {
+  const count = () => void Promise.all([outbox.unconfirmed(), drafts.count()])
+    .then(([open, begun]) => session.installs.length && session.noteOpen({ open, drafts: begun }, now())).catch(() => {});
+  outbox.subscribe(count);
+  document.addEventListener('visibilitychange', count);
+  count();
+}
+
+/**
+ * @template T @param {number} ms @param {Promise<T>} work
+ * @returns {Promise<T>} rejects with null when it takes longer
+ */
+const within = (ms, work) => Promise.race([work, new Promise((_done, fail) => setTimeout(fail, ms, null))]);
 
 /** @param {{busy: () => boolean}} router */
 function registerWorker(router) {

@@ -196,9 +196,9 @@ test('length and digest are of the bytes sent', async () => {
 test('a wiped browser store is noticed by the mark outside it', async () => {
   const first = await phone();
   const second = await phone({ signedIn: false, marker: first.marker });
-  assert.equal(second.session.evicted, true);
+  assert.equal(second.session.lost.install_id, 'inst');
   const fresh = await phone({ signedIn: false });
-  assert.equal(fresh.session.evicted, false);
+  assert.equal(fresh.session.lost, null);
 });
 
 test('waits double from 2 s to 15 min, at least half of it fixed', () => {

@@ -113,7 +113,9 @@ export function connection(name, version, upgrade) {
 
   function open() {
     opened ??= openDB(name, version, {
-      upgrade(db, from) {
+      upgrade(db, from, _to, tx) {
+        // A migration that fails is told by the opening.
+        tx.done.catch(() => {});
         upgrade(db, from);
       },
       // Another tab wants a newer version: let go, and open again when next needed.

@@ -56,6 +56,9 @@ export function createDrafts({ run, locks = globalThis.navigator?.locks, user = 
     return drafts.sort((/** @type {Draft} */ a, /** @type {Draft} */ b) => b.updated.localeCompare(a.updated));
   }
 
+  /** How many drafts of anybody are on this phone. @returns {Promise<number>} */
+  const count = () => run((db) => db.count('draft'));
+
   /** This person's drafts, the latest first. */
   const mine = async () => (await list()).filter(isMine);
 
@@ -144,5 +147,5 @@ export function createDrafts({ run, locks = globalThis.navigator?.locks, user = 
     });
   }
 
-  return { save, get, list, mine, find, remove, putBlob, getBlob, recording, sweepBlobs, hold };
+  return { save, get, list, count, mine, find, remove, putBlob, getBlob, recording, sweepBlobs, hold };
 }

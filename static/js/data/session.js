@@ -3,6 +3,11 @@
  *
  * Signing out never throws away a key that unsent work still needs: an install
  * with unconfirmed ops stays listed as `leaving` until the centre has them all.
+ *
+ * It is kept in `ruhu-data` and once more beside the outbox, so that finished work
+ * can be sent also while `ruhu-data` cannot be opened. A mark outside both, in
+ * localStorage, tells a phone that was never used from one whose browser threw the
+ * databases away; beside it stand two counts, never anything about people.
  */
 import { sent, whole } from './db.js';
 
@@ -15,9 +20,15 @@ import { sent, whole } from './db.js';
  */
 
 const MARKER = 'ruhu-install';
+const COUNTS = 'ruhu-open';
+/** The row beside the outbox. */
+const SPARE = 'session';
+
+/** What a wiped phone still knows of what it had: its install, and how much the centre had not confirmed at the last count. */
+/** @typedef {{install_id: string, open: number, drafts: number, at: string}} Lost */
 
 /**
- * @param {{db: {data: import('./db.js').Connection}, marker?: Pick<Storage, 'getItem'|'setItem'|'removeItem'>}} parts
+ * @param {{db: {data: import('./db.js').Connection, outbox: import('./db.js').Connection}, marker?: Pick<Storage, 'getItem'|'setItem'|'removeItem'>}} parts
  */
 export function createSession({ db, marker = globalThis.localStorage }) {
   /** @type {Install | null} */
@@ -26,7 +37,12 @@ export function createSession({ db, marker = globalThis.localStorage }) {
   let installs = [];
   /** @type {Server | null} */
   let server = null;
-  let evicted = false;
+  /** @type {Lost | null} */
+  let lost = null;
+  /** What stands beside the outbox, to write it only when it changes. */
+  let spareFace = '';
+  /** ruhu-data cannot be opened: only the spare is written. */
+  let stranded = false;
 
   /** All in one transaction: this stands before the first screen. @param {string[]} keys @returns {Promise<any[]>} */
   const read = (keys) => db.data.run((idb) => {
@@ -34,17 +50,61 @@ export function createSession({ db, marker = globalThis.localStorage }) {
     return Promise.all(keys.map(async (key) => (await store.get(key))?.value ?? null));
   });
   /** @param {Record<string, unknown>} values */
-  const write = (values) => db.data.run((idb) => whole(idb, ['meta'], async (tx) => {
-    for (const [key, value] of Object.entries(values)) sent(tx.objectStore('meta').put({ key, value }));
-  }));
+  async function write(values) {
+    // Beside the outbox first: the mark in ruhu-data says that it is there.
+    await writeSpare();
+    if (!stranded) {
+      await db.data.run((idb) => whole(idb, ['meta'], async (tx) => {
+        for (const [key, value] of Object.entries({ ...values, beside: true })) sent(tx.objectStore('meta').put({ key, value }));
+      }));
+    }
+  }
+
+  async function writeSpare() {
+    const spare = { installs, server, install_id: current?.install_id ?? null };
+    const face = JSON.stringify([installs, server?.server_id, server?.epoch, spare.install_id]);
+    if (face === spareFace) return;
+    await db.outbox.run((idb) => whole(idb, ['counter'], async (tx) => sent(tx.objectStore('counter').put({ key: SPARE, value: spare }))));
+    spareFace = face;
+  }
+
+  const readSpare = () => db.outbox.run(async (idb) => (await idb.get('counter', SPARE))?.value ?? null);
 
   async function load() {
-    const [known, itsServer, id] = await read(['installs', 'server', 'install_id']);
-    installs = known ?? [];
-    server = itsServer;
-    current = installs.find((install) => install.install_id === id) ?? null;
-    // A mark outside the database tells "never used" from "wiped by the browser" (ndb-core #4179).
-    evicted = installs.length === 0 && Boolean(marker?.getItem(MARKER));
+    const [[known, itsServer, id, beside], spare] = await Promise.all([read(['installs', 'server', 'install_id', 'beside']), readSpare()]);
+    const data = { installs: known ?? [], server: itsServer, install_id: id };
+    const mark = marker?.getItem(MARKER);
+    if (data.installs.length && (spare || !beside)) return become(data);
+    // The browser may also lose one database and keep the other. Without the outbox the install's numbers are gone:
+    // it must not go on counting from 1.
+    become(spare ?? { installs: [], server: itsServer, install_id: null });
+    if (spare?.installs.length) await write({ ...spare });
+    // A mark outside the databases tells "never used" from "wiped by the browser" (ndb-core #4179).
+    if (mark && !installs.length) lost = lostOf(mark, marker?.getItem(COUNTS));
+    else if (mark && spare?.installs.length) lost = { ...lostOf('', marker?.getItem(COUNTS)), open: 0 };
+  }
+
+  /** Who is signed in as far as the outbox knows, while ruhu-data cannot be opened. */
+  async function loadSpare() {
+    stranded = true;
+    become(await readSpare() ?? { installs: [], server: null, install_id: null });
+  }
+
+  /** @param {{installs: Install[], server: Server | null, install_id: string | null}} found */
+  function become(found) {
+    ({ installs, server } = found);
+    current = installs.find((install) => install.install_id === found.install_id) ?? null;
+  }
+
+  /** A person has read what was lost; somebody is signed in. */
+  function readLost() {
+    lost = null;
+  }
+
+  /** Keep the counts where a wipe of the databases does not reach. @param {{open: number, drafts: number}} counted @param {Date} now */
+  function noteOpen({ open, drafts }, now) {
+    // Of a wiped phone the last count is all that is left; it stands until somebody signs in.
+    if (!lost) marker?.setItem(COUNTS, JSON.stringify({ open, drafts, at: now.toISOString() }));
   }
 
   /**
@@ -60,7 +120,7 @@ export function createSession({ db, marker = globalThis.localStorage }) {
     current = install;
     await write({ installs, server, install_id: install.install_id });
     marker?.setItem(MARKER, install.install_id);
-    evicted = false;
+    lost = null;
   }
 
   /** @param {boolean} keepKey true while the install still has unconfirmed ops */
@@ -72,13 +132,21 @@ export function createSession({ db, marker = globalThis.localStorage }) {
       : installs.filter((one) => one.install_id !== id);
     current = null;
     await write({ installs, install_id: null });
-    if (!installs.length) marker?.removeItem(MARKER);
+    unmark();
   }
 
   /** Forget the key of an install that has nothing left to send. @param {string} installId */
   async function forget(installId) {
     installs = installs.filter((one) => one.install_id !== installId || one === current);
     await write({ installs });
+    unmark();
+  }
+
+  /** A phone that nobody uses any more has nothing to lose. */
+  function unmark() {
+    if (installs.length) return;
+    marker?.removeItem(MARKER);
+    marker?.removeItem(COUNTS);
   }
 
   /** The server no longer takes this install's key. @param {string} installId */
@@ -95,7 +163,7 @@ export function createSession({ db, marker = globalThis.localStorage }) {
   }
 
   return {
-    load, signIn, signOut, forget, refuse, noteServer,
+    load, loadSpare, noteOpen, readLost, signIn, signOut, forget, refuse, noteServer,
     get user() {
       return current && { ...current.user, area: current.user.grants[0]?.area ?? '' };
     },
@@ -103,11 +171,21 @@ export function createSession({ db, marker = globalThis.localStorage }) {
     get installs() { return installs; },
     get install_id() { return current?.install_id ?? null; },
     get server() { return server; },
-    get evicted() { return evicted; },
+    get lost() { return lost; },
   };
 }
 
 /** @typedef {ReturnType<typeof createSession>} Session */
+
+/** @param {string} installId @param {string | null | undefined} counted @returns {Lost} */
+function lostOf(installId, counted) {
+  const unknown = { install_id: installId, open: 0, drafts: 0, at: '' };
+  try {
+    return { ...unknown, ...JSON.parse(counted ?? '{}') };
+  } catch {
+    return unknown;
+  }
+}
 
 /**
  * @param {{server_id: string, epoch: string, tier?: string, time: string}} reply

@@ -21,14 +21,14 @@ const CONFIRM_MS = 3_000;
 /**
  * @param {{api: import('./api.js').Api, outbox: import('./outbox.js').Outbox, store: import('./store.js').Store,
  *   session: import('./session.js').Session, formstore: import('./formstore.js').Formstore,
- *   log: import('./log.js').Log, now: () => Date, random?: () => number,
+ *   log: import('./log.js').Log, keeping?: import('./keeping.js').Keeping, now: () => Date, random?: () => number,
  *   locks?: Pick<LockManager, 'request'> | null,
  *   timers?: {set: (fn: () => void, ms: number) => any, clear: (timer: any) => void},
  *   afterRound?: () => void}} parts
  */
 export function createSync(parts) {
   const {
-    api, outbox, store, session, formstore, log, now, random = Math.random, locks = globalThis.navigator?.locks,
+    api, outbox, store, session, formstore, log, keeping, now, random = Math.random, locks = globalThis.navigator?.locks,
     timers = { set: (fn, ms) => setTimeout(fn, ms), clear: (timer) => clearTimeout(timer) }, afterRound = () => {},
   } = parts;
   /** @type {SyncState} */
@@ -126,7 +126,9 @@ export function createSync(parts) {
     show({ step: 'hello' });
     const before = session.server;
     const ops = await outbox.unconfirmedOps(id);
-    const hello = await api.post('/sync/v1/hello', { install_id: id, dseq: await outbox.lastDseq(id), unconfirmed: ops }, token);
+    const hello = await api.post('/sync/v1/hello', {
+      install_id: id, dseq: await outbox.lastDseq(id), unconfirmed: ops, ...(keeping && { storage: await keeping.state() }),
+    }, token);
     if (hello.kind !== 'ok') return hello;
     if (!isOurServer(session, hello.data)) return { kind: 'offline', cause: 'wrong_server' };
     await noteEpoch(id, before, hello.data);

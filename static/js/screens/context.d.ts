@@ -2,6 +2,7 @@
 import type { Api } from '../data/api.js';
 import type { Drafts } from '../data/drafts.js';
 import type { Formstore } from '../data/formstore.js';
+import type { Keeping } from '../data/keeping.js';
 import type { Log } from '../data/log.js';
 import type { Outbox } from '../data/outbox.js';
 import type { Session } from '../data/session.js';
@@ -19,6 +20,7 @@ export interface Ctx {
   sync: Sync;
   api: Api;
   log: Log;
+  keeping: Keeping;
   readonly lang: string;
   t(zh: string, vars?: { [name: string]: any }): string;
   now(): Date;

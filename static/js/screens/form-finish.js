@@ -65,6 +65,8 @@ export async function finishForm(ctx, screen, log = '') {
   // They are in the outbox now; a phone short of space should not hold them twice.
   void ctx.drafts.sweepBlobs(now, draft.draft_id).catch(() => {});
   ctx.sync?.soon?.('finish');
+  // A browser promises more easily once the app has been of use.
+  void ctx.keeping?.ask();
   return { kind: 'done', changes };
 }
 

@@ -211,6 +211,7 @@ export interface Context {
     finish(work: { submission: object; ops: Op[]; blobs: StoredBlob[] }): Promise<unknown>;
   };
   sync?: { soon?: (reason: string) => void };
+  keeping?: { ask(): Promise<boolean> };
 }
 
 export interface Params {

@@ -13,6 +13,7 @@ const SCREENS = {
   settings: () => import('./settings.js'),
   signin: () => import('./signin.js'),
   move: () => import('./move.js'),
+  lost: () => import('./lost.js'),
   // With the first file: a printed code or a link opens a form in one round trip.
   form: async () => formScreen,
 };
@@ -74,7 +75,8 @@ export function createRouter(root, ctx) {
     await leave?.();
     leave = null;
     let { screen, params } = wanted();
-    if (!ctx.session.user && screen !== 'settings' && !params.trial) [screen, params] = ['signin', {}];
+    if (ctx.session.lost && !['signin', 'settings'].includes(screen)) [screen, params] = ['lost', {}];
+    else if (!ctx.session.user && screen !== 'settings' && !params.trial) [screen, params] = ['signin', {}];
     const module = await SCREENS[screen]();
     if (mine !== turn) return;
     name = screen;

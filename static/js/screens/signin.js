@@ -14,9 +14,7 @@ export async function show(root, ctx) {
     element('label', {}, t('用户名'), username), element('label', {}, t('密码'), password), said, go,
     element('p', {}, element('a', { href: '/office/' }, t('办公端')), ' · ', element('a', { href: '#/settings' }, 'English / 中文')));
   form.addEventListener('submit', (event) => event.preventDefault());
-  const wiped = ctx.session.evicted
-    ? [element('p', { class: 'error', role: 'alert' }, t('这部手机以前登录过,但浏览器里的数据不见了。请登录后告诉管理员,办公室能查到缺了哪些。'))] : [];
-  root.replaceChildren(...wiped, form);
+  root.replaceChildren(form);
 
   /** @param {string} text */
   const tell = (text) => {
@@ -27,7 +25,7 @@ export async function show(root, ctx) {
   async function send() {
     tell('');
     /** @type {HTMLButtonElement} */ (go).disabled = true;
-    const answer = await ctx.api.post('/api/sign-in', { username: username.value.trim(), password: password.value, device: navigator.userAgent.slice(0, 90) });
+    const answer = await ctx.api.post('/api/sign-in', { username: username.value.trim(), password: password.value, device: navigator.userAgent.slice(0, 90), ...(ctx.session.lost && { lost_install: ctx.session.lost.install_id }) });
     /** @type {HTMLButtonElement} */ (go).disabled = false;
     if (answer.kind === 'offline') return tell(t('连不上服务器。请检查网络后再登录。'));
     if (answer.kind === 'refused') return tell(`${answer.message} ${answer.next}`);
@@ -37,7 +35,7 @@ export async function show(root, ctx) {
     await ctx.store.setMeta('owner', answer.data.user.id);
     root.replaceChildren(element('p', { class: 'card', role: 'status' }, t('正在下载登记册和表单,请保持网络…')));
     await ctx.sync.run();
-    void navigator.storage?.persist?.();
+    void ctx.keeping.ask();
     ctx.go('#/today');
     await ctx.reload();
   }

@@ -1,0 +1,208 @@
+"""What may happen to a phone: each fault in a real Chromium, and what the person is told.
+
+1. The browser killed right after "finished": the visit is there.
+2. The browser's storage thrown away: the alarm, with the last counts; the sign-in names the lost install.
+3. The register's database broken or held by an old page: finished work is told of, and goes out.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+
+from browser.phone import sign_in
+from browser.servers import CHROMIUM, CHROMIUM_ARGS, PHONE, NodeProcess, make_demo
+from browser.waiting import until
+
+FIRST_ROW = "[data-name=due] .row"
+READ = """async ([name, store]) => {
+  const db = await new Promise((done) => { const ask = indexedDB.open(name); ask.onsuccess = () => done(ask.result); });
+  const rows = await new Promise((done) => {
+    const ask = db.transaction(store).objectStore(store).getAll(); ask.onsuccess = () => done(ask.result);
+  });
+  db.close();
+  return rows;
+}"""
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
+    folder = tmp_path_factory.mktemp("phone-faults")
+    make_demo(folder / "data", households=60)
+    running = NodeProcess(folder / "data").start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture()
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    opened = browser.new_context(**PHONE, timezone_id="Asia/Shanghai")
+    opened.set_default_timeout(15_000)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture()
+def page(context: BrowserContext, node: NodeProcess) -> Page:
+    return signed_in(context.new_page(), node)
+
+
+def signed_in(page: Page, node: NodeProcess) -> Page:
+    """At the first screen, the register here, the app able to start without network."""
+    sign_in(page, node.url)
+    page.wait_for_selector(FIRST_ROW, timeout=30_000)
+    page.wait_for_function("() => navigator.serviceWorker.controller !== null", timeout=30_000)
+    return page
+
+
+def rows(page: Page, database: str, store: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = page.evaluate(READ, [database, store])
+    return found
+
+
+def nobody_home(page: Page, nth: int) -> None:
+    """One piece of finished work, by two taps."""
+    page.goto(page.url.split("#")[0] + "#/today")
+    page.locator(FIRST_ROW).nth(nth).click()
+    page.click("summary:has-text('没见到人')")
+    page.click("button:has-text('无人在家')")
+    page.wait_for_selector("text=已记下")
+
+
+def open_form(page: Page, nth: int) -> None:
+    page.goto(page.url.split("#")[0] + "#/today")
+    page.locator(FIRST_ROW).nth(nth).click()
+    page.click("[data-name=start]")
+    page.wait_for_selector(".form-foot")
+
+
+def fill(page: Page) -> None:
+    """From the open form to the page that says it is done."""
+    for _ in range(12):
+        for name, value in {"respondent": "head", "has_problem": "no", "satisfaction": "5"}.items():
+            choice = page.locator(f'.question[data-path$="/{name}"]:visible label.choice:has(input[value="{value}"])')
+            if choice.count() and not choice.locator("input").is_checked():
+                choice.click()
+        where, words = page.inner_text(".form-where"), page.inner_text(".form-foot .form-next")
+        page.click(".form-foot .form-next")
+        if words == "完成":
+            return
+        page.wait_for_function("was => document.querySelector('.form-where')?.innerText !== was", arg=where)
+    raise AssertionError("the form did not come to its end")
+
+
+def test_killed_right_after_finished_the_visit_is_there(playwright: Playwright, node: NodeProcess, tmp_path: Path) -> None:
+    context = playwright.chromium.launch_persistent_context(
+        tmp_path, executable_path=CHROMIUM, args=CHROMIUM_ARGS, **PHONE
+    )
+    page = signed_in(context.new_page(), node)
+    context.set_offline(True)
+    open_form(page, 2)
+    fill(page)
+    page.wait_for_selector(".done")
+    kill_browser(tmp_path)
+    context.close()
+
+    context = playwright.chromium.launch_persistent_context(
+        tmp_path, executable_path=CHROMIUM, args=CHROMIUM_ARGS, **PHONE
+    )
+    try:
+        context.set_offline(True)
+        page = context.new_page()
+        page.goto(node.url + "/#/sync")
+        page.wait_for_selector('.work[data-state="queued"]')
+        ops = rows(page, "ruhu-outbox", "op")
+        assert [op["dseq"] for op in sorted(ops, key=lambda op: op["dseq"])] == list(range(1, len(ops) + 1))
+        assert ops[0]["submission"] and rows(page, "ruhu-data", "draft") == []
+    finally:
+        context.close()
+
+
+def kill_browser(profile: Path) -> None:
+    """SIGKILL to every process of the browser with that profile: nothing of it can run any more."""
+    import os
+    import signal
+
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            command = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if f"--user-data-dir={profile}".encode() in command.split(b"\0"):
+            os.kill(int(folder.name), signal.SIGKILL)
+
+
+def test_thrown_away_storage_raises_the_alarm(page: Page, context: BrowserContext, node: NodeProcess) -> None:
+    context.set_offline(True)
+    nobody_home(page, 0)
+    nobody_home(page, 1)
+    until(page, "() => JSON.parse(localStorage['ruhu-open'] ?? '{}').open === 2")
+    lost = page.evaluate("() => localStorage['ruhu-install']")
+    throw_away(page, context, node)
+
+    page.goto(node.url + "/")
+    page.wait_for_selector("[data-name=lost]")
+    told = page.inner_text("[data-name=lost]")
+    assert "2 份走访没有到中心" in told and "添加到主屏幕" in told
+    page.click("button:has-text('重新登录')")
+    with page.expect_request("**/api/sign-in") as asked:
+        page.fill("input[name=username]", "qingshui")
+        page.fill("input[name=password]", "ruhu-demo")
+        page.click("button[type=submit]")
+    assert (asked.value.post_data_buffer or b"")[:1] == b"{"
+    assert json.loads(asked.value.post_data_buffer or b"{}")["lost_install"] == lost
+    page.wait_for_selector(FIRST_ROW)
+    assert page.evaluate("() => localStorage['ruhu-install']") != lost
+    # The office knows how far that install had counted when it last spoke, and what came.
+    with sqlite3.connect(f"file:{node.data / 'store.db'}?mode=ro", uri=True) as db:
+        assert db.execute("SELECT count(*) FROM op WHERE install_id = ?", (lost,)).fetchone() == (0,)
+
+
+def throw_away(page: Page, context: BrowserContext, node: NodeProcess) -> None:
+    """As a browser short of space does: the databases and the caches go, localStorage stays."""
+    page.goto("about:blank")
+    context.set_offline(False)
+    session = context.new_cdp_session(page)
+    session.send("Storage.clearDataForOrigin", {"origin": node.url, "storageTypes": "indexeddb,cache_storage"})
+
+
+@pytest.mark.parametrize("how", ["broken", "held"])
+def test_finished_work_goes_out_while_the_register_cannot_be_opened(
+    page: Page, context: BrowserContext, node: NodeProcess, how: str
+) -> None:
+    context.set_offline(True)
+    nobody_home(page, 3)
+    page.goto("about:blank")
+    context.set_offline(False)
+    if how == "broken":
+        # Of a version this program does not know: an update that was taken back, or a damaged file.
+        page.goto(node.url + "/robots.txt")
+        page.evaluate("""() => new Promise((done) => {
+          indexedDB.open('ruhu-data', 99).onsuccess = (event) => { event.target.result.close(); done(); };
+        })""")
+    else:
+        page.add_init_script("""(() => {
+          const open = indexedDB.open.bind(indexedDB);
+          IDBFactory.prototype.open = function (name, version) {
+            return name === 'ruhu-data' ? new EventTarget() : open(name, version);
+          };
+        })()""")
+    page.goto(node.url + "/")
+    page.wait_for_selector("[data-name=rescue]", timeout=20_000)
+    assert "请不要清除浏览器数据" in page.inner_text("[data-name=rescue]")
+    page.wait_for_function("() => document.querySelector('[data-name=waiting]').innerText.includes('全部已到中心')")
+
+
+def test_the_counts_outside_the_databases_say_nothing_about_people(page: Page) -> None:
+    nobody_home(page, 0)
+    kept = page.evaluate("() => Object.entries(localStorage)")
+    assert {name for name, _ in kept} <= {"ruhu-install", "ruhu-open", "ruhu-lang", "ruhu-large"}
+    assert not any(character >= "\u4e00" for _, value in kept for character in value)
