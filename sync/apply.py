@@ -8,10 +8,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from sync.conflict import merge, plain
+from sync.erasing import ERASE, erased_record, is_erased
 from sync.records import APPLIED, CONFLICT, HELD, QUARANTINED, Op, Record
 
 # Documents: made once, never merged into by a second create.
 DOCUMENTS = frozenset({"submission"})
+# Said once: whoever comes second finds it said, which is no error.
+FIRST_WINS = frozenset({"decision"})
 _CONFLICT_IDS = uuid.UUID("0c1f1c0e-3d0a-5c77-9a2e-7275687500c1")
 
 
@@ -36,6 +39,10 @@ def effect_of(op: Op, current: Record | None) -> Effect:
     be set because the head moved, or because the record was voided, becomes a
     conflict record; nothing is dropped.
     """
+    if op.kind == ERASE:
+        return _erase(op, current)
+    if is_erased(current):
+        return Effect(QUARANTINED, current, code="erased")
     if op.kind == "create":
         return _create(op, current)
     if op.kind == "update":
@@ -52,6 +59,8 @@ def _create(op: Op, current: Record | None) -> Effect:
         record = Record(kind=op.entity, id=op.id, area=op.area, rev=0, seq=0, fields=fields,
                         since=dict.fromkeys(fields, day))
         return Effect(APPLIED, record, changed=True)
+    if op.entity in FIRST_WINS:
+        return Effect(APPLIED, current)
     if op.entity in DOCUMENTS:
         return Effect(QUARANTINED, current, code="already_exists")
     return _update(op, current)
@@ -89,6 +98,20 @@ def _void(op: Op, current: Record | None) -> Effect:
         return Effect(CONFLICT, current, False, (conflict_record(op, current, stale),), "kept_both")
     reasons = {name: plain(change.new) for name, change in op.fields.items()}
     return Effect(APPLIED, msgspec.structs.replace(current, deleted=True, fields=current.fields | reasons), True)
+
+
+def _erase(op: Op, current: Record | None) -> Effect:
+    """The values go and never come back; a record that is not here yet is erased before it comes."""
+    if is_erased(current):
+        return Effect(APPLIED, current)
+    return Effect(APPLIED, erased_record(op, current), True)
+
+
+def disputed(op: Op, current: Record | None) -> Effect:
+    """What an op does that one person took up and another had turned down: both stay, for a person to settle."""
+    if current is None or is_erased(current):
+        return Effect(QUARANTINED, current, code="turned_down")
+    return Effect(CONFLICT, current, False, (conflict_record(op, current, tuple(op.fields)),), "kept_both")
 
 
 def conflict_record(op: Op, current: Record, names: tuple[str, ...]) -> Record:

@@ -98,6 +98,14 @@ def entries_of(chain: Chain, kept: Iterable[Taken], released: Iterable[Taken], a
     return found
 
 
+def erasures(chain: Chain, rows: Iterable[int], reason: str, at: str) -> list[Entry]:
+    """The entries which say that the content of these rows of ops went on purpose."""
+    found: list[Entry] = []
+    for row in rows:
+        found.append(bound(after(chain, found), ERASE, at, op_n=row, code=reason))
+    return found
+
+
 # --- reading it again -------------------------------------------------------------------------------------
 
 

@@ -107,9 +107,28 @@ CATALOGUE: dict[str, Entry] = {
     "kept_both": Entry(
         Text("同一内容已被别人改过,两种说法都已保留。", "Somebody else changed the same; both values are kept."),
         Text("请村里核对后选定。", "Someone in the village decides which is right.")),
+    "turned_down": Entry(
+        Text("办公室核对后没有采纳。", "The office looked at it and did not take it up."),
+        Text("原内容和理由都已留存,可以在“待核对”的已处理里查看。", "It is kept with the reason, under what was dealt with.")),
+    "erased": Entry(
+        Text("这条记录的内容已按规定抹去。", "The values of this record were erased as the law demands."),
+        Text("只留下编号和理由,不用再处理。", "Only its id and the reason are left; nothing is to be done.")),
+    "applied_late": Entry(
+        Text("负责的区域变更之前做的,迟到了,已经写入。", "Made before the areas in charge changed; it came late and was applied."),
+        Text("请现在负责的人看一下是否还对。", "Whoever is in charge now should check whether it still holds.")),
     "out_of_order": Entry(
         Text("前面还有操作没有收到。", "Earlier ops have not arrived."),
         Text("请从所缺的一条开始发送。", "Send from the first that is missing.")),
+    # What a person of the office cannot take up.
+    "record_removed": Entry(
+        Text("这条记录已经作废,不能再写入。", "The record was removed and takes no more changes."),
+        Text("可以不采纳并写明理由;确实要用,请重新登记。", "Turn it down with a reason; if it is needed, register it anew.")),
+    "nothing_there": Entry(
+        Text("要作废的记录不在这里。", "The record it would remove is not here."),
+        Text("可以不采纳并写明理由。", "Turn it down with a reason.")),
+    "unreadable": Entry(
+        Text("内容读不出来,或来自更新的版本。", "It cannot be read, or is from a newer version."),
+        Text("原始内容已留存,请联系县级管理员。", "It is kept as it came; ask the county administrator.")),
     # A data folder that cannot be used.
     "folder_in_use": Entry(
         Text("数据文件夹正被另一个进程使用。", "The data folder is in use by another process."),

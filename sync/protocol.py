@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from sync.canonical import content_hash
+from sync.erasing import is_stub
 from sync.problems import Problem, message_of, next_of
 from sync.records import Arrival, LateReceipt, Op, PushReply, Result
 
@@ -36,14 +37,19 @@ class PushBody(msgspec.Struct, frozen=True):
     format: int = 1
     server_id: str | None = None
     epoch: str | None = None
+    marks: dict[str, str] = {}
 
 
 class Push(msgspec.Struct, frozen=True):
-    """A push as it was understood; ``server_id`` and ``epoch`` are whom the sender believes to meet."""
+    """A push as it was understood; ``server_id`` and ``epoch`` are whom the sender believes to meet.
+
+    marks: op_id → code, what a node below says of ops that it alone can judge (`sync.scope.VOUCHED`).
+    """
 
     arrivals: tuple[Arrival, ...]
     server_id: str | None
     epoch: str | None
+    marks: dict[str, str] = {}
 
 
 class Hello(msgspec.Struct, frozen=True):
@@ -122,8 +128,8 @@ def _unpacked(body: bytes) -> bytes:
     return plain
 
 
-def parse_push(plain: bytes) -> Push:
-    """The ops of an unpacked push body.
+def parse_push(plain: bytes, *, stubs: bool = False) -> Push:
+    """The ops of an unpacked push body. stubs: as in `parse_op`.
 
     An op that can be named but not understood comes with its ``fault``. Raises
     Problem bad_json, too_large, or bad_op when an op cannot even be named.
@@ -134,12 +140,15 @@ def parse_push(plain: bytes) -> Push:
         raise Problem("bad_json") from None
     if len(body.ops) > MAX_OPS:
         raise Problem("too_large", limit=MAX_OPS)
-    return Push(tuple(parse_op(bytes(raw), position) for position, raw in enumerate(body.ops)),
-                body.server_id, body.epoch)
+    return Push(tuple(parse_op(bytes(raw), position, stubs=stubs) for position, raw in enumerate(body.ops)),
+                body.server_id, body.epoch, body.marks)
 
 
-def parse_op(raw: bytes, position: int = 0) -> Arrival:
-    """One op from its JSON, with its hash computed anew."""
+def parse_op(raw: bytes, position: int = 0, *, stubs: bool = False) -> Arrival:
+    """One op from its JSON, with its hash computed anew.
+
+    stubs: take the word of the sender, a node, for the hash of an op whose values were erased.
+    """
     try:
         value = _generic.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -154,6 +163,8 @@ def parse_op(raw: bytes, position: int = 0) -> Arrival:
         op, fault = (_named(value, position), "zero_character") if broken else (msgspec.convert(value, Op), None)
     except msgspec.ValidationError:
         op, fault = _named(value, position), "bad_op"
+    if stubs and fault is None and is_stub(value):
+        return Arrival(op, raw, op.hash, "erased")
     actual = content_hash(value)
     if fault is None and op.hash != actual:
         fault = "hash_mismatch"
@@ -204,10 +215,11 @@ def op_of_body(body: bytes) -> Op:
         return parse_op(body).op
 
 
-def push_body(bodies: Iterable[bytes], *, server_id: str | None, epoch: str | None) -> bytes:
+def push_body(bodies: Iterable[bytes], *, server_id: str | None, epoch: str | None,
+              marks: Mapping[str, str] | None = None) -> bytes:
     """A push of ops given as the bytes they were made with, which are not written anew."""
-    return encode({"format": FORMAT, "server_id": server_id, "epoch": epoch,
-                   "ops": [msgspec.Raw(body) for body in bodies]})
+    said = {"format": FORMAT, "server_id": server_id, "epoch": epoch} | ({"marks": dict(marks)} if marks else {})
+    return encode(said | {"ops": [msgspec.Raw(body) for body in bodies]})
 
 
 def parse_hello(body: bytes) -> Hello:

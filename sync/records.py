@@ -44,7 +44,8 @@ class BlobRef(msgspec.Struct, frozen=True):
 class Op(msgspec.Struct, frozen=True, kw_only=True):
     """One immutable statement by one actor on one device.
 
-    kind is create, update or void; ``sig`` is kept for install-key signatures.
+    kind is create, update, void or erase; ``sig`` is kept for install-key signatures.
+    ``cites`` is the content hash of an op that was set aside and that a person takes up with this one.
     ``device_time`` is data with its offset and decides nothing.
     """
 
@@ -67,6 +68,7 @@ class Op(msgspec.Struct, frozen=True, kw_only=True):
     monotonic_ms: Count = 0
     boot_id: Annotated[str, msgspec.Meta(max_length=100)] = ""
     blobs: Annotated[tuple[BlobRef, ...], msgspec.Meta(max_length=1000)] = ()
+    cites: Annotated[str, msgspec.Meta(max_length=100)] | None = None
     hash: str = ""
     sig: str | None = None
 
@@ -200,7 +202,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """One step in a record's history: the op, and what became of it here."""
+    """One step in a record's history: the op, and what became of it here. hash: of its content, as computed here."""
 
     seq: int
     op: Op
@@ -209,6 +211,19 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     received_at: str
     code: str = ""
     message: str = ""
+    hash: str = ""
+
+
+class Delivered(msgspec.Struct, frozen=True, kw_only=True):
+    """What an install has of one scope: everything that stood in the log up to ``place``.
+
+    until: the last number of its log that may still speak of it; None while the scope is its own.
+    """
+
+    prefixes: tuple[str, ...]
+    place: int
+    seen_at: str
+    until: int | None = None
 
 
 class Install(msgspec.Struct, frozen=True, kw_only=True):

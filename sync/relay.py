@@ -25,6 +25,7 @@ from sync.keys import PrivateKey
 from sync.problems import Problem
 from sync.protocol import MAX_BYTES, encode, parse_results, push_body, push_headers
 from sync.records import CENTRE, LateReceipt, Record
+from sync.scope import VOUCHED
 from sync.store.base import Compared, Store
 from sync.store.pages import moment_text
 
@@ -201,7 +202,8 @@ class Relay:
     def _push(self) -> bool:
         moved = False
         while batch := self._store.to_relay(BATCH_OPS, BATCH_BYTES):
-            body = push_body((one.body for one in batch), server_id=None, epoch=None)
+            marks = {one.op_id: one.mark for one in batch if one.mark in VOUCHED}
+            body = push_body((one.body for one in batch), server_id=None, epoch=None, marks=marks)
             headers = push_headers(body)
             said = self._json("POST", "/sync/v1/push", body, headers)
             try:

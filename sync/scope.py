@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from sync.conflict import plain
+from sync.erasing import ERASE, FIELD, is_erased
 from sync.records import DEVICE, NODE, Credential, Grant, Op, Record, Scope
 
 EVERYTHING = Scope(area_prefixes=("",))
@@ -22,7 +23,7 @@ DEVICE_KINDS = ("area", "user", "form", "village", "household", "member", "visit
 DOWNWARD_KINDS = ("area", "form", "campaign")
 
 _FIELD_KINDS = frozenset({"village", "household", "member", "visit", "submission", "issue", "sheet"})
-_VILLAGE_KINDS = _FIELD_KINDS | {"conflict"}
+_VILLAGE_KINDS = _FIELD_KINDS | {"conflict", "decision"}
 _OFFICE_KINDS = _VILLAGE_KINDS | {"area", "user", "device", "form", "assignment", "campaign"}
 _WRITES: dict[str, frozenset[str]] = {
     "auditor": _FIELD_KINDS,
@@ -32,6 +33,13 @@ _WRITES: dict[str, frozenset[str]] = {
     "node": frozenset({"device"}),
 }
 _RANK = {"auditor": 0, "cadre": 0, "node": 0, "township": 1, "county": 2}
+
+# The code of an op that was applied although its person no longer has the area.
+LATE = "applied_late"
+# What only the node that a device speaks to can tell about its ops; the node above takes its word.
+VOUCHED = frozenset({"device_revoked", "wrong_install", "bad_signature", LATE})
+# Records about people, which the law may want erased.
+ABOUT_PEOPLE = frozenset({"household", "member", "visit", "submission", "issue", "sheet"})
 
 # A colleague's name is needed on a phone, nothing else about them.
 _DEVICE_USER_FIELDS = frozenset({"username", "name", "role", "area", "unit"})
@@ -117,10 +125,12 @@ def shown(scope: Scope, record: Record) -> Record:
     """The record as this reader may have it.
 
     A password hash leaves for nodes only, and only those of people inside
-    the node's own area. A tombstone carries no values to a device.
+    the node's own area. A tombstone carries no values to a device, only that
+    the record was erased, which makes the device forget what it sent of it.
     """
     if scope.reader == DEVICE and record.deleted:
-        return msgspec.structs.replace(record, fields={}, since={})
+        left = {FIELD: "1"} if is_erased(record) else {}
+        return msgspec.structs.replace(record, fields=left, since={})
     if record.kind != "user" or not scope.reader:
         return record
     if scope.reader == NODE:
@@ -153,6 +163,8 @@ def refusal(op: Op, grants: Sequence[Grant], current: Record | None) -> str:
     inside; otherwise a foreign record could be edited under a home address.
     """
     able = [grant for grant in grants if op.entity in _WRITES.get(grant.role, frozenset())]
+    if op.kind == ERASE:
+        able = [grant for grant in able if grant.role == "county" and op.entity in ABOUT_PEOPLE]
     if not able:
         return "not_allowed" if within(op.area, prefixes_of(grants)) else "outside_area"
     prefixes = prefixes_of(able)
@@ -160,7 +172,19 @@ def refusal(op: Op, grants: Sequence[Grant], current: Record | None) -> str:
         return "outside_area"
     if op.entity == "user" and not _user_change_allowed(op, able, current):
         return "not_allowed"
+    if op.entity == "decision" and op.actor == _said(op, "author"):
+        return "not_allowed"  # another person looks at it
     return ""
+
+
+def writes(grants: Iterable[Grant], entity: str) -> bool:
+    """Whether one of the grants may write such records anywhere."""
+    return any(entity in _WRITES.get(grant.role, frozenset()) for grant in grants)
+
+
+def _said(op: Op, name: str) -> Any:
+    change = op.fields.get(name)
+    return plain(change.new) if change else ""
 
 
 def _user_change_allowed(op: Op, grants: Sequence[Grant], current: Record | None) -> bool:

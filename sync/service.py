@@ -13,19 +13,23 @@ from sync import heads
 from sync.keys import PrivateKey
 from sync.problems import Problem
 from sync.protocol import MAX_PULL_LIMIT, Hello, late_receipts_to_wire, parse_push, reply_to_wire
-from sync.records import NODE, Credential
-from sync.scope import scope_of, scope_version
+from sync.records import DEVICE, NODE, Credential, Delivered
+from sync.scope import prefixes_of, scope_of, scope_version
 from sync.store.base import Store
+from sync.store.tombstones import AWAY_DAYS
+
+MOST_UNSENT = 5000
+"""Ops that a phone may believably hold unsent."""
 
 DIGEST_AT_ONCE = 20_000  # records worked out for one answer; some 0.2 s
 
 
 def push(store: Store, credential: Credential, plain: bytes, *, now: datetime, lang: str = "zh") -> dict[str, Any]:
     """Take in an unpacked, checked push body. Raises Problem bad_json, bad_op, too_large, epoch_changed."""
-    sent = parse_push(plain)
+    sent = parse_push(plain, stubs=credential.kind == NODE)
     if sent.epoch and sent.server_id == store.server_id and sent.epoch != store.epoch:
         raise Problem("epoch_changed")
-    reply = store.push(sent.arrivals, plain, credential=credential, now=now)
+    reply = store.push(sent.arrivals, plain, credential=credential, now=now, marks=sent.marks)
     return reply_to_wire(reply, lang)
 
 
@@ -36,6 +40,7 @@ def hello(
     installs = _installs(store, credential, said.install_id)
     if said.install_id == credential.install_id:
         store.seen(credential.install_id, made_dseq=said.dseq, now=now)
+        _tell_scope(store, credential, said.dseq)
     audit = _heads(store, credential, said, key, now) if key else {}
     return {
         "server_id": store.server_id,
@@ -44,6 +49,7 @@ def hello(
         "acked_dseq": store.acked(installs),
         "confirmed_dseq": store.confirmed(installs),
         "scope_version": scope_version(scope_of(credential)),
+        "grants": msgspec.to_builtins(credential.grants),
         "time": _text(now),
         **audit,
     }
@@ -59,11 +65,29 @@ def _heads(store: Store, credential: Credential, said: Hello, key: PrivateKey, n
     return {"audit": heads.to_say(store, key, other if isinstance(other, str) else "", now)}
 
 
+def _tell_scope(store: Store, credential: Credential, made: int) -> None:
+    """From here on a device knows its areas: only what it had made by now may still be about others it had."""
+    prefixes = prefixes_of(credential.grants)
+    if any(one.until is None and one.prefixes != prefixes for one in store.delivered(credential.install_id)):
+        acked = store.acked([credential.install_id])[credential.install_id]
+        store.note_told(credential.install_id, prefixes, max(acked, min(made, acked + MOST_UNSENT)))
+
+
 def pull(store: Store, credential: Credential, cursor: str | None, limit: int, *, now: datetime) -> dict[str, Any]:
-    """The next page of what the caller may read. Raises Problem device_revoked, cursor_stale."""
+    """The next page of what the caller may read. Raises Problem device_revoked, cursor_stale.
+
+    A cursor is the caller's word that it has everything before it.
+    """
     _not_revoked(credential)
     scope = scope_of(credential)
+    known = _known_delivery(store, credential)
+    if cursor and known and _days(known.seen_at, now) > AWAY_DAYS:
+        raise Problem("cursor_stale", reason="away")
     page = store.pull(scope, cursor, max(1, min(limit, MAX_PULL_LIMIT)))
+    place = int(cursor.rsplit(".", 1)[1]) if cursor else 0
+    if credential.kind == DEVICE and (known is None or known.place != place or known.until is not None
+                                      or _days(known.seen_at, now) >= 1):  # fmt: skip
+        store.note_delivered(credential.install_id, scope.area_prefixes, place, now=now)
     return {
         "server_id": store.server_id,
         "epoch": store.epoch,
@@ -106,6 +130,17 @@ def bucket(store: Store, credential: Credential, cursor: str | None, place: str,
     records, moved = store.in_place(scope_of(credential), place, cursor)
     wanted = [one for one in records if not one.deleted and compare.bucket_of(one.kind, one.id) in buckets]
     return {"server_id": store.server_id, "epoch": store.epoch, "records": msgspec.to_builtins(wanted), "moved": moved}
+
+
+def _known_delivery(store: Store, credential: Credential) -> Delivered | None:
+    if credential.kind != DEVICE:
+        return None
+    prefixes = prefixes_of(credential.grants)
+    return next((one for one in store.delivered(credential.install_id) if one.prefixes == prefixes), None)
+
+
+def _days(since: str, now: datetime) -> float:
+    return (now - datetime.fromisoformat(since)).total_seconds() / 86_400
 
 
 def receipts(store: Store, credential: Credential, install_id: str, after: int, *, lang: str = "zh") -> dict[str, Any]:

@@ -16,6 +16,7 @@ from sync.records import (
     Arrival,
     Change,
     Credential,
+    Delivered,
     Install,
     LateReceipt,
     Op,
@@ -35,12 +36,16 @@ class NewInstall(NamedTuple):
 
 
 class ToRelay(NamedTuple):
-    """One op that the next tier has not answered for, with the bytes it came as."""
+    """One op that the next tier has not answered for, with the bytes it came as.
+
+    mark: the code it has here; the relay tells those that only this node can judge.
+    """
 
     install_id: str
     dseq: int
     op_id: str
     body: bytes
+    mark: str = ""
 
 
 class Copy(NamedTuple):
@@ -85,13 +90,16 @@ class Store(Protocol):
         """``centre``, or ``node`` once `follow_upstream` was called."""
 
     def push(
-        self, arrivals: Sequence[Arrival], raw: bytes, *, credential: Credential, now: datetime
+        self, arrivals: Sequence[Arrival], raw: bytes, *, credential: Credential, now: datetime,
+        marks: Mapping[str, str] | None = None,
     ) -> PushReply:
         """Keep every op with its bytes and its own result, in one commit; the whole body where an op was not kept.
 
         Per install the ops must continue the prefix already held (dseq 1, 2, 3 …);
         one beyond it gets ``retry`` and ``expected`` names the number wanted.
         An op that cannot be applied is kept and ``quarantined``; the rest flows.
+        marks: op_id → what the node that sends says of an op (`sync.scope.VOUCHED`).
+        Raises Problem busy when more wait than the store can take; then nothing was kept.
         """
 
     def load(self, ops: Iterable[Op]) -> int:
@@ -201,6 +209,25 @@ class Store(Protocol):
 
     def mended(self, limit: int) -> list[Mended]:
         """What had to be mended, the newest first."""
+
+    def undecided(self) -> list[Change]:
+        """Of those, what still waits for a person: not turned down, taken up, erased, or applied after all; each content once."""
+
+    def delivered(self, install_id: str) -> list[Delivered]:
+        """What an install has pulled, by scope."""
+
+    def note_delivered(self, install_id: str, prefixes: Sequence[str], place: int, *, now: datetime) -> None:
+        """It has everything of this scope up to that place, and the scope is its own."""
+
+    def note_told(self, install_id: str, prefixes: Sequence[str], last_dseq: int) -> None:
+        """It was told its scope; only ops up to that number may still be about what it had of others."""
+
+    def age_tombstones(self, *, now: datetime, keep_days: int) -> int:
+        """Once a day: tombstones grow a day older, and those kept long enough are cleared away but for their ids.
+
+        Days this store ran count, so that a clock that jumps clears nothing early.
+        Answers how many were cleared. Erased records stay tombstones for ever.
+        """
 
     # Blobs: named by their SHA-256, written once.
 

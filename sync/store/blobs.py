@@ -56,6 +56,11 @@ class BlobFolder:
             self._finish(sha256, part)
         return here + len(body)
 
+    def remove(self, sha256: str) -> None:
+        """Delete it, whole or in part, as far as it is there."""
+        for path in (self.path(sha256), self._part(sha256)):
+            path.unlink(missing_ok=True)
+
     def open(self, sha256: str) -> BinaryIO:
         try:
             return self.path(sha256).open("rb")

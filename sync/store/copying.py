@@ -48,6 +48,12 @@ _TABLES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "blob_named": (
         "sha256, kind, id, size", "SELECT sha256, kind, id, size FROM blob_named", ("text", "text", "text", "int8"),
     ),
+    "delivered": (
+        "install_id, prefixes, place, seen_at, until",
+        "SELECT install_id, prefixes, place, seen_at, until FROM delivered",
+        ("text", "text", "int8", "text", "int8"),
+    ),
+    "gone": ("kind, id, area, rev, seq", "SELECT kind, id, area, rev, seq FROM gone", ("text", "text", "text", "int8", "int8")),
     "raw_push": (
         "install_id, received_at, sha256, body",
         "SELECT install_id, received_at, sha256, body FROM raw_push ORDER BY id",

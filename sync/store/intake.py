@@ -9,14 +9,16 @@ store hands them out, so an intake numbers what it made -1, -2, … and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import msgspec
 
-from sync.apply import conflict_id, effect_of
+from sync.apply import conflict_id, disputed, effect_of
 from sync.audit import BEGINNING, Chain
+from sync.conflict import plain
+from sync.erasing import ERASE, FIELD, erased_conflict, is_erased
 from sync.overlay import is_pending, visible
 from sync.problems import Problem
 from sync.records import (
@@ -29,13 +31,14 @@ from sync.records import (
     RETRY,
     Arrival,
     Credential,
+    Delivered,
     Op,
     PushReply,
     Receipt,
     Record,
     Result,
 )
-from sync.scope import grants_of, prefixes_of, refusal, within
+from sync.scope import ABOUT_PEOPLE, LATE, VOUCHED, grants_of, prefixes_of, refusal, within, writes
 
 Key = tuple[str, str]
 """(kind, id) of a record."""
@@ -95,13 +98,23 @@ class Memory(Protocol):
     def unsettled(self, key: Key, place: int) -> list[Unsettled]:
         """Ops of a record, not set aside, that the next tier has not answered or answered past that place."""
 
+    def delivered(self, install_id: str) -> list[Delivered]:
+        """What an install has pulled, by scope."""
+
+    def first_place(self, key: Key) -> int:
+        """Where a record first stood in the log, as far as the ops here tell; 0 when they do not."""
+
+    def conflicts_about(self, key: Key) -> list[Stored]:
+        """The questions about a record, settled ones too."""
+
 
 class Pushed(NamedTuple):
-    """One push body as it came."""
+    """One push body as it came. marks: op_id → what the node that sends it says of the op."""
 
     arrivals: Sequence[Arrival]
     raw: bytes
     credential: Credential
+    marks: Mapping[str, str] = {}
 
 
 @dataclass(slots=True)
@@ -145,6 +158,8 @@ class Intake:
     """Put as tombstones; nothing came from above for them any more."""
     chain: Chain = BEGINNING
     """Where the audit chain stands; the store binds what was decided behind it."""
+    erased: dict[Key, str] = field(default_factory=dict)
+    """Records whose values the store has to wipe wherever it keeps them → the reason."""
 
     def __post_init__(self) -> None:
         self._known: dict[str, KnownOp] = {}
@@ -196,7 +211,7 @@ class Intake:
         results: list[Result] = []
         expected: dict[str, int] = {}
         for arrival in pushed.arrivals:
-            result = self._take(arrival, pushed.credential)
+            result = self._take(arrival, pushed.credential, pushed.marks.get(arrival.op.op_id, ""))
             if result.status == RETRY:
                 expected[arrival.op.install_id] = self._acked_of(arrival.op.install_id) + 1
             results.append(result)
@@ -205,7 +220,7 @@ class Intake:
         return PushReply(server_id=self.server_id, epoch=self.epoch, time=self.received,
                          results=tuple(results), acked_dseq=acked, expected=expected)  # fmt: skip
 
-    def _take(self, arrival: Arrival, credential: Credential) -> Result:
+    def _take(self, arrival: Arrival, credential: Credential, mark: str) -> Result:
         op = arrival.op
         known = self._known_op(op)
         if known:
@@ -222,8 +237,10 @@ class Intake:
         if op.dseq <= acked:
             return self._set_aside(arrival, "forked_log")
         self._advance(op.install_id, op.dseq)
-        code = arrival.fault or self._refusal(op, credential)
-        if code:
+        said = mark if credential.kind == NODE and mark in VOUCHED else ""
+        code = arrival.fault or (said if said != LATE else "") or self._refusal(op, credential)
+        late = code == "outside_area" and self._is_late(op, credential, said)
+        if code and not late:
             return self._set_aside(arrival, code)
         kept = self._keep(arrival)
         try:
@@ -231,6 +248,8 @@ class Intake:
         except Exception:
             # A poison op is set aside with its bytes; the rest of the batch flows.
             kept.status, kept.code, kept.rev, kept.seq = QUARANTINED, "cannot_apply", 0, 0
+        if late and kept.status == APPLIED:
+            kept.code = LATE
         return self._settled(kept)
 
     def expect_own(self, ops: Sequence[Op]) -> None:
@@ -276,6 +295,36 @@ class Intake:
         actor = self._record("user", op.actor, op.area)
         return refusal(op, grants_of(actor), current) if actor else "unknown_actor"
 
+    def _is_late(self, op: Op, credential: Credential, said: str) -> bool:
+        """Whether the op is of the time when its person still had the area: about what was on the device by then.
+
+        A node tells it of its devices. Where it cannot be told, a person decides.
+        """
+        actor = self._record("user", op.actor, op.area)
+        if op.entity not in ABOUT_PEOPLE or op.kind == ERASE or not writes(grants_of(actor), op.entity):
+            return False
+        if credential.kind == NODE:
+            return said == LATE and within(op.area, prefixes_of(credential.grants)) and self._inside(op, credential)
+        keys = [(op.entity, op.id), ("household", str(plain(op.fields["household_id"].new)))] \
+            if "household_id" in op.fields else [(op.entity, op.id)]
+        return any(
+            self._was_delivered(key, op.area, one)
+            for one in self.memory.delivered(op.install_id)
+            if (one.until is None or op.dseq <= one.until) and within(op.area, one.prefixes)
+            for key in keys
+        )
+
+    def _inside(self, op: Op, credential: Credential) -> bool:
+        current = self._record(op.entity, op.id, op.area)
+        return current is None or within(current.area, prefixes_of(credential.grants))
+
+    def _was_delivered(self, key: Key, area: str, one: Delivered) -> bool:
+        record = self._record(*key, area)
+        if record is None or not within(record.area, one.prefixes):
+            return False
+        first = record.seq if 0 < record.seq <= one.place else self.memory.first_place(key)
+        return 0 < first <= one.place
+
     # --- the log ------------------------------------------------------------------------------------------
 
     def _known_op(self, op: Op) -> KnownOp | None:
@@ -295,6 +344,9 @@ class Intake:
     def _keep(self, arrival: Arrival, *, variant: bool = False) -> Kept:
         kept = Kept(arrival, -1 - len(self.kept), variant=variant)
         self.kept.append(kept)
+        known = self._stored.get((arrival.op.entity, arrival.op.id))
+        if known and known.record and is_erased(known.record) and self.tier == CENTRE:
+            self.erased[arrival.op.entity, arrival.op.id] = str(known.record.fields[FIELD])
         return kept
 
     def _set_aside(self, arrival: Arrival, code: str, *, variant: bool = False) -> Result:
@@ -329,7 +381,11 @@ class Intake:
         key = (op.entity, op.id)
         current = self._record(op.entity, op.id, op.area)
         effect = effect_of(op, current)
+        if op.cites and effect.changed and self._turned_down(op.cites, op.area):
+            effect = disputed(op, current)
         if self.tier == CENTRE:
+            if op.kind == ERASE and effect.record is not None:
+                self._erase(key, str(effect.record.fields[FIELD]))
             record = effect.record
             if effect.changed and record is not None:
                 record = self._put(msgspec.structs.replace(record, rev=record.rev + 1), kept.n)
@@ -354,7 +410,13 @@ class Intake:
         held = self._waiting_of(key)
         self._waiting[key] = []
         for one in held:
-            if isinstance(one, Kept):
+            op, hash = (one.arrival.op, one.arrival.hash) if isinstance(one, Kept) else (one.op, one.op.hash)
+            if self._turned_down(hash, op.area):
+                again = one if isinstance(one, Kept) else Kept(Arrival(one.op, b"", ""), one.n)
+                again.status, again.code, again.rev, again.seq = QUARANTINED, "turned_down", 0, 0
+                if again is not one:
+                    self.released.append(again)
+            elif isinstance(one, Kept):
                 self._apply_again(one.arrival.op, one)
             else:
                 again = Kept(Arrival(one.op, b"", ""), one.n)
@@ -367,6 +429,27 @@ class Intake:
         except Exception:
             kept.status, kept.code, kept.rev, kept.seq = QUARANTINED, "cannot_apply", 0, 0
 
+    def _turned_down(self, hash: str, area: str) -> bool:
+        """Whether a person of the office decided that the op with this content shall have no effect."""
+        decision = self._record("decision", hash, area)
+        return decision is not None and decision.fields.get("verdict") == "reject"
+
+    def _erase(self, key: Key, reason: str) -> None:
+        """Have the store wipe the record's ops; questions about it end without the values they were about."""
+        self.erased[key] = reason
+        about = {stored.record.id: stored for stored in self.memory.conflicts_about(key) if stored.record}
+        about |= {
+            id: stored
+            for (kind, id), stored in self._stored.items()
+            if kind == "conflict" and stored.record and stored.record.fields.get("id") == key[1]
+        }
+        for id, stored in about.items():
+            self._stored.setdefault(("conflict", id), stored)
+            # Below the centre only what it does not know; the others come from above.
+            if stored.record and not is_erased(stored.record) and (self.tier == CENTRE or stored.upstream is None):
+                wiped = erased_conflict(stored.record)
+                self._put(msgspec.structs.replace(wiped, rev=wiped.rev + (self.tier == CENTRE)), None)
+
     def _waiting_of(self, key: Key) -> list[Waiting | Kept]:
         if key not in self._waiting:
             self._waiting[key] = list(self.memory.waiting([key]).get(key, ()))
@@ -377,6 +460,8 @@ class Intake:
     def take_upstream(self, record: Record) -> None:
         """A record as the node above has it."""
         self._rebuild((record.kind, record.id), None, record)
+        if is_erased(record):
+            self._erase((record.kind, record.id), str(record.fields[FIELD]))
 
     def withdraw_conflicts(self, op: Op) -> None:
         """The node above took the op without a conflict: what was noted here is no question for a person any more."""
@@ -397,7 +482,9 @@ class Intake:
 
     def rebuild(self, key: Key) -> None:
         """What is seen of a record, after the node above answered for some of its ops."""
-        self._rebuild(key, None)
+        record = self._rebuild(key, None)
+        if record is not None and is_erased(record) and (upstream := self._stored[key].upstream) and is_erased(upstream):
+            self.erased[key] = str(record.fields[FIELD])
 
     def _rebuild(self, key: Key, op_n: int | None, fresh: Record | None = None) -> Record | None:
         """Below the centre: the visible record from what is above and what is pending; written when it differs."""
@@ -460,6 +547,10 @@ class Intake:
             )
             for reply in replies
         ]
+
+    def stubs(self) -> list[int]:
+        """Rows of ops that came without their values, which a node below had erased."""
+        return [kept.n for kept in self.kept if kept.arrival.fault == "erased"]
 
     def newest(self) -> list[Put]:
         """The last put of each record: what the table of records holds afterwards, with all that came from above."""

@@ -55,6 +55,25 @@ CREATE TABLE audit_head (
   public TEXT NOT NULL, sig TEXT NOT NULL, PRIMARY KEY (server_id, day, epoch)) WITHOUT ROWID
 """
 
+
+@migrations()
+def m012_what_was_delivered_and_what_is_gone(db: Database) -> None:
+    """What each install has pulled, how old tombstones are, and the ids of those that were cleared away."""
+    for statement in _GONE.split(";\n"):
+        db.execute(statement)
+
+
+_GONE = """
+CREATE TABLE delivered (
+  install_id TEXT NOT NULL, prefixes TEXT NOT NULL, place INTEGER NOT NULL, seen_at TEXT NOT NULL, until INTEGER,
+  PRIMARY KEY (install_id, prefixes)) WITHOUT ROWID;
+CREATE TABLE gone (
+  kind TEXT NOT NULL, id TEXT NOT NULL, area TEXT NOT NULL, rev INTEGER NOT NULL, seq INTEGER NOT NULL,
+  PRIMARY KEY (kind, id)) WITHOUT ROWID;
+ALTER TABLE record ADD COLUMN gone_days INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX record_gone ON record (gone_days) WHERE deleted = 1
+"""
+
 _BEGIN = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 

@@ -19,18 +19,26 @@ def page_of(records: list[Record], limit: int, end: int, prefix: str) -> Page:
 
 
 def place_of(cursor: str | None, prefix: str, latest: int) -> int:
-    """The place a cursor names, 0 without one. Raises Problem cursor_stale for one that is not of this log and scope."""
+    """The place a cursor names, 0 without one. Raises Problem cursor_stale, with the reason, for one not of this log and scope."""
     if not cursor:
         return 0
     place = cursor.removeprefix(prefix)
-    if place == cursor or not (place.isascii() and place.isdigit()) or int(place) > latest:
-        raise Problem("cursor_stale")
+    if place == cursor:
+        same_log = cursor.partition(".")[0] == prefix.partition(".")[0]
+        raise Problem("cursor_stale", reason="scope" if same_log else "epoch")
+    if not (place.isascii() and place.isdigit()) or int(place) > latest:
+        raise Problem("cursor_stale", reason="place")
     return int(place)
 
 
 def moment_text(moment: datetime) -> str:
     """UTC, milliseconds, Z."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def gone_record(kind: str, id: str, area: str, rev: int, seq: int) -> Record:
+    """The tombstone of a record whose tombstone was cleared away."""
+    return Record(kind=kind, id=id, area=area, rev=rev, seq=seq, fields={}, since={}, deleted=True)
 
 
 def token_hash(token: str) -> str:

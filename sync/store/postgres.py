@@ -33,6 +33,7 @@ from sync.records import (
     Arrival,
     Change,
     Credential,
+    Delivered,
     Grant,
     Install,
     LateReceipt,
@@ -59,7 +60,9 @@ from sync.store.postgres_intake import (
     write_pushes,
 )
 from sync.store.postgres_schema import ASIDE, counties, county_of, make_county, migrate
-from sync.store.scope_sql import IN_PLACE, in_place, marks, scope_sql
+from sync.store.scope_sql import IN_PLACE, in_place, scope_sql
+from sync.store.scope_sql import marks as placeholders
+from sync.store.tombstones import PAUSE
 
 LOAD_CHUNK = 5000
 TRIES = 8
@@ -157,9 +160,10 @@ class PostgresStore:
     # --- taking ops in ------------------------------------------------------------------------------------
 
     def push(
-        self, arrivals: Sequence[Arrival], raw: bytes, *, credential: Credential, now: datetime
+        self, arrivals: Sequence[Arrival], raw: bytes, *, credential: Credential, now: datetime,
+        marks: Mapping[str, str] | None = None,
     ) -> PushReply:
-        return self._push_together((Pushed(arrivals, raw, credential), now))
+        return self._push_together((Pushed(arrivals, raw, credential, marks or {}), now))
 
     def _push_all(self, work: Sequence[tuple[Pushed, datetime]]) -> Sequence[PushReply]:
         """Several bodies, from as many threads, in one commit."""
@@ -285,7 +289,7 @@ class PostgresStore:
         where, values = scope_sql(scope, "%s")
         places = _counties_of_scope(scope)
         if places:
-            where += f" AND county IN ({marks(places, '%s')})"
+            where += f" AND county IN ({placeholders(places, '%s')})"
         rows = self._all(
             f"SELECT {RECORD} FROM record WHERE seq > %s AND {where} ORDER BY seq LIMIT %s".encode(),  # noqa: S608 - bound
             after, *values, *places, limit + 1,
@@ -305,15 +309,23 @@ class PostgresStore:
     def quarantined(self) -> list[Change]:
         return self._changes_where("status IN ('held', 'quarantined')")
 
+    def undecided(self) -> list[Change]:
+        return self._changes_where(
+            "status IN ('held', 'quarantined') AND code NOT IN ('turned_down', 'erased')"
+            " AND NOT EXISTS (SELECT 1 FROM record r WHERE r.kind = 'decision' AND r.id = op.hash)"
+            " AND NOT (status = 'held' AND EXISTS (SELECT 1 FROM record r WHERE r.kind = op.entity AND r.id = op.id))"
+        )
+
     def _changes_where(self, where: LiteralString, *values: Any) -> list[Change]:
         rows = self._all(
-            "SELECT n, body, status, rev, received_at, code FROM op WHERE " + where + " ORDER BY n",  # noqa: S608
+            "SELECT n, body, status, rev, received_at, code, hash FROM op WHERE " + where + " ORDER BY n",  # noqa: S608
             *values,
         )
         changes = []
-        for n, body, status, rev, received, code in rows:
+        for n, body, status, rev, received, code, hash_ in rows:
             with contextlib.suppress(Problem):
-                changes.append(Change(seq=n, op=op_of_body(body), status=status, rev=rev, received_at=received, code=code))
+                changes.append(Change(seq=n, op=op_of_body(body), status=status, rev=rev, received_at=received, code=code,
+                                      hash=hash_))  # fmt: skip
         return changes
 
     # --- receipts -----------------------------------------------------------------------------------------
@@ -475,6 +487,44 @@ class PostgresStore:
     def mended(self, limit: int) -> list[Mended]:
         rows = self._all("SELECT at, install_id, kind, id, why FROM mended ORDER BY n DESC LIMIT %s", limit)
         return [Mended(*row) for row in rows]
+
+    def delivered(self, install_id: str) -> list[Delivered]:
+        rows = self._all("SELECT prefixes, place, seen_at, until FROM delivered WHERE install_id = %s", install_id)
+        return [Delivered(prefixes=tuple(row[0].split()), place=row[1], seen_at=row[2], until=row[3]) for row in rows]
+
+    def note_delivered(self, install_id: str, prefixes: Sequence[str], place: int, *, now: datetime) -> None:
+        self._do(
+            "INSERT INTO delivered (install_id, prefixes, place, seen_at) VALUES (%s, %s, %s, %s)"
+            " ON CONFLICT (install_id, prefixes) DO UPDATE SET place = excluded.place, seen_at = excluded.seen_at,"
+            " until = NULL",
+            install_id, " ".join(prefixes), place, moment_text(now),
+        )  # fmt: skip
+
+    def note_told(self, install_id: str, prefixes: Sequence[str], last_dseq: int) -> None:
+        self._do(
+            "UPDATE delivered SET until = %s WHERE install_id = %s AND prefixes <> %s AND until IS NULL",
+            last_dseq, install_id, " ".join(prefixes),
+        )  # fmt: skip
+
+    # --- tombstones ---------------------------------------------------------------------------------------
+
+    def age_tombstones(self, *, now: datetime, keep_days: int) -> int:
+        with self.transaction() as connection:
+            # One host of several does it.
+            last = connection.execute("SELECT value FROM meta WHERE key = 'tombstones_aged' FOR UPDATE").fetchone()
+            if last and moment_text(now - PAUSE) < last[0] <= moment_text(now):
+                return 0
+            connection.execute(
+                "INSERT INTO meta VALUES ('tombstones_aged', %s) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                (moment_text(now),),
+            )
+            connection.execute("UPDATE record SET gone_days = gone_days + 1 WHERE deleted")
+            cleared = connection.execute(
+                "WITH old AS (DELETE FROM record WHERE deleted AND gone_days > %s AND NOT fields ? 'erased'"
+                " RETURNING kind, id, area, rev, seq) INSERT INTO gone SELECT * FROM old ON CONFLICT DO NOTHING",
+                (keep_days,),
+            )
+            return cleared.rowcount
 
     # --- blobs --------------------------------------------------------------------------------------------
 

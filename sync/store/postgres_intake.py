@@ -15,11 +15,13 @@ from typing import Any
 import msgspec
 import psycopg
 
-from sync.audit import entries_of
+from sync.audit import entries_of, erasures
+from sync.erasing import stub_of
 from sync.protocol import op_of_body
-from sync.records import QUARANTINED, RETRY, Op, PushReply, Record
+from sync.records import QUARANTINED, RETRY, Delivered, Op, PushReply, Record
 from sync.store.intake import Intake, Kept, Key, KnownOp, Pushed, Stored, Unsettled, Waiting
 from sync.store.naming import blobs_named
+from sync.store.pages import gone_record
 from sync.store.postgres_audit import bind
 from sync.store.postgres_schema import ASIDE, county_of
 
@@ -98,7 +100,12 @@ class PostgresMemory:
             " ORDER BY kind, id FOR UPDATE",
             [key[0] for key in keys], [key[1] for key in keys],
         )  # fmt: skip
-        return {(row[0], row[1]): Stored(record_of(row)) for row in rows}
+        found = {(row[0], row[1]): Stored(record_of(row)) for row in rows}
+        gone = self._all(
+            "SELECT kind, id, area, rev, seq FROM gone WHERE (kind, id) IN (SELECT * FROM unnest(%s::text[], %s::text[]))",
+            [key[0] for key in keys], [key[1] for key in keys],
+        )  # fmt: skip
+        return {(row[0], row[1]): Stored(gone_record(*row)) for row in gone} | found
 
     def waiting(self, keys: Sequence[Key]) -> dict[Key, list[Waiting]]:
         rows = self._all(
@@ -113,6 +120,26 @@ class PostgresMemory:
 
     def unsettled(self, key: Key, place: int) -> list[Unsettled]:
         return []  # a centre has nobody above it
+
+    def delivered(self, install_id: str) -> list[Delivered]:
+        rows = self._all("SELECT prefixes, place, seen_at, until FROM delivered WHERE install_id = %s", install_id)
+        return [Delivered(prefixes=tuple(row[0].split()), place=row[1], seen_at=row[2], until=row[3]) for row in rows]
+
+    def first_place(self, key: Key) -> int:
+        [row] = self._all(
+            "SELECT coalesce(min(seq), 0) FROM op WHERE entity = %s AND id = %s AND seq > 0"
+            " AND status IN ('applied', 'conflict')",
+            *key,
+        )
+        return int(row[0])
+
+    def conflicts_about(self, key: Key) -> list[Stored]:
+        rows = self._all(
+            f"SELECT {RECORD} FROM record WHERE kind = 'conflict' AND fields ->> 'entity' = %s AND fields ->> 'id' = %s"  # noqa: S608
+            " FOR UPDATE",
+            *key,
+        )
+        return [Stored(record_of(row)) for row in rows]
 
 
 def write_down(connection: psycopg.Connection, intake: Intake) -> None:
@@ -146,6 +173,34 @@ def write_down(connection: psycopg.Connection, intake: Intake) -> None:
     intake.chain = bind(
         connection, intake.chain, entries_of(intake.chain, intake.kept, intake.released, intake.received)
     )
+    intake.chain = bind(connection, intake.chain, erasures(intake.chain, intake.stubs(), "", intake.received))
+    for key, reason in intake.erased.items():
+        wiped = _wipe(connection, key, reason)
+        intake.chain = bind(connection, intake.chain, erasures(intake.chain, wiped, reason, intake.received))
+
+
+def _wipe(connection: psycopg.Connection, key: Key, reason: str) -> list[int]:
+    """Make stubs of a record's ops and forget its blobs; answers the ops' rows.
+
+    The old rows' bytes go with the next VACUUM (docs/database.md).
+    """
+    rows = connection.execute("SELECT county, n, body, hash FROM op WHERE entity = %s AND id = %s", key).fetchall()
+    made = [(stub_of(body, op_of_body(body), hash_, reason), county, n) for county, n, body, hash_ in rows]
+    stubs = [one for one in made if one[0] is not None]
+    connection.cursor().executemany("UPDATE op SET body = %s WHERE county = %s AND n = %s", stubs)
+    connection.execute(
+        "UPDATE raw_push SET body = '' WHERE length(body) > 0 AND position(%s::bytea in body) > 0", (key[1].encode(),)
+    )
+    alone = connection.execute(
+        "SELECT sha256 FROM blob_named b WHERE kind = %s AND id = %s AND NOT EXISTS (SELECT 1 FROM blob_named o"
+        " WHERE o.sha256 = b.sha256 AND (o.kind, o.id) <> (b.kind, b.id))",
+        key,
+    ).fetchall()
+    names = [row[0] for row in alone]
+    connection.execute("DELETE FROM blob_part WHERE sha256 = ANY(%s)", (names,))
+    connection.execute("DELETE FROM blob WHERE sha256 = ANY(%s)", (names,))
+    connection.execute("DELETE FROM blob_named WHERE kind = %s AND id = %s", key)
+    return [n for _, _, n in stubs]
 
 
 _UPSERT = (

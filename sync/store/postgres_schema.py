@@ -132,4 +132,17 @@ CREATE TABLE mended (
 ALTER TABLE install ADD COLUMN told text NOT NULL DEFAULT '{}', ADD COLUMN lost_by text NOT NULL DEFAULT '';
 """),
     ),
+    (
+        "012_what_was_delivered_and_what_is_gone",
+        sql.SQL("""
+CREATE TABLE delivered (
+  install_id text COLLATE "C" NOT NULL, prefixes text COLLATE "C" NOT NULL, place bigint NOT NULL,
+  seen_at text NOT NULL, until bigint, PRIMARY KEY (install_id, prefixes));
+CREATE TABLE gone (
+  kind text COLLATE "C" NOT NULL, id text COLLATE "C" NOT NULL, area text COLLATE "C" NOT NULL, rev bigint NOT NULL,
+  seq bigint NOT NULL, PRIMARY KEY (kind, id));
+ALTER TABLE record ADD COLUMN gone_days int NOT NULL DEFAULT 0;
+CREATE INDEX record_gone ON record (gone_days) WHERE deleted;
+"""),
+    ),
 )

@@ -30,6 +30,7 @@ from sync.records import (
     Arrival,
     Change,
     Credential,
+    Delivered,
     Grant,
     Install,
     LateReceipt,
@@ -52,7 +53,17 @@ from sync.store.pages import moment_text, page_of, place_of, token_hash
 from sync.store.scope_sql import IN_PLACE, in_place, scope_sql
 from sync.store.sqlite_audit import chain_of, note
 from sync.store.sqlite_file import SqliteFile, set_meta
-from sync.store.sqlite_intake import RECORD, SqliteMemory, acked_of, record_of, write_down, write_pushes
+from sync.store.sqlite_intake import (
+    DROP_BLOB,
+    RECORD,
+    SqliteMemory,
+    acked_of,
+    delivered_to,
+    record_of,
+    write_down,
+    write_pushes,
+)
+from sync.store.tombstones import PAUSE
 
 LOAD_CHUNK = 5000
 _json = msgspec.json.Encoder()
@@ -83,6 +94,7 @@ class SqliteStore:
         self._high_water.note(self._epoch, self._last_n, self._latest)
         sqlite_audit.begin(self._file, self._server_id, self._epoch, moment_text(self._clock()))
         self._push_together = GroupCommit(self._push_all)
+        self._drop_blobs()
 
     @property
     def server_id(self) -> str:
@@ -124,9 +136,10 @@ class SqliteStore:
     # --- taking ops in ------------------------------------------------------------------------------------
 
     def push(
-        self, arrivals: Sequence[Arrival], raw: bytes, *, credential: Credential, now: datetime
+        self, arrivals: Sequence[Arrival], raw: bytes, *, credential: Credential, now: datetime,
+        marks: Mapping[str, str] | None = None,
     ) -> PushReply:
-        return self._push_together((Pushed(arrivals, raw, credential), now))
+        return self._push_together((Pushed(arrivals, raw, credential, marks or {}), now))
 
     def _push_all(self, work: Sequence[tuple[Pushed, datetime]]) -> Sequence[PushReply]:
         """Several bodies, from as many threads, in one commit."""
@@ -153,6 +166,18 @@ class SqliteStore:
             self._latest += len(intake.puts)
             self._last_n += len(intake.kept)
             self._high_water.note(self._epoch, self._last_n, self._latest)
+            if intake.erased:
+                self._drop_blobs()
+                self._file.forget_old_pages()
+
+    def _drop_blobs(self) -> None:
+        """Delete the files of blobs that an erased record alone had named."""
+        marks = [row[0] for row in self._all("SELECT key FROM meta WHERE key >= ? AND key < ?", DROP_BLOB, DROP_BLOB + "~")]
+        for mark in marks:
+            self._blobs.remove(mark.removeprefix(DROP_BLOB))
+        if marks:
+            with self._writing() as write:
+                write.executemany("DELETE FROM meta WHERE key = ?", [(mark,) for mark in marks])
 
     def load(self, ops: Iterable[Op]) -> int:
         count = 0
@@ -210,15 +235,24 @@ class SqliteStore:
     def quarantined(self) -> list[Change]:
         return self._changes_where("status IN ('held', 'quarantined')")
 
+    def undecided(self) -> list[Change]:
+        return self._changes_where(
+            "status IN ('held', 'quarantined') AND code NOT IN ('turned_down', 'erased')"
+            " AND coalesce(up_status, '') NOT IN ('applied', 'conflict')"
+            " AND NOT EXISTS (SELECT 1 FROM record r WHERE r.kind = 'decision' AND r.id = op.hash)"
+            " AND NOT (status = 'held' AND EXISTS (SELECT 1 FROM record r WHERE r.kind = op.entity AND r.id = op.id))"
+        )
+
     def _changes_where(self, where: str, *values: Any) -> list[Change]:
         rows = self._all(
-            f"SELECT n, body, status, rev, received_at, code FROM op WHERE {where} ORDER BY n",  # noqa: S608 - our own
+            f"SELECT n, body, status, rev, received_at, code, hash FROM op WHERE {where} ORDER BY n",  # noqa: S608 - our own
             *values,
         )
         changes = []
-        for n, body, status, rev, received, code in rows:
+        for n, body, status, rev, received, code, hash_ in rows:
             with contextlib.suppress(Problem):
-                changes.append(Change(seq=n, op=op_of_body(body), status=status, rev=rev, received_at=received, code=code))
+                changes.append(Change(seq=n, op=op_of_body(body), status=status, rev=rev, received_at=received, code=code,
+                                      hash=hash_))  # fmt: skip
         return changes
 
     # --- receipts -----------------------------------------------------------------------------------------
@@ -378,6 +412,41 @@ class SqliteStore:
         rows = self._all("SELECT at, install_id, kind, id, why FROM mended ORDER BY n DESC LIMIT ?", limit)
         return [Mended(*row) for row in rows]
 
+    def delivered(self, install_id: str) -> list[Delivered]:
+        return delivered_to(self._file.reader().execute, install_id)
+
+    def note_delivered(self, install_id: str, prefixes: Sequence[str], place: int, *, now: datetime) -> None:
+        with self._writing() as write:
+            write.execute(
+                "INSERT INTO delivered (install_id, prefixes, place, seen_at) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (install_id, prefixes) DO UPDATE SET place = excluded.place, seen_at = excluded.seen_at,"
+                " until = NULL",
+                (install_id, " ".join(prefixes), place, moment_text(now)),
+            )
+
+    def note_told(self, install_id: str, prefixes: Sequence[str], last_dseq: int) -> None:
+        with self._writing() as write:
+            write.execute(
+                "UPDATE delivered SET until = ? WHERE install_id = ? AND prefixes <> ? AND until IS NULL",
+                (last_dseq, install_id, " ".join(prefixes)),
+            )
+
+    # --- tombstones ---------------------------------------------------------------------------------------
+
+    def age_tombstones(self, *, now: datetime, keep_days: int) -> int:
+        with self._writing() as write:
+            last = write.execute("SELECT value FROM meta WHERE key = 'tombstones_aged'").fetchone()
+            if last and moment_text(now - PAUSE) < last[0] <= moment_text(now):
+                return 0
+            set_meta(write, "tombstones_aged", moment_text(now))
+            write.execute("UPDATE record SET gone_days = gone_days + 1 WHERE deleted = 1")
+            old = "deleted = 1 AND gone_days > ? AND pending = 0 AND fields ->> '$.erased' IS NULL"
+            write.execute(
+                f"INSERT OR REPLACE INTO gone SELECT kind, id, area, rev, seq FROM record WHERE {old}",  # noqa: S608 - our own
+                (keep_days,),
+            )
+            return write.execute(f"DELETE FROM record WHERE {old}", (keep_days,)).rowcount  # noqa: S608 - our own
+
     # --- blobs --------------------------------------------------------------------------------------------
 
     def has_blob(self, sha256: str) -> bool:
@@ -446,7 +515,7 @@ class SqliteStore:
 
     def to_relay(self, limit: int, max_bytes: int) -> list[ToRelay]:
         rows = self._all(
-            "SELECT install_id, dseq, op_id, body FROM op WHERE up_status IS NULL AND variant = 0 ORDER BY n LIMIT ?", limit
+            "SELECT install_id, dseq, op_id, body, code FROM op WHERE up_status IS NULL AND variant = 0 ORDER BY n LIMIT ?", limit
         )
         chosen: list[ToRelay] = []
         size = 0

@@ -59,6 +59,8 @@ class SqliteFile:
             raise Problem("unsafe_file", where=f"{self.folder / NAME}: {mode}")
         connection.execute("PRAGMA cache_size=-65536")
         connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+        # What is overwritten or deleted leaves no bytes behind in the file: an erased value must be gone.
+        connection.execute("PRAGMA secure_delete=ON")
         db = Database(connection)
         migrations.apply(db)
         self.credentials.watch(connection)
@@ -107,6 +109,11 @@ class SqliteFile:
             yield connection.execute
         finally:
             connection.execute("COMMIT")
+
+    def forget_old_pages(self) -> None:
+        """Empty the write-ahead log, which still holds pages as they were; a reader at work puts it off to the next time."""
+        with self.write_lock, contextlib.suppress(sqlite3.OperationalError):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def one(self, sql: str, *values: Any) -> Any:
         return self.reader().execute(sql, values).fetchone()

@@ -9,13 +9,16 @@ from typing import Any
 
 import msgspec
 
-from sync.audit import entries_of
+from sync.audit import entries_of, erasures
+from sync.erasing import stub_of
 from sync.protocol import op_of_body
-from sync.records import RETRY, Op, PushReply, Record
+from sync.records import CENTRE, RETRY, Delivered, Op, PushReply, Record
 from sync.store.intake import Intake, Kept, Key, KnownOp, Pushed, Stored, Unsettled, Waiting
 from sync.store.naming import blobs_named
+from sync.store.pages import gone_record
 from sync.store.sqlite_audit import bind
 
+DROP_BLOB = "drop_blob."
 RECORD = "kind, id, area, rev, seq, fields, since, pending, deleted"
 _json = msgspec.json.Encoder()
 _document: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
@@ -57,6 +60,12 @@ class SqliteMemory:
             for row in rows:
                 upstream = _record.decode(row[9]) if row[9] else None
                 found[kind, row[1]] = Stored(record_of(row[:9]), upstream)
+            if missing := [id for id in ids if (kind, id) not in found]:
+                gone = self._ask(
+                    "SELECT kind, id, area, rev, seq FROM gone WHERE kind = ? AND id IN (SELECT value FROM json_each(?))",
+                    (kind, _json.encode(missing).decode()),
+                )
+                found |= {(row[0], row[1]): Stored(*[gone_record(*row)] * 2) for row in gone}
         return found
 
     def waiting(self, keys: Sequence[Key]) -> dict[Key, list[Waiting]]:
@@ -75,6 +84,22 @@ class SqliteMemory:
             (*key, place),
         )
         return [Unsettled(op_of_body(body), status, seq) for body, status, seq in rows]
+
+
+    def delivered(self, install_id: str) -> list[Delivered]:
+        return delivered_to(self._ask, install_id)
+
+    def first_place(self, key: Key) -> int:
+        sql = "SELECT min(seq) FROM op WHERE entity = ? AND id = ? AND seq > 0 AND status IN ('applied', 'conflict')"
+        return int(self._ask(sql, key).fetchone()[0] or 0)
+
+    def conflicts_about(self, key: Key) -> list[Stored]:
+        rows = self._ask(
+            f"SELECT {RECORD}, upstream FROM record WHERE kind = 'conflict'"  # noqa: S608
+            " AND fields ->> '$.entity' = ? AND fields ->> '$.id' = ?",
+            key,
+        )
+        return [Stored(record_of(row[:9]), msgspec.json.decode(row[9], type=Record) if row[9] else None) for row in rows]
 
 
 def write_down(write: sqlite3.Connection, intake: Intake) -> None:
@@ -112,6 +137,36 @@ def write_down(write: sqlite3.Connection, intake: Intake) -> None:
         "INSERT OR IGNORE INTO blob_named (sha256, kind, id, size) VALUES (?, ?, ?, ?)", blobs_named(intake)
     )
     intake.chain = bind(write, intake.chain, entries_of(intake.chain, intake.kept, intake.released, intake.received))
+    intake.chain = bind(write, intake.chain, erasures(intake.chain, intake.stubs(), "", intake.received))
+    for key, reason in intake.erased.items():
+        wiped = _wipe(write, key, reason, everything=intake.tier == CENTRE)
+        intake.chain = bind(write, intake.chain, erasures(intake.chain, wiped, reason, intake.received))
+
+
+def _wipe(write: sqlite3.Connection, key: Key, reason: str, *, everything: bool) -> list[int]:
+    """Make stubs of a record's ops and forget its blobs; answers the ops' rows.
+
+    Below the centre an op stays whole until it was relayed.
+    """
+    relayed = "" if everything else " AND up_status IS NOT NULL"
+    rows = write.execute(
+        f"SELECT n, body, hash FROM op WHERE entity = ? AND id = ?{relayed}",  # noqa: S608 - our own
+        key,
+    ).fetchall()
+    made = [(stub_of(body, op_of_body(body), hash_, reason), n) for n, body, hash_ in rows]
+    stubs = [one for one in made if one[0] is not None]
+    write.executemany("UPDATE op SET body = ? WHERE n = ?", stubs)
+    write.execute("UPDATE raw_push SET body = x'' WHERE length(body) > 0 AND instr(body, ?) > 0", (key[1].encode(),))
+    alone = (
+        "SELECT sha256 FROM blob_named b WHERE kind = ? AND id = ? AND NOT EXISTS (SELECT 1 FROM blob_named o"
+        " WHERE o.sha256 = b.sha256 AND (o.kind, o.id) <> (b.kind, b.id))"
+    )
+    for (sha256,) in write.execute(alone, key).fetchall():
+        # The file goes after the commit; should the process die in between, at the next start.
+        write.execute("INSERT OR IGNORE INTO meta VALUES (?, '')", (f"{DROP_BLOB}{sha256}",))
+        write.execute("DELETE FROM blob WHERE sha256 = ?", (sha256,))
+    write.execute("DELETE FROM blob_named WHERE kind = ? AND id = ?", key)
+    return [n for _, n in stubs]
 
 
 def write_pushes(
@@ -126,6 +181,11 @@ def write_pushes(
             (install, received, hashlib.sha256(pushed.raw).hexdigest(), pushed.raw if incomplete else b""),
         )
         write.execute("UPDATE install SET last_seen = ? WHERE install_id = ?", (received, install))
+
+
+def delivered_to(ask: Any, install_id: str) -> list[Delivered]:
+    rows = ask("SELECT prefixes, place, seen_at, until FROM delivered WHERE install_id = ?", (install_id,)).fetchall()
+    return [Delivered(prefixes=tuple(row[0].split()), place=row[1], seen_at=row[2], until=row[3]) for row in rows]
 
 
 def acked_of(ask: Any, install_id: str) -> int:
