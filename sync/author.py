@@ -51,7 +51,7 @@ class Author:
     def op(self, kind: str, entity: str, record_id: str, area: str, fields: Mapping[str, FieldChange], *,
            base_rev: int = 0, submission: str | None = None, form_id: str | None = None,
            form_version: str | None = None, form_hash: str | None = None,
-           blobs: Sequence[BlobRef] = (), actor: str | None = None) -> Op:
+           blobs: Sequence[BlobRef] = (), actor: str | None = None, cites: str | None = None) -> Op:
         """The next op. Raises NotCanonical when a value has no exact spelling."""
         for change in fields.values():
             refuse_inexact(change.old)
@@ -62,6 +62,7 @@ class Author:
             form_id=form_id, form_version=form_version, form_hash=form_hash,
             actor=self.actor if actor is None else actor,
             device_time=self.clock().isoformat(timespec="milliseconds"), boot_id=self.boot_id, blobs=tuple(blobs),
+            cites=cites,
         )
         self.next_dseq += 1
         return with_hash(op)

@@ -73,7 +73,7 @@ def contents(tables):
     return rows
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(STEPS, max_size=25))
 def test_rebuild_equals_incremental(tmp_path_factory, steps):
     store, known = FakeStore(), []

@@ -27,6 +27,7 @@ def _catch_up() -> None:
 
 from app.office import (  # noqa: E402
     connect,  # noqa: F401
+    erase,  # noqa: F401
     form_designs,  # noqa: F401
     form_preview,  # noqa: F401
     form_publish,  # noqa: F401
@@ -39,4 +40,5 @@ from app.office import (  # noqa: E402
     register,  # noqa: F401
     submission,  # noqa: F401
     submissions,  # noqa: F401
+    tray,  # noqa: F401
 )

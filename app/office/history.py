@@ -37,6 +37,8 @@ class Step:
     received: str
     submission: str
     lines: tuple[Line, ...]
+    code: str = ""
+    cites: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ def _step(change: Change) -> Step:
     return Step(
         seq=change.seq, entity=op.entity, id=op.id, kind=op.kind, status=change.status, actor=op.actor,
         when=short_time(op.device_time), received=change.received_at, submission=submission, lines=lines,
+        code=change.code, cites=op.cites or "",
     )  # fmt: skip
 
 

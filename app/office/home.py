@@ -6,7 +6,7 @@ from app.access import office
 from app.node import node
 from app.office import blueprint, page
 from app.office.connect import certificate_left
-from app.office.lists import quarantined_in_scope
+from app.office.tray import due_items, waiting_items
 from app.origin.expiry import ALARM_DAYS
 from app.tables import households, others, submissions
 from app.tables.submissions import SubmissionWish, find_submissions
@@ -23,7 +23,8 @@ def home() -> str:
         arrived=submissions.arrived_on(tables, scope, page.today()),
         flagged=submissions.flagged(tables, scope),
         conflicts=others.open_conflicts(tables, scope),
-        quarantined=len(quarantined_in_scope()),
+        quarantined=len(due_items()),
+        held=len(waiting_items()),
         issues=others.open_issues(tables, scope),
         library_problems=len(node().library.problems),
         certificate_ends=left if left is not None and left <= ALARM_DAYS else None,

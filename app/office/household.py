@@ -12,13 +12,14 @@ from app.codes import grouped, household_payload
 from app.errors import Problem
 from app.i18n import language
 from app.node import node
-from app.office import blueprint, page, words
-from app.office.history import Said, Step, said, steps
+from app.office import blueprint, erase, page, words
+from app.office.history import Said, Step, said, short_time, steps
 from app.office.mask import masked_fields
 from app.office.qr import qr_svg
 from app.tables import households, others
 from forms.register import FIELDS
 from sync.conflict import plain
+from sync.scope import LATE
 
 # The order a cadre thinks in; what is left over comes last.
 PARTS = (
@@ -60,7 +61,8 @@ def household(id: str) -> str:
     full = page.sees_full(row["area"])
     own_history = _history("household", id)
     history = _steps_of_all(own_history, members)
-    people = page.names(_actors(history, own_history, visits))
+    cited = _cited(history)
+    people = page.names(_actors(history, own_history, visits) | {one["author"] for one in cited.values()})
     here = node()
     return page.show(
         "household.html",
@@ -72,7 +74,8 @@ def household(id: str) -> str:
         issues=households.issues(page.tables(), page.scope(), [id]),
         submissions=households.submissions(page.tables(), page.scope(), [id]),
         conflicts=others.conflicts_of(page.tables(), page.scope(), "household", [id]),
-        history=[_in_words(step, full, people, members) for step in history[:HISTORY_SHOWN]],
+        history=[_in_words(step, full, people, members, cited) for step in history[:HISTORY_SHOWN]],
+        may_erase=erase.may_erase(row["area"]),
         more_history=len(history) > HISTORY_SHOWN,
         people=people,
         code=grouped(row["code"]),
@@ -140,7 +143,19 @@ def _member(row: dict[str, Any], full: bool, people: dict[str, str]) -> dict[str
     }
 
 
-def _in_words(step: Step, full: bool, people: dict[str, str], members: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _cited(history: Sequence[Step]) -> dict[str, dict[str, str]]:
+    """Whose word a step took up from those that were set aside: content hash → author, when."""
+    found = {step.cites: node().store.get("decision", step.cites) for step in history[:HISTORY_SHOWN] if step.cites}
+    return {
+        hash: {"author": str(decision.fields.get("author", "")), "when": short_time(str(decision.fields.get("said_at", "")))}
+        for hash, decision in found.items()
+        if decision
+    }
+
+
+def _in_words(
+    step: Step, full: bool, people: dict[str, str], members: Sequence[dict[str, Any]], cited: dict[str, dict[str, str]]
+) -> dict[str, Any]:
     """A step of the history as the page writes it: what changed, and how much was only confirmed."""
     lang = language()
     names = {member["id"]: member["full_name"] for member in members}
@@ -158,5 +173,7 @@ def _in_words(step: Step, full: bool, people: dict[str, str], members: Sequence[
         "who": people.get(step.actor, ""),
         "about": names.get(step.id, ""),
         "changed": changed,
+        "late": step.code == LATE,
+        "cited": cited.get(step.cites),
         "confirmed": sum(line.confirmed for line in step.lines),
     }

@@ -1,4 +1,4 @@
-"""Plain lists: visits, issues, conflicts, and what was stored but not applied."""
+"""Plain lists: visits, issues, conflicts."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ from app.office import blueprint, page, words
 from app.office.history import short_time
 from app.office.mask import masked_fields
 from app.tables import households, others
-from app.tables.clock import local_time
-from sync.problems import CATALOGUE, message_of, next_of
-from sync.scope import within
 
 
 @blueprint.get("/visits")
@@ -85,33 +82,3 @@ def _object(value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
         return {}
     return {str(name): one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for name, one in value.items()}
-
-
-@blueprint.get("/quarantined")
-@office()
-def quarantined() -> str:
-    changes = quarantined_in_scope()
-    lang = language()
-    told = [
-        {
-            "op": change.op,
-            "when": short_time(change.op.device_time),
-            "received": local_time(change.received_at)[:16].replace("T", " "),
-            "message": change.message or _catalogue(message_of, change.code, lang),
-            "next": _catalogue(next_of, change.code, lang),
-        }
-        for change in changes
-    ]
-    people = page.names([change.op.actor for change in changes])
-    return page.show("quarantined.html", changes=told, people=people)
-
-
-def quarantined_in_scope() -> list[Any]:
-    """What is kept but not applied and says to be of the reader's area, the latest first."""
-    prefixes = page.scope().area_prefixes
-    found = [change for change in node().store.quarantined() if within(change.op.area, prefixes)]
-    return sorted(found, key=lambda change: change.received_at, reverse=True)
-
-
-def _catalogue(text_of: Any, code: str, lang: str) -> str:
-    return str(text_of(code, lang)) if code in CATALOGUE else code

@@ -19,6 +19,8 @@ ENTITIES = {
     "user": ("账号", "account"),
     "form": ("表单", "form"),
     "area": ("区划", "area"),
+    "assignment": ("任务", "assignment"),
+    "village": ("村情", "village"),
 }
 ROLES = {
     "cadre": ("村干部", "Village cadre"),

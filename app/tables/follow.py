@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +20,7 @@ import sqlite_utils
 from app.tables import rows, schema
 from app.tables.clock import local_time
 from app.tables.names import arabic, initials, tokens
+from sync.erasing import is_erased
 from sync.records import Change, Page, Record
 
 PAGE = 5_000
@@ -36,6 +37,7 @@ class Source(Protocol):
 
     def latest_seq(self) -> int: ...
     def changes(self, after_seq: int, limit: int) -> Page: ...
+    def get(self, kind: str, id: str) -> Record | None: ...
     def history(self, kind: str, id: str) -> Sequence[Change]: ...
 
 
@@ -51,6 +53,7 @@ class Tables:
         self._writer = sqlite_utils.Database(_connect(self.path))
         self._writer.execute("PRAGMA journal_mode = WAL")
         self._writer.execute("PRAGMA synchronous = NORMAL")
+        self._writer.execute("PRAGMA secure_delete = ON")  # an erased value leaves no bytes behind
         self._position = self._read_position()
 
     def catch_up(self, limit: int | None = None) -> int:
@@ -140,6 +143,7 @@ class Tables:
 
     def _take(self, page: Page) -> None:
         records = page.records
+        erased = any(is_erased(record) for record in records)
         with self._transaction() as db:
             for kind, of_kind in groupby(sorted(records, key=_kind), key=_kind):
                 if kind in rows.TABLE_OF:
@@ -147,7 +151,12 @@ class Tables:
             for record in records:
                 if record.kind == "submission" and not record.deleted:
                     self._note_sender(db, record.id)
+            if erased:
+                db.execute("INSERT INTO household_search(household_search) VALUES ('optimize')")
             _remember(db, seq=str(page.seq))
+        if erased:
+            with suppress(sqlite3.OperationalError):  # a reader is at work: the next one does it
+                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._position = page.seq
 
     def _note_sender(self, db: sqlite_utils.Database, submission_id: str) -> None:
@@ -155,9 +164,12 @@ class Tables:
         changes = self.store.history("submission", submission_id)
         if changes:
             first = changes[0]
+            # Who took a submission up from those set aside did not write it.
+            decision = self.store.get("decision", first.op.cites) if first.op.cites else None
+            author = str(decision.fields.get("author", "")) if decision else ""
             db.execute(
                 "UPDATE submissions SET received = ?, sender = ? WHERE id = ?",
-                (local_time(first.received_at), first.op.actor, submission_id),
+                (local_time(first.received_at), author or first.op.actor, submission_id),
             )
 
     @contextmanager

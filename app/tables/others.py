@@ -80,6 +80,11 @@ def conflicts_of(tables: Tables, scope: HasPrefixes, entity: str, ids: Sequence[
     return every(tables, sql, where.values)
 
 
+def find_decisions(tables: Tables, scope: HasPrefixes, page: int = 1) -> Found:
+    """What people of the office decided about ops that had been set aside, the latest first."""
+    return page_of(tables, "*", "decisions", Conditions(scope), "seq DESC", page)
+
+
 def area_names(tables: Tables, scope: HasPrefixes) -> dict[str, str]:
     """Names of the places in scope and of those they lie in, by 12-digit code."""
     where, values = _here_or_above(scope, "code")

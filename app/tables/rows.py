@@ -24,6 +24,7 @@ TABLE_OF = {
     "user": "users",
     "form": "forms",
     "conflict": "conflicts",
+    "decision": "decisions",
 }
 
 _RECORD = ("id", "area", "rev", "seq", "pending", "since")
@@ -46,6 +47,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "conflict": (
         *("id", "area", "seq", "entity", "entity_id", "state", "actor", "device_time"),
         *("submission", "fields"),
+    ),
+    "decision": (
+        *("id", "area", "seq", "verdict", "reason", "code", "entity", "entity_id", "kind"),
+        *("author", "said_at", "by", "at"),
     ),
 }
 
@@ -135,6 +140,11 @@ def _conflict(record: Record) -> Row:
     return tuple((row | {"entity_id": about, "fields": text_of(dict(record.fields))}).values())
 
 
+def _decision(record: Record) -> Row:
+    row = dict(zip(COLUMNS["decision"], _plain(record), strict=True))
+    return tuple((row | {"entity_id": text_of(record.fields.get("id"))}).values())
+
+
 _MAKERS: dict[str, Callable[[Record], Row]] = {
     "household": _household,
     "member": _register_row,
@@ -145,4 +155,5 @@ _MAKERS: dict[str, Callable[[Record], Row]] = {
     "user": _user,
     "form": _plain,
     "conflict": _conflict,
+    "decision": _decision,
 }

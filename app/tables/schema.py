@@ -10,7 +10,7 @@ import sqlite_utils
 
 from forms.register import FIELDS
 
-VERSION = 2
+VERSION = 3
 
 # Columns of every record, beside its own fields.
 RECORD: dict[str, type] = {"id": str, "area": str, "rev": int, "seq": int, "pending": int, "since": str}
@@ -85,6 +85,21 @@ TABLES: dict[str, dict[str, type]] = {
         "device_time": str,
         "submission": str,
         "fields": str,
+    },
+    "decisions": {
+        "id": str,
+        "area": str,
+        "seq": int,
+        "verdict": str,
+        "reason": str,
+        "code": str,
+        "entity": str,
+        "entity_id": str,
+        "kind": str,
+        "author": str,
+        "said_at": str,
+        "by": str,
+        "at": str,
     },
     "meta": {"name": str, "value": str},
     # Households and submissions whose derived columns are behind; empty between two catch-ups.

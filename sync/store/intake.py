@@ -101,8 +101,8 @@ class Memory(Protocol):
     def delivered(self, install_id: str) -> list[Delivered]:
         """What an install has pulled, by scope."""
 
-    def first_place(self, key: Key) -> int:
-        """Where a record first stood in the log, as far as the ops here tell; 0 when they do not."""
+    def maker(self, key: Key) -> tuple[str, int]:
+        """Which install's op made a record, and where it then stood in the log; ('', 0) when no op here tells."""
 
     def conflicts_about(self, key: Key) -> list[Stored]:
         """The questions about a record, settled ones too."""
@@ -169,6 +169,7 @@ class Intake:
         self._stored: dict[Key, Stored] = {}
         self._waiting: dict[Key, list[Waiting | Kept]] = {}
         self._unsettled: dict[Key, list[Unsettled]] = {}
+        self._makers: dict[Key, str] = {}
 
     # --- asking ahead -------------------------------------------------------------------------------------
 
@@ -305,25 +306,29 @@ class Intake:
             return False
         if credential.kind == NODE:
             return said == LATE and within(op.area, prefixes_of(credential.grants)) and self._inside(op, credential)
-        keys = [(op.entity, op.id), ("household", str(plain(op.fields["household_id"].new)))] \
-            if "household_id" in op.fields else [(op.entity, op.id)]
+        key = (op.entity, op.id)
+        if self._record(*key, op.area) is None:
+            named = op.fields.get("household_id")
+            key = ("household", str(plain(named.new)) if named else "")
         return any(
-            self._was_delivered(key, op.area, one)
+            self._was_delivered(key, op, one)
             for one in self.memory.delivered(op.install_id)
             if (one.until is None or op.dseq <= one.until) and within(op.area, one.prefixes)
-            for key in keys
         )
 
     def _inside(self, op: Op, credential: Credential) -> bool:
         current = self._record(op.entity, op.id, op.area)
         return current is None or within(current.area, prefixes_of(credential.grants))
 
-    def _was_delivered(self, key: Key, area: str, one: Delivered) -> bool:
-        record = self._record(*key, area)
+    def _was_delivered(self, key: Key, op: Op, one: Delivered) -> bool:
+        """Whether the device had the record: pulled, or made by itself."""
+        record = self._record(*key, op.area)
         if record is None or not within(record.area, one.prefixes):
             return False
-        first = record.seq if 0 < record.seq <= one.place else self.memory.first_place(key)
-        return 0 < first <= one.place
+        if 0 < record.seq <= one.place:
+            return True
+        install_id, first = (self._makers[key], 0) if key in self._makers else self.memory.maker(key)
+        return install_id == op.install_id or 0 < first <= one.place
 
     # --- the log ------------------------------------------------------------------------------------------
 
@@ -401,6 +406,7 @@ class Intake:
         if effect.status == HELD:
             self._waiting_of(key).append(kept)
         elif current is None and effect.status == APPLIED:
+            self._makers[key] = op.install_id
             self._release(key)
             record = self._stored[key].record
         kept.rev, kept.seq = (record.rev, record.seq) if record else (0, 0)

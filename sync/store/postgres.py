@@ -313,7 +313,8 @@ class PostgresStore:
         return self._changes_where(
             "status IN ('held', 'quarantined') AND code NOT IN ('turned_down', 'erased')"
             " AND NOT EXISTS (SELECT 1 FROM record r WHERE r.kind = 'decision' AND r.id = op.hash)"
-            " AND NOT (status = 'held' AND EXISTS (SELECT 1 FROM record r WHERE r.kind = op.entity AND r.id = op.id))"
+            " AND NOT EXISTS (SELECT 1 FROM record r WHERE r.kind = op.entity AND r.id = op.id"
+            " AND (op.status = 'held' OR r.deleted AND r.fields ->> 'erased' IS NOT NULL))"
         )
 
     def _changes_where(self, where: LiteralString, *values: Any) -> list[Change]:

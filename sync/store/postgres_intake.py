@@ -125,13 +125,13 @@ class PostgresMemory:
         rows = self._all("SELECT prefixes, place, seen_at, until FROM delivered WHERE install_id = %s", install_id)
         return [Delivered(prefixes=tuple(row[0].split()), place=row[1], seen_at=row[2], until=row[3]) for row in rows]
 
-    def first_place(self, key: Key) -> int:
-        [row] = self._all(
-            "SELECT coalesce(min(seq), 0) FROM op WHERE entity = %s AND id = %s AND seq > 0"
-            " AND status IN ('applied', 'conflict')",
+    def maker(self, key: Key) -> tuple[str, int]:
+        rows = self._all(
+            "SELECT install_id, seq FROM op WHERE entity = %s AND id = %s AND seq > 0"
+            " AND status IN ('applied', 'conflict') ORDER BY n LIMIT 1",
             *key,
         )
-        return int(row[0])
+        return rows[0] if rows else ("", 0)
 
     def conflicts_about(self, key: Key) -> list[Stored]:
         rows = self._all(

@@ -240,7 +240,8 @@ class SqliteStore:
             "status IN ('held', 'quarantined') AND code NOT IN ('turned_down', 'erased')"
             " AND coalesce(up_status, '') NOT IN ('applied', 'conflict')"
             " AND NOT EXISTS (SELECT 1 FROM record r WHERE r.kind = 'decision' AND r.id = op.hash)"
-            " AND NOT (status = 'held' AND EXISTS (SELECT 1 FROM record r WHERE r.kind = op.entity AND r.id = op.id))"
+            " AND NOT EXISTS (SELECT 1 FROM record r WHERE r.kind = op.entity AND r.id = op.id"
+            " AND (op.status = 'held' OR r.deleted = 1 AND r.fields ->> '$.erased' IS NOT NULL))"
         )
 
     def _changes_where(self, where: str, *values: Any) -> list[Change]:

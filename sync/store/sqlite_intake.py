@@ -89,9 +89,13 @@ class SqliteMemory:
     def delivered(self, install_id: str) -> list[Delivered]:
         return delivered_to(self._ask, install_id)
 
-    def first_place(self, key: Key) -> int:
-        sql = "SELECT min(seq) FROM op WHERE entity = ? AND id = ? AND seq > 0 AND status IN ('applied', 'conflict')"
-        return int(self._ask(sql, key).fetchone()[0] or 0)
+    def maker(self, key: Key) -> tuple[str, int]:
+        sql = (
+            "SELECT install_id, seq FROM op WHERE entity = ? AND id = ? AND seq > 0 AND status IN ('applied', 'conflict')"
+            " ORDER BY n LIMIT 1"
+        )
+        found = self._ask(sql, key).fetchone()
+        return (found[0], found[1]) if found else ("", 0)
 
     def conflicts_about(self, key: Key) -> list[Stored]:
         rows = self._ask(

@@ -1,0 +1,94 @@
+"""Erasing a household by law: its values and those of everything about it go, on every tier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import redirect, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.access import office
+from app.auth import current_user
+from app.errors import Problem
+from app.node import node
+from app.office import blueprint, page
+from app.office.tray import OWN_NAME
+from app.tables import households
+from sync.own import write_own
+from sync.records import CENTRE
+from sync.scope import prefixes_of, within
+from sync.tray import erase_ops
+
+SHORTEST_REASON = 4
+LONGEST_REASON = 300
+
+
+def may_erase(area: str) -> bool:
+    """A county manager, at the centre: what is erased below would come back from above."""
+    grants = [grant for grant in current_user().grants if grant.role == "county"]
+    return node().tier == CENTRE and within(area, prefixes_of(grants))
+
+
+@blueprint.get("/households/<id>/erase")
+@office("county")
+def erase_household(id: str) -> str:
+    return _page(_row(id))
+
+
+@blueprint.post("/households/<id>/erase")
+@office("county")
+def erase_household_now(id: str) -> str | AnyResponse:
+    row = _row(id)
+    reason = request.form.get("reason", "").strip()
+    if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
+        lengths = {"least": SHORTEST_REASON, "most": LONGEST_REASON}
+        return _page(row, _("请写明依据,例如谁在哪一天提出的申请(%(least)s 到 %(most)s 字)。", **lengths))
+    if request.form.get("head", "").strip() != (row["head_name"] or id) or request.form.get("sure") != "yes":
+        return _page(row, _("户主姓名与这一户不符,或者没有勾选确认,没有抹去任何内容。"))
+    wanted = everything_about(row)
+    write_own(node().store, OWN_NAME, current_user().id, lambda author: erase_ops(wanted, reason, author), clock=node().now)
+    return redirect(url_for("office.register"), 303)
+
+
+def everything_about(row: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """(kind, id, area) of the household and of all that belongs to it, what was set aside included."""
+    tables, scope, id = page.tables(), page.scope(), row["id"]
+    found = {("household", id): row["area"]}
+    for kind, rows in (
+        ("member", households.members(tables, scope, [id])),
+        ("visit", households.visits(tables, scope, [id])),
+        ("issue", households.issues(tables, scope, [id])),
+        ("submission", households.submissions(tables, scope, [id])),
+    ):
+        found |= {(kind, one["id"]): one["area"] for one in rows}
+    for change in node().store.quarantined():
+        named = change.op.fields.get("household_id")
+        if named and id in (named.old, named.new):
+            found.setdefault((change.op.entity, change.op.id), row["area"])
+    return [(kind, one, area) for (kind, one), area in found.items()]
+
+
+def _row(id: str) -> dict[str, Any]:
+    row = households.household(page.tables(), page.scope(), id)
+    if row is None:
+        raise Problem("not_found")
+    if not may_erase(row["area"]):
+        raise Problem("forbidden", next=_("抹去内容要由区县管理员在中心的办公端办理。"))
+    return row
+
+
+def _page(row: dict[str, Any], fault: str = "") -> str:
+    counts: dict[str, int] = {}
+    for kind, _id, _area in everything_about(row):
+        counts[kind] = counts.get(kind, 0) + 1
+    return page.show(
+        "household_erase.html", row=row, counts=_in_order(counts), fault=fault, reason=request.form.get("reason", ""),
+        longest=LONGEST_REASON,
+    )  # fmt: skip
+
+
+def _in_order(counts: dict[str, int]) -> Sequence[tuple[str, int]]:
+    order = ("household", "member", "visit", "submission", "issue")
+    return sorted(counts.items(), key=lambda pair: order.index(pair[0]) if pair[0] in order else len(order))
