@@ -22,7 +22,8 @@ from app.outside import refresh_views
 from app.people import People
 from app.publish import FormShelf, publish_library
 from app.tables.follow import Tables
-from app.tables.review import FormReviewer, review_some
+from app.tables.review import review_some
+from app.tables.review_process import ReviewProcess
 from app.throttle import Throttle
 from forms.isolated import Checker
 from forms.library import Library, load_library
@@ -111,10 +112,23 @@ class Node:
         self.store.close()
 
     def _follow(self) -> None:
-        while not self._stopping.wait(FOLLOW_SECONDS):
+        store = self.config.upstream if is_database(self.config.upstream) else str(self.config.data_dir / "store.db")
+        reviewer = ReviewProcess(store, Path(self.tables.path), self.forms)
+        try:
+            self._follow_with(reviewer)
+        finally:
+            reviewer.close()
+
+    def _follow_with(self, reviewer: ReviewProcess) -> None:
+        pause = FOLLOW_SECONDS
+        while not self._stopping.wait(pause):
             try:
                 self.tables.catch_up()
-                review_some(self.tables, FormReviewer(self.tables, self.store, self.forms), REVIEWS_AT_ONCE)
+                done = review_some(self.tables, reviewer, REVIEWS_AT_ONCE)
+                if not done:
+                    reviewer.rest()
+                # With more to look at, only the tables are brought up in between.
+                pause = 0 if done == REVIEWS_AT_ONCE else FOLLOW_SECONDS
             except Exception as error:  # the next look may succeed; pages catch up on their own
                 log.error("read tables are behind: %s", type(error).__name__)
                 self._stopping.wait(30)

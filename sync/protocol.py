@@ -215,6 +215,23 @@ def op_of_body(body: bytes) -> Op:
         return parse_op(body).op
 
 
+class _Signature(msgspec.Struct):
+    actor: str = ""
+    cites: str | None = None
+
+
+_signature = msgspec.json.Decoder(_Signature)
+
+
+def actor_of_body(body: bytes) -> tuple[str, str]:
+    """(actor, cites) of the op behind stored bytes, without building the rest of it."""
+    try:
+        found = _signature.decode(body)
+    except msgspec.MsgspecError:
+        return "", ""
+    return found.actor, found.cites or ""
+
+
 def push_body(bodies: Iterable[bytes], *, server_id: str | None, epoch: str | None,
               marks: Mapping[str, str] | None = None) -> bytes:
     """A push of ops given as the bytes they were made with, which are not written anew."""

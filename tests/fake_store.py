@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sync.records import Change, FieldChange, Install, Op, Page, Record
+from sync.store.base import Maker
 
 VILLAGE = "500232101203"
 NEIGHBOUR = "500232101204"
@@ -70,8 +72,12 @@ class FakeStore:
         record = self._records.get((kind, id))
         return None if record is None or record.deleted else record
 
-    def history(self, kind: str, id: str) -> list[Change]:
-        return self._history.get((kind, id), [])
+    def history(self, kind: str, id: str, since: int = 0) -> list[Change]:
+        return [change for change in self._history.get((kind, id), []) if change.seq >= since]
+
+    def makers(self, kind: str, ids: Sequence[str]) -> dict[str, Maker]:
+        first = {id: self._history[kind, id][0] for id in ids if (kind, id) in self._history}
+        return {id: Maker(change.op.actor, change.received_at, change.op.cites or "") for id, change in first.items()}
 
     def ops_of_submission(self, id: str) -> list[Change]:
         every = (change for changes in self._history.values() for change in changes)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
@@ -21,7 +21,8 @@ from app.tables import rows, schema
 from app.tables.clock import local_time
 from app.tables.names import arabic, initials, tokens
 from sync.erasing import is_erased
-from sync.records import Change, Page, Record
+from sync.records import Page, Record
+from sync.store.base import Maker
 
 PAGE = 5_000
 # Stands between two names, so that a search never matches across them. A
@@ -38,7 +39,7 @@ class Source(Protocol):
     def latest_seq(self) -> int: ...
     def changes(self, after_seq: int, limit: int) -> Page: ...
     def get(self, kind: str, id: str) -> Record | None: ...
-    def history(self, kind: str, id: str) -> Sequence[Change]: ...
+    def makers(self, kind: str, ids: Sequence[str]) -> Mapping[str, Maker]: ...
 
 
 class Tables:
@@ -148,9 +149,7 @@ class Tables:
             for kind, of_kind in groupby(sorted(records, key=_kind), key=_kind):
                 if kind in rows.TABLE_OF:
                     take_kind(db, kind, list(of_kind))
-            for record in records:
-                if record.kind == "submission" and not record.deleted:
-                    self._note_sender(db, record.id)
+            self._note_senders(db, [one.id for one in records if one.kind == "submission" and not one.deleted])
             if erased:
                 db.execute("INSERT INTO household_search(household_search) VALUES ('optimize')")
             _remember(db, seq=str(page.seq))
@@ -159,18 +158,21 @@ class Tables:
                 self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._position = page.seq
 
-    def _note_sender(self, db: sqlite_utils.Database, submission_id: str) -> None:
+    def _note_senders(self, db: sqlite_utils.Database, ids: Sequence[str]) -> None:
         """Who sent a submission and when it came in stands with its op, not in the record."""
-        changes = self.store.history("submission", submission_id)
-        if changes:
-            first = changes[0]
-            # Who took a submission up from those set aside did not write it.
-            decision = self.store.get("decision", first.op.cites) if first.op.cites else None
-            author = str(decision.fields.get("author", "")) if decision else ""
-            db.execute(
-                "UPDATE submissions SET received = ?, sender = ? WHERE id = ?",
-                (local_time(first.received_at), author or first.op.actor, submission_id),
-            )
+        db.conn.executemany(
+            "UPDATE submissions SET received = ?, sender = ? WHERE id = ?",
+            [
+                (local_time(made.received_at), self._author_of(made), id)
+                for id, made in self.store.makers("submission", ids).items()
+            ],
+        )
+
+    def _author_of(self, made: Maker) -> str:
+        # Who took a submission up from those set aside did not write it.
+        decision = self.store.get("decision", made.cites) if made.cites else None
+        author = str(decision.fields.get("author", "")) if decision else ""
+        return author or made.actor
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite_utils.Database]:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from app.tables.follow import Tables
 from app.tables.rows import text_of as _text
-from app.tables.seen import History, register_seen
+from app.tables.seen import History, Readable, register_seen
 from forms import entities
 from forms.definition import Form
 from forms.instance import Instance
@@ -58,7 +58,7 @@ class Shelf(Protocol):
 class FormReviewer:
     """Fills the form again with the answers as they were sent, over the register as its author saw it."""
 
-    def __init__(self, tables: Tables, store: History, forms: Shelf) -> None:
+    def __init__(self, tables: Readable, store: History, forms: Shelf) -> None:
         self.tables, self.store, self.forms = tables, store, forms
 
     def __call__(self, row: Mapping[str, Any]) -> Findings | None:
@@ -105,28 +105,32 @@ def _told(problem: ReviewProblem, form: Form) -> dict[str, Any]:
 
 
 def review_some(tables: Tables, reviewer: Reviewer, limit: int) -> int:
-    """Review submissions that have not been, oldest first; answers how many were."""
+    """Review submissions that have not been, oldest first; answers how many were.
+
+    All are written down at the end: what is lost to a killed process is looked at again.
+    """
     with tables.writing() as db:
         waiting = list(db.query("SELECT * FROM submissions WHERE reviewed = 0 ORDER BY seq LIMIT ?", [limit]))
-    done = 0
-    for row in waiting:
-        findings = reviewer(row)
-        if findings is None:
-            with tables.writing() as db:
-                # Again when something new has come in, which may be the form.
-                db.execute("UPDATE submissions SET reviewed = -1 WHERE id = ? AND seq = ?", [row["id"], row["seq"]])
-            continue
-        done += 1
-        with tables.writing() as db:
-            db.execute(
-                "UPDATE submissions SET reviewed = 1, problems = ?, problem_count = ?, differences = ?, "
-                "difference_count = ? WHERE id = ? AND seq = ?",
-                [
-                    *(_json(findings.problems), len(findings.problems)),
-                    *(_json(findings.differences), len(findings.differences), row["id"], row["seq"]),
-                ],
-            )
-    return done
+    if not waiting:
+        return 0
+    found = [(row, reviewer(row)) for row in waiting]
+    judged = [(row, findings) for row, findings in found if findings is not None]
+    with tables.writing() as db:
+        db.conn.executemany(
+            # Again when something new has come in, which may be the form.
+            "UPDATE submissions SET reviewed = -1 WHERE id = ? AND seq = ?",
+            [(row["id"], row["seq"]) for row, findings in found if findings is None],
+        )
+        db.conn.executemany(
+            "UPDATE submissions SET reviewed = 1, problems = ?, problem_count = ?, differences = ?, "
+            "difference_count = ? WHERE id = ? AND seq = ?",
+            [
+                (_json(findings.problems), len(findings.problems),
+                 _json(findings.differences), len(findings.differences), row["id"], row["seq"])
+                for row, findings in judged
+            ],
+        )  # fmt: skip
+    return len(judged)
 
 
 def differences(derived: Iterable[Any], ops: Iterable[Op]) -> list[dict[str, Any]]:

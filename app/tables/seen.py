@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from app.tables.follow import Tables
+from sqlite_utils import Database
+
 from app.tables.names import natural_key
 from app.tables.rows import text_of as _text
 from forms.register import FIELDS
@@ -16,11 +17,17 @@ IN_EFFECT = ("applied", "conflict", "duplicate")
 _LABEL = {"household": "head_name", "member": "full_name", "issue": "description", "village": "village_title"}
 
 
+class Readable(Protocol):
+    """Read tables to ask."""
+
+    def reading(self) -> Database: ...
+
+
 class History(Protocol):
     """What taking a record back needs of a Store."""
 
     def get(self, kind: str, id: str) -> Record | None: ...
-    def history(self, kind: str, id: str) -> Sequence[Change]: ...
+    def history(self, kind: str, id: str, since: int = 0) -> Sequence[Change]: ...
     def ops_of_submission(self, id: str) -> Sequence[Change]: ...
 
 
@@ -49,7 +56,7 @@ def as_seen(fields: Mapping[str, str], ops: Iterable[Op]) -> dict[str, str]:
 
 
 def register_seen(
-    tables: Tables, store: History, household_id: str, changes: Sequence[Change], village_id: str = ""
+    tables: Readable, store: History, household_id: str, changes: Sequence[Change], village_id: str = ""
 ) -> dict[str, list[dict[str, str]]]:
     """The household, its active members, visits and issues as rows for the form, as the submission's author saw them.
 
@@ -66,7 +73,7 @@ def register_seen(
         rows = []
         for id in of_kind:
             record = store.get(kind, id)
-            before = fields_before(record.fields, store.history(kind, id), seq) if record else None
+            before = fields_before(record.fields, store.history(kind, id, seq), seq) if record else None
             if before is None:
                 continue
             own = [change.op for change in changes if change.op.entity == kind and change.op.id == id]

@@ -35,6 +35,14 @@ class NewInstall(NamedTuple):
     token: str
 
 
+class Maker(NamedTuple):
+    """Of a record: who signs for its first op, when that came in, and the decision it cites."""
+
+    actor: str
+    received_at: str
+    cites: str = ""
+
+
 class ToRelay(NamedTuple):
     """One op that the next tier has not answered for, with the bytes it came as.
 
@@ -125,8 +133,11 @@ class Store(Protocol):
     def latest_seq(self) -> int:
         """The end of the log."""
 
-    def history(self, kind: str, id: str) -> list[Change]:
-        """What happened to one record, oldest first."""
+    def history(self, kind: str, id: str, since: int = 0) -> list[Change]:
+        """What happened to one record, oldest first; since: from that `Change.seq` on."""
+
+    def makers(self, kind: str, ids: Sequence[str]) -> dict[str, Maker]:
+        """Who made each record and when that came in, of those whose first op is here."""
 
     def ops_of_submission(self, id: str) -> list[Change]:
         """The op that made a submission and those it caused, oldest first."""

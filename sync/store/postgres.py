@@ -26,7 +26,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from sync.audit import ENROL, NOTHING, REVOKE, Chain, Fault, Head
 from sync.failpoints import reach
 from sync.problems import Problem
-from sync.protocol import op_of_body
+from sync.protocol import actor_of_body, op_of_body
 from sync.records import (
     BROWSER,
     CENTRE,
@@ -47,7 +47,7 @@ from sync.records import (
 )
 from sync.scope import grants_of, prefixes_of, scope_version, shown, within
 from sync.store import postgres_audit
-from sync.store.base import Compared, Copy, Mended, NewInstall, ToRelay
+from sync.store.base import Compared, Copy, Maker, Mended, NewInstall, ToRelay
 from sync.store.group import GroupCommit
 from sync.store.intake import Intake, Key, Pushed
 from sync.store.pages import moment_text, page_of, place_of, token_hash
@@ -298,8 +298,20 @@ class PostgresStore:
 
     # --- history ------------------------------------------------------------------------------------------
 
-    def history(self, kind: str, id: str) -> list[Change]:
-        return self._changes_where("entity = %s AND id = %s AND status <> 'quarantined'", kind, id)
+    def history(self, kind: str, id: str, since: int = 0) -> list[Change]:
+        return self._changes_where("entity = %s AND id = %s AND n >= %s AND status <> 'quarantined'", kind, id, since)
+
+    def makers(self, kind: str, ids: Sequence[str]) -> dict[str, Maker]:
+        rows = self._all(
+            "SELECT DISTINCT ON (id) id, body, received_at FROM op WHERE entity = %s AND id = ANY(%s)"
+            " AND status <> 'quarantined' ORDER BY id, n",
+            kind, list(ids),
+        )  # fmt: skip
+        found = {}
+        for id, body, received in rows:
+            actor, cites = actor_of_body(body)
+            found[id] = Maker(actor, received, cites)
+        return found
 
     def ops_of_submission(self, id: str) -> list[Change]:
         made = self._changes_where("entity = 'submission' AND id = %s", id)

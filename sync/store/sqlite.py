@@ -28,7 +28,6 @@ from sync.records import (
     NODE,
     RETRY,
     Arrival,
-    Change,
     Credential,
     Delivered,
     Grant,
@@ -53,6 +52,7 @@ from sync.store.pages import moment_text, page_of, place_of, token_hash
 from sync.store.scope_sql import IN_PLACE, in_place, scope_sql
 from sync.store.sqlite_audit import chain_of, note
 from sync.store.sqlite_file import SqliteFile, set_meta
+from sync.store.sqlite_history import SqliteHistory
 from sync.store.sqlite_intake import (
     DROP_BLOB,
     RECORD,
@@ -69,14 +69,15 @@ LOAD_CHUNK = 5000
 _json = msgspec.json.Encoder()
 
 
-class SqliteStore:
+class SqliteStore(SqliteHistory):
     """A `Store` over ``store.db`` and ``blobs/`` in a data folder. Raises Problem when the folder cannot be used."""
 
     def __init__(self, folder: Path, *, clock: Callable[[], datetime] | None = None) -> None:
         self.folder = folder
         self._clock = clock or (lambda: datetime.now(UTC))
         self._file = SqliteFile(folder)
-        self._one, self._all, self._writing = self._file.one, self._file.all, self._file.writing
+        super().__init__(self._file.all)
+        self._one, self._writing = self._file.one, self._file.writing
         self._blobs = BlobFolder(folder / "blobs")
         self._server_id = self._file.meta_or("server_id", uuid.uuid4)
         self._epoch = self._file.meta_or("epoch", uuid.uuid4)
@@ -198,10 +199,6 @@ class SqliteStore:
 
     # --- records ------------------------------------------------------------------------------------------
 
-    def get(self, kind: str, id: str) -> Record | None:
-        found = self._one(f"SELECT {RECORD} FROM record WHERE kind = ? AND id = ?", kind, id)  # noqa: S608
-        return record_of(found) if found else None
-
     def latest_seq(self) -> int:
         return self._latest
 
@@ -221,40 +218,6 @@ class SqliteStore:
             after, *values, limit + 1,
         )  # fmt: skip
         return page_of([shown(scope, record_of(row)) for row in rows], limit, max(after, end), prefix)
-
-    # --- history ------------------------------------------------------------------------------------------
-
-    def history(self, kind: str, id: str) -> list[Change]:
-        return self._changes_where("entity = ? AND id = ? AND status != 'quarantined'", kind, id)
-
-    def ops_of_submission(self, id: str) -> list[Change]:
-        made = self._changes_where("entity = 'submission' AND id = ?", id)
-        caused = self._changes_where("submission = ? AND NOT (entity = 'submission' AND id = submission)", id)
-        return made + caused
-
-    def quarantined(self) -> list[Change]:
-        return self._changes_where("status IN ('held', 'quarantined')")
-
-    def undecided(self) -> list[Change]:
-        return self._changes_where(
-            "status IN ('held', 'quarantined') AND code NOT IN ('turned_down', 'erased')"
-            " AND coalesce(up_status, '') NOT IN ('applied', 'conflict')"
-            " AND NOT EXISTS (SELECT 1 FROM record r WHERE r.kind = 'decision' AND r.id = op.hash)"
-            " AND NOT EXISTS (SELECT 1 FROM record r WHERE r.kind = op.entity AND r.id = op.id"
-            " AND (op.status = 'held' OR r.deleted = 1 AND r.fields ->> '$.erased' IS NOT NULL))"
-        )
-
-    def _changes_where(self, where: str, *values: Any) -> list[Change]:
-        rows = self._all(
-            f"SELECT n, body, status, rev, received_at, code, hash FROM op WHERE {where} ORDER BY n",  # noqa: S608 - our own
-            *values,
-        )
-        changes = []
-        for n, body, status, rev, received, code, hash_ in rows:
-            with contextlib.suppress(Problem):
-                changes.append(Change(seq=n, op=op_of_body(body), status=status, rev=rev, received_at=received, code=code,
-                                      hash=hash_))  # fmt: skip
-        return changes
 
     # --- receipts -----------------------------------------------------------------------------------------
 

@@ -1,0 +1,81 @@
+"""What happened to records, read from a SQLite store; also by a process that only looks on."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from sync.problems import Problem
+from sync.protocol import actor_of_body, op_of_body
+from sync.records import Change, Record
+from sync.store.base import Maker
+from sync.store.sqlite_intake import RECORD, record_of
+
+_json = msgspec.json.Encoder()
+
+
+class SqliteHistory:
+    """all: answers a question with its values by the rows."""
+
+    def __init__(self, all: Callable[..., list[Any]]) -> None:
+        self._all = all
+
+    @classmethod
+    def looking_on(cls, path: Path) -> SqliteHistory:
+        """Over a file that another process writes. Opened read-only, it can neither write nor checkpoint."""
+        connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, check_same_thread=False)
+        return cls(lambda sql, *values: connection.execute(sql, values).fetchall())
+
+    def get(self, kind: str, id: str) -> Record | None:
+        found = self._all(f"SELECT {RECORD} FROM record WHERE kind = ? AND id = ?", kind, id)  # noqa: S608
+        return record_of(found[0]) if found else None
+
+    def history(self, kind: str, id: str, since: int = 0) -> list[Change]:
+        return self._changes_where("entity = ? AND id = ? AND n >= ? AND status != 'quarantined'", kind, id, since)
+
+    def makers(self, kind: str, ids: Sequence[str]) -> dict[str, Maker]:
+        rows = self._all(
+            "SELECT id, body, received_at, min(n) FROM op WHERE entity = ? AND id IN (SELECT value FROM json_each(?))"
+            " AND status != 'quarantined' GROUP BY id",
+            kind, _json.encode(ids).decode(),
+        )  # fmt: skip
+        found = {}
+        for id, body, received, _ in rows:
+            actor, cites = actor_of_body(body)
+            found[id] = Maker(actor, received, cites)
+        return found
+
+    def ops_of_submission(self, id: str) -> list[Change]:
+        made = self._changes_where("entity = 'submission' AND id = ?", id)
+        caused = self._changes_where("submission = ? AND NOT (entity = 'submission' AND id = submission)", id)
+        return made + caused
+
+    def quarantined(self) -> list[Change]:
+        return self._changes_where("status IN ('held', 'quarantined')")
+
+    def undecided(self) -> list[Change]:
+        return self._changes_where(
+            "status IN ('held', 'quarantined') AND code NOT IN ('turned_down', 'erased')"
+            " AND coalesce(up_status, '') NOT IN ('applied', 'conflict')"
+            " AND NOT EXISTS (SELECT 1 FROM record r WHERE r.kind = 'decision' AND r.id = op.hash)"
+            " AND NOT EXISTS (SELECT 1 FROM record r WHERE r.kind = op.entity AND r.id = op.id"
+            " AND (op.status = 'held' OR r.deleted = 1 AND r.fields ->> '$.erased' IS NOT NULL))"
+        )
+
+    def _changes_where(self, where: str, *values: Any) -> list[Change]:
+        rows = self._all(
+            f"SELECT n, body, status, rev, received_at, code, hash FROM op WHERE {where} ORDER BY n",  # noqa: S608 - our own
+            *values,
+        )
+        changes = []
+        for n, body, status, rev, received, code, hash_ in rows:
+            with contextlib.suppress(Problem):
+                changes.append(Change(seq=n, op=op_of_body(body), status=status, rev=rev, received_at=received, code=code,
+                                      hash=hash_))  # fmt: skip
+        return changes
