@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask
+if TYPE_CHECKING:
+    from flask import Flask
 
 
 def create_app(config: Any, here: Any = None) -> Flask:
@@ -14,6 +15,7 @@ def create_app(config: Any, here: Any = None) -> Flask:
     data folder is opened, which may raise `app.node.NodeProblem`.
     """
     # Imported here: ``import app.codes`` must not bring up the whole of Flask's side.
+    from flask import Flask
     from flask_wtf import CSRFProtect
     from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -54,6 +56,7 @@ def create_app(config: Any, here: Any = None) -> Flask:
     csrf.exempt(sync_api.blueprint)
     csrf.exempt("app.auth.api_sign_in")
     csrf.exempt("app.auth.api_sign_out")
+    csrf.exempt("app.office.importing.import_new")  # likewise: a roster is larger than a form
     csrf.exempt("app.formpost.post")  # it asks for the token itself, once it has allowed a larger form
     for blueprint in _pages():
         app.register_blueprint(blueprint)

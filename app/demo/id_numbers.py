@@ -12,15 +12,9 @@ from __future__ import annotations
 
 from datetime import date
 
+from app.idnumber import check_character
+
 PREFIX = "999"
-
-_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-_CHECKS = "10X98765432"
-
-
-def check_character(first17: str) -> str:
-    """The 18th character of a number (GB 11643: ISO 7064 MOD 11-2)."""
-    return _CHECKS[sum(int(digit) * weight for digit, weight in zip(first17, _WEIGHTS, strict=True)) % 11]
 
 
 def id_number(county: str, born: date, order: int) -> str:

@@ -35,6 +35,7 @@ from app.office import (  # noqa: E402
     forms,  # noqa: F401
     home,  # noqa: F401
     household,  # noqa: F401
+    importing,  # noqa: F401
     lists,  # noqa: F401
     people,  # noqa: F401
     register,  # noqa: F401

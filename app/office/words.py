@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
-from pathlib import Path
 
+from app.codelists import code_lists
 from forms.register import Field, field_of
-
-LISTS = Path(__file__).parents[2] / "forms" / "library" / "lists.md"
 
 ENTITIES = {
     "household": ("户", "household"),
@@ -31,17 +28,6 @@ ROLES = {
 }
 LEVEL_ENDS = (6, 9, 12)
 MOST_COUNTIES = 4
-
-
-@lru_cache(maxsize=1)
-def code_lists() -> dict[str, dict[str, tuple[str, str]]]:
-    """The shared choice lists: list → code → (zh, en)."""
-    found: dict[str, dict[str, tuple[str, str]]] = {}
-    for line in LISTS.read_text("utf-8").splitlines():
-        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        if len(cells) >= 5 and cells[1] not in ("", "list_name"):
-            found.setdefault(cells[1], {})[cells[2]] = (cells[3], cells[4])
-    return found
 
 
 def pick(pair: tuple[str, str], lang: str) -> str:

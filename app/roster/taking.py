@@ -1,0 +1,135 @@
+"""Taking a checked roster into the register, and taking a whole import back: in pieces, each once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app import codes
+from app.roster.plan import DONE, KEPT, OPEN, UNDONE, Plan, PlannedOp
+from sync.author import Author
+from sync.conflict import plain
+from sync.own import write_own
+from sync.records import Op, Record
+from sync.store.base import Store
+
+PIECE = 1_000
+OWN_NAME = "import"
+FORM_ID = "roster-import"
+"""Stands in form_id of every op an import makes, with the import's id as version: history tells where a value came from."""
+
+
+@dataclass(frozen=True)
+class Taker:
+    """actor: who answers for the import. goes_on: False when the program is stopping. note: how many are done."""
+
+    store: Store
+    plan: Plan
+    run: str
+    actor: str
+    code_key: bytes
+    clock: Callable[[], datetime]
+    goes_on: Callable[[], bool]
+    note: Callable[[int], None]
+
+    def take_in(self) -> bool:
+        """Make every op that is still to be made; False when stopped before the end."""
+        done = self.plan.counted().get(DONE, 0)
+        first = True
+        while self.goes_on():
+            piece = self.plan.left(OPEN, PIECE)
+            if not piece:
+                return True
+            if first:
+                # A kill may have come between the store's commit and our mark.
+                here = [one for one in piece if self._is_in(one)]
+                self.plan.mark((one.n, DONE, "") for one in here)
+                known = {one.n for one in here}
+                piece, first = [one for one in piece if one.n not in known], False
+                done += len(here)
+            if piece:
+                self._write(lambda author, piece=piece: [self._op(author, one) for one in piece])  # type: ignore[misc]
+                self.plan.mark((one.n, DONE, "") for one in piece)
+            done += len(piece)
+            self.note(done)
+        return False
+
+    def take_back(self, used: Callable[[str, str], str]) -> bool:
+        """Void what this import made and put old values back, except where somebody changed or used it since.
+
+        used: (entity, id) → why a record made here must stay, '' when nothing hangs on it.
+        """
+        done = 0
+        while self.goes_on():
+            piece = self.plan.left_backwards(PIECE)
+            if not piece:
+                return True
+            back: list[tuple[PlannedOp, Record]] = []
+            marks: list[tuple[int, int, str]] = []
+            for one in piece:
+                record = self.store.get(one.entity, one.id)
+                why = self._why_kept(one, record, used)
+                if record is None or (one.kind == "create" and record.deleted):
+                    marks.append((one.n, UNDONE, ""))
+                elif why:
+                    marks.append((one.n, KEPT, why))
+                else:
+                    back.append((one, record))
+                    marks.append((one.n, UNDONE, self._partly(one, record)))
+            if back:
+                self._write(lambda author, back=back: [op for one, r in back for op in self._back(author, one, r)])  # type: ignore[misc]
+            self.plan.mark(marks)
+            done += len(piece)
+            self.note(done)
+        return False
+
+    def _write(self, make: Callable[[Author], Sequence[Op]]) -> None:
+        write_own(self.store, OWN_NAME, self.actor, make, clock=self.clock)
+
+    def _op(self, author: Author, one: PlannedOp) -> Op:
+        fields: dict[str, Any] = one.fields
+        marked = {"form_id": FORM_ID, "form_version": self.run}
+        if one.kind == "create":
+            values = {name: new for name, (_old, new) in fields.items()}
+            if one.entity == "household":
+                values["code"] = codes.make_code(self.code_key, os.urandom(codes.SHORT_BYTES))
+            return author.create(one.entity, one.id, one.area, values, **marked)
+        return author.update(one.entity, one.id, one.area, fields, base_rev=one.base_rev, **marked)
+
+    def _is_in(self, one: PlannedOp) -> bool:
+        record = self.store.get(one.entity, one.id)
+        return record is not None and all(
+            plain(record.fields.get(name, "")) == new for name, (_old, new) in one.fields.items()
+        )
+
+    def _why_kept(self, one: PlannedOp, record: Record | None, used: Callable[[str, str], str]) -> str:
+        if record is None or one.kind != "create":
+            if record is not None and record.deleted:
+                return "removed"
+            return "changed" if record is not None and not self._still(one, record) else ""
+        if len(self._still(one, record)) < len(one.fields) or self._more(one, record):
+            return "changed"
+        return used(one.entity, one.id)
+
+    def _still(self, one: PlannedOp, record: Record) -> list[str]:
+        """The fields that hold what the import put there."""
+        return [name for name, (_old, new) in one.fields.items() if plain(record.fields.get(name, "")) == new]
+
+    def _more(self, one: PlannedOp, record: Record) -> bool:
+        """Whether the record made here has got values since."""
+        own = set(one.fields) | {"code"}
+        return any(value not in ("", None) for name, value in record.fields.items() if name not in own)
+
+    def _partly(self, one: PlannedOp, record: Record) -> str:
+        return "" if one.kind == "create" or len(self._still(one, record)) == len(one.fields) else "changed"
+
+    def _back(self, author: Author, one: PlannedOp, record: Record) -> list[Op]:
+        marked = {"form_id": FORM_ID, "form_version": self.run, "base_rev": record.rev}
+        if one.kind == "create":
+            seen = {name: plain(record.fields.get(name)) for name in one.fields}
+            return [author.void(one.entity, one.id, record.area, seen, "撤销导入", **marked)]
+        fields = {name: (one.fields[name][1], one.fields[name][0] or "") for name in self._still(one, record)}
+        return [author.update(one.entity, one.id, record.area, fields, **marked)] if fields else []

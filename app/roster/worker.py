@@ -1,0 +1,100 @@
+"""The part that opens a stranger's file: a process of its own, with a limit on its memory.
+
+    python -m app.roster.worker look FOLDER     first rows of every sheet → look.json
+    python -m app.roster.worker compare FOLDER  the whole file against the register → plan.db
+
+What it is to do lies in the folder (``task.json``); how far it is, in
+``progress.json``; why it gave up, in ``failed.json``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from datetime import date
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from app.codelists import code_lists
+from app.roster import reading
+from app.roster.cells import Reader
+from app.roster.compare import Comparison, Wish
+from app.roster.headings import find_header
+from app.roster.known import Known
+from app.roster.places import Places
+from app.roster.plan import Writer
+
+MEMORY = 2 * 1024**3
+LOOKED_AT = 30
+PROGRESS_EVERY = 2_000
+
+
+def look(folder: Path, task: dict[str, Any]) -> None:
+    """The sheets with their first rows and the header each seems to have."""
+    path, kind = folder / task["file"], task["kind"]
+    found = []
+    for name in reading.sheets(path, kind):
+        first = list(islice(reading.rows(path, kind, name), LOOKED_AT))
+        if any(cell for row in first for cell in row):
+            found.append({"name": name, "first": first, "header": find_header(first).line})
+    if not found:
+        raise reading.Unreadable("empty_file")
+    write_json(folder / "look.json", {"sheets": found})
+
+
+def compare(folder: Path, task: dict[str, Any]) -> None:
+    known = Known(Path(task["read_db"]), *task["scope"])
+    today = date.fromisoformat(task["today"])
+    writer = Writer(folder)
+    wish = Wish(tuple(task["targets"]), task["by_person"], task["mode"],
+                {int(line): said for line, said in task["decisions"].items()})  # fmt: skip
+    places = Places(known.area_names(), task["prefixes"], task["village"], known.successors())
+    comparison = Comparison(task["run"], wish, Reader(code_lists(), today), known, places, today,
+                            plan=writer.plan, say=writer.say)  # fmt: skip
+    number = 0
+    for number, row in enumerate(reading.rows(folder / task["file"], task["kind"], task["sheet"]), 1):
+        if number <= task["header"]:
+            continue
+        if number - task["header"] > reading.MOST_ROWS:
+            raise reading.Unreadable("too_many_rows")
+        comparison.take(number, row)
+        if number % PROGRESS_EVERY == 0:
+            write_json(folder / "progress.json", {"done": number})
+    counts = comparison.finish()
+    writer.close({"counts": dict(counts), "rows": number})
+    known.close()
+
+
+def write_json(path: Path, value: Any) -> None:
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(value, ensure_ascii=False), "utf-8")
+    os.replace(part, path)
+
+
+def main(argv: list[str]) -> int:
+    step, folder = argv[0], Path(argv[1])
+    task = json.loads((folder / "task.json").read_text("utf-8"))
+    try:
+        {"look": look, "compare": compare}[step](folder, task)
+    except reading.Unreadable as error:
+        write_json(folder / "failed.json", {"code": str(error)})
+        return 3
+    except MemoryError:
+        write_json(folder / "failed.json", {"code": "too_large"})
+        return 3
+    return 0
+
+
+def limit_memory() -> None:
+    with contextlib.suppress(ImportError):  # Windows has no such limit
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+if __name__ == "__main__":
+    limit_memory()
+    sys.exit(main(sys.argv[1:]))
