@@ -56,11 +56,18 @@ def is_due(store: Store, now: datetime) -> bool:
 
 def compare(store: Store, ask: Ask, now: datetime) -> Compared:
     """One comparison of everything in scope. Keeps its result; raises Problem and msgspec.ValidationError of the answers."""
-    cursor, _ = store.upstream_cursor()
+    cursor, source = store.upstream_cursor()
     found: dict[Key, str] = {}
+
+    def ask_it(path: str) -> Mapping[str, Any]:
+        said = ask(path)
+        if (said.get("server_id"), said.get("epoch")) != source:
+            raise msgspec.ValidationError("another server's answer")  # it must not empty the register
+        return said
+
     try:
         if cursor:
-            found = _mended(store, ask, cursor)
+            found = _mended(store, ask_it, cursor)
         result = MENDED if found else SAME
     except Moved:
         result = MOVED

@@ -23,6 +23,7 @@ function scriptedNode() {
       if (path.endsWith('/hello')) return json({ server_id: 's', epoch: node.epoch, tier: node.tier, acked_dseq: { inst: node.ops.length }, time: NOW.toISOString() });
       if (path.endsWith('/push')) return json(node.take(JSON.parse(plain(body, headers)).ops));
       if (path.endsWith('/receipts')) return json({ receipts: [] });
+      if (path.endsWith('/digest')) return json({ error: { code: 'not_found' } }, 404);
       if (path.endsWith('/pull')) return json(node.pages.length > 1 ? node.pages.shift() : node.pages[0]);
       return json([]);
     },
@@ -225,4 +226,20 @@ test('what the centre has not confirmed is looked for soon, then ever less often
   await outbox.append([visit('v2')], 'h1');
   await sync.run();
   assert.equal(waits.at(-1), 3_000);
+});
+
+test('a phone compares once a day after a quiet round, and tells the node how it went', async () => {
+  const { node, outbox, store, sync } = await rig();
+  const asked = () => node.requests.filter((request) => request.includes('/digest')).length;
+  await outbox.append([visit('v1')], 'h1');
+  await sync.run();
+  assert.equal(asked(), 0, 'not in a round that sent something');
+  await sync.run();
+  await sync.run();
+  assert.equal(asked(), 1);
+  assert.equal((await store.meta('compared')).result, 'unsupported');
+  const hellos = [];
+  node.override = async (path, { body, headers }) => { if (path.endsWith('/hello')) hellos.push(JSON.parse(plain(body, headers))); };
+  await sync.run();
+  assert.equal(hellos[0].compared.result, 'unsupported');
 });

@@ -264,6 +264,12 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
   const overlaid = () => db.outbox.run(async (idb) =>
     /** @type {Row[]} */ ((await idb.getAllFromIndex('op', 'overlaid')).sort(byMaking)));
 
+  /** "kind id" of the records with an op that is still drawn over them, or that the centre has not confirmed. */
+  const openRecords = () => db.outbox.run(async (idb) => {
+    const rows = await Promise.all(['overlaid', 'unconfirmed'].map((mark) => idb.getAllFromIndex('op', mark)));
+    return new Set(rows.flat().filter((/** @type {Row} */ row) => row.op).map((row) => `${row.op.entity} ${row.op.id}`));
+  });
+
   /** The pulled record has caught up with these. @param {[string, number][]} keys */
   const settle = (keys) => update(keys, (row) => { delete row.overlaid; });
 
@@ -337,7 +343,7 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
     new Set(/** @type {Row[]} */ (await idb.getAll('op')).map((row) => row.submission).filter(Boolean)));
 
   return {
-    finish, append, undo, noteOffered, toOffer, noteResults, noteReceipts, offerAgain, overlaid, settle,
+    finish, append, undo, noteOffered, toOffer, noteResults, noteReceipts, offerAgain, overlaid, openRecords, settle,
     openInstalls, firstUnconfirmed, unconfirmed, unconfirmedOps, works, blobsToSend, blob, markBlob, prune, submissions, lastDseq,
     /** @param {() => void} listener */
     subscribe(listener) {

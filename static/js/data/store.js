@@ -15,6 +15,9 @@ import { keyOf } from './outbox.js';
 /** Kinds whose records reach a phone; ops on others are over once they are answered. */
 export const PULLED_KINDS = new Set(['area', 'user', 'form', 'village', 'household', 'member', 'visit', 'issue', 'assignment']);
 
+/** Records read at once where all are looked at. */
+const EACH = 500;
+
 /**
  * @param {{db: {data: import('./db.js').Connection}, outbox: import('./outbox.js').Outbox}} parts
  */
@@ -173,6 +176,17 @@ export function createStore({ db, outbox }) {
     listeners.forEach((listener) => listener());
   }
 
+  /** Every pulled record as it came, some at a time, so that memory does not grow with their number. @param {(record: RuhuRecord) => void} look */
+  async function each(look) {
+    for (let after = /** @type {any} */ (null); ;) {
+      const some = await db.data.run((idb) => idb.getAll('record', after && IDBKeyRange.lowerBound(after, true), EACH));
+      some.forEach(look);
+      if (some.length < EACH) return;
+      const last = some[some.length - 1];
+      after = [last.kind, last.id];
+    }
+  }
+
   /** Take the marks off ops that the pulled records now contain. */
   async function settleCaughtUp() {
     const done = [];
@@ -213,7 +227,7 @@ export function createStore({ db, outbox }) {
   const count = (kind) => db.data.run((idb) => idb.countFromIndex('record', 'by_kind', kind));
 
   return {
-    get, ofHousehold, members, visits, issues, all, rows, byCode, applyPage, clear, meta, setMeta, areaName, count,
+    get, ofHousehold, members, visits, issues, all, rows, byCode, applyPage, clear, meta, setMeta, areaName, count, each,
     cursor: () => meta('cursor'),
     /** False until the very first pull has been taken in to its end. */
     complete: async () => Boolean(await meta('complete')),

@@ -41,6 +41,7 @@ export function createSync(parts) {
   let open = { count: 0, looks: 0 };
   /** @type {any} */
   let timer = null;
+  let quiet = false;
 
   /** @param {Partial<SyncState>} change */
   function show(change) {
@@ -127,12 +128,13 @@ export function createSync(parts) {
     const before = session.server;
     const ops = await outbox.unconfirmedOps(id);
     const hello = await api.post('/sync/v1/hello', {
-      install_id: id, dseq: await outbox.lastDseq(id), unconfirmed: ops, ...(keeping && { storage: await keeping.state() }),
+      install_id: id, dseq: await outbox.lastDseq(id), unconfirmed: ops, ...(id === session.install_id && await aboutThisPhone()),
     }, token);
     if (hello.kind !== 'ok') return hello;
     if (!isOurServer(session, hello.data)) return { kind: 'offline', cause: 'wrong_server' };
     await noteEpoch(id, before, hello.data);
     await session.noteServer(hello.data, now());
+    const sending = (await outbox.toOffer(id, 1)).length > 0;
     show({ step: 'push' });
     let trouble = await pushAll({ api, outbox, session, now }, id, token, (line) => log.add(false, line.text, line.next, line.values));
     if (trouble?.kind === 'offline' || (trouble && trouble.status === 401)) return trouble;
@@ -144,7 +146,15 @@ export function createSync(parts) {
     if (id !== session.install_id) return trouble;
     show({ step: 'pull' });
     // A refused push must not keep the phone from getting news.
-    return await pull(token) ?? await forms() ?? trouble;
+    return await pull(token) ?? await forms() ?? trouble ?? (sending || !quiet ? null : await compareOnce(token));
+  }
+
+  /** What the office is told of this phone beside its numbers; nothing about people. */
+  async function aboutThisPhone() {
+    return {
+      time: now().toISOString(), app: version(), photos: (await outbox.blobsToSend()).length,
+      compared: await store.meta('compared'), ...(keeping && { storage: await keeping.state() }),
+    };
   }
 
   /**
@@ -159,9 +169,23 @@ export function createSync(parts) {
     await log.add(true, '服务器从备份恢复过，正从第 {n} 条起重新上传', '', { n: acked + 1 });
   }
 
+  /** Once a day, after a round in which nothing moved. @param {string} token @returns {Promise<Trouble | null>} */
+  async function compareOnce(token) {
+    const { compare, isDue } = await import('./compare.js');
+    if (!await isDue(store, now())) return null;
+    show({ step: 'compare' });
+    const trouble = await compare({ api, store, outbox, session, now }, token);
+    const found = await store.meta('compared');
+    if (!trouble && found?.mended) {
+      await log.add(false, '与服务器核对,发现 {n} 条不一致,已按服务器的改正', '没有上报的不受影响。办公室会看到这次核对', { n: found.mended });
+    }
+    return trouble;
+  }
+
   /** @param {string} token @returns {Promise<Trouble | null>} */
   async function pull(token) {
-    for (let restarts = 0, pages = 0; ;) {
+    quiet = false;
+    for (let restarts = 0, pages = 0, all = 0; ;) {
       const cursor = await store.cursor();
       const answer = await api.get(`/sync/v1/pull?limit=500${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`, token);
       if (answer.kind === 'refused' && answer.code === 'cursor_stale' && restarts++ < 1) {
@@ -173,6 +197,8 @@ export function createSync(parts) {
       await store.applyPage(answer.data);
       pages = answer.data.records.length;
       show({ records: state.records + pages });
+      all += pages;
+      quiet = all === 0;
       if (!answer.data.more) return null;
     }
   }
@@ -249,4 +275,10 @@ export function createSync(parts) {
 function alone(locks, work) {
   if (!locks) return work();
   return /** @type {Promise<boolean>} */ (locks.request(LOCK, { ifAvailable: true }, (lock) => (lock ? work() : true)));
+}
+
+/** The build that runs, as its file is named; '' in tests. */
+function version() {
+  const script = globalThis.document?.querySelector('script[src*="/main-"]');
+  return /main-(\w+)\.js/.exec(script?.getAttribute('src') ?? '')?.[1] ?? '';
 }
