@@ -124,6 +124,8 @@ def api_sign_in() -> Response:
     user = sign_in(here, wishes["username"].strip(), wishes["password"], request.remote_addr or "")
     kind = "node" if user.role == "node" else "device"
     given = here.store.add_install(user.id, kind=kind, name=wishes["device"][:100])
+    if wishes["lost_install"]:
+        here.store.note_lost(wishes["lost_install"][:100], given.install_id)
     return jsonify(
         {
             "token": given.token,
@@ -153,7 +155,8 @@ def _sign_in_json() -> dict[str, str]:
     sent = request.get_json(silent=True)
     if not isinstance(sent, dict) or not all(isinstance(sent.get(k), str) for k in ("username", "password")):
         raise Problem("bad_request")
-    return {"username": sent["username"], "password": sent["password"], "device": str(sent.get("device") or "")}
+    return {"username": sent["username"], "password": sent["password"], "device": str(sent.get("device") or ""),
+            "lost_install": str(sent.get("lost_install") or "")}  # fmt: skip
 
 
 @blueprint.post("/api/sign-out")

@@ -16,6 +16,7 @@ from typing import Any
 from flask import current_app
 
 from app import keys
+from app.auditor import EVERY, FIRST_AFTER, Audited, audit
 from app.config import Config
 from app.designs import Designs
 from app.outside import refresh_views
@@ -65,6 +66,8 @@ class Node:
     throttle: Throttle = field(default_factory=Throttle)
     complaints: list[str] = field(default_factory=list)
     on_close: list[Callable[[], None]] = field(default_factory=list)
+    audited: Audited | None = None
+    """How the last reading of the audit chain went; None until there was one."""
     _stopping: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
 
@@ -90,7 +93,7 @@ class Node:
         """Begin following the store and the upstream, each in a thread of its own."""
         if not self.config.background:
             return
-        jobs = {"tables": self._follow}
+        jobs = {"audit": self._audit, "tables": self._follow}
         if self.relay:
             jobs["relay"] = self._relay
         for name, job in jobs.items():
@@ -132,6 +135,17 @@ class Node:
             except Exception as error:  # the next look may succeed; pages catch up on their own
                 log.error("read tables are behind: %s", type(error).__name__)
                 self._stopping.wait(30)
+
+    def _audit(self) -> None:
+        wait = FIRST_AFTER
+        while not self._stopping.wait(wait):
+            try:
+                self.audited = audit(self.store, self.key, self.now())
+                for fault in self.audited.faults:
+                    log.error("audit: %s %s", fault.what, fault.n)
+            except Exception as error:  # tomorrow is another day; the command tells more
+                log.error("audit failed: %s", type(error).__name__)
+            wait = EVERY
 
     def _relay(self) -> None:
         assert self.relay is not None

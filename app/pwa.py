@@ -132,6 +132,12 @@ def trusted() -> Response:
     return response
 
 
+def current_build() -> str:
+    """The build of the phone app that is given out, as its file is named; '' when none was made."""
+    found = re.search(r"main-(\w+)\.js", built(_static()).get("main.js", ""))
+    return found[1] if found else ""
+
+
 def _needed_first() -> list[str]:
     """The styles and the one script of the first screen, as preload links."""
     names = built(_static())

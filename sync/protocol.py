@@ -55,6 +55,7 @@ class Push(msgspec.Struct, frozen=True):
 class Hello(msgspec.Struct, frozen=True):
     """What a client tells when it comes: its highest dseq made and how many ops lack receipt ②.
 
+    time, app (its build), photos (not sent yet), storage {persisted, usage, quota}, compared: see `sync.telling`.
     audit: from a node, its head and those it keeps of us (`sync.heads`). What an older client does not
     say, or says in a way we do not know, stops nobody.
     """
@@ -63,6 +64,11 @@ class Hello(msgspec.Struct, frozen=True):
     dseq: int = 0
     unconfirmed: int = 0
     audit: Any = None
+    time: Any = None
+    app: Any = None
+    photos: Any = None
+    storage: Any = None
+    compared: Any = None
 
 
 def _no_floats(text: str) -> Any:

@@ -239,6 +239,10 @@ class Install(msgspec.Struct, frozen=True, kw_only=True):
     made_dseq: int = 0
     acked_dseq: int = 0
     confirmed_dseq: int = 0
+    told: dict[str, Any] = {}
+    """What it tells of itself (`sync.telling`)."""
+    lost_by: str = ""
+    """The install that its phone has now, after the browser threw this one away."""
 
     @property
     def revoked(self) -> bool:

@@ -87,7 +87,7 @@ class Relay:
 
     def __init__(
         self, store: Store, url: str = "", token: str = "", *, transport: Transport | None = None,
-        key: PrivateKey | None = None, clock: Callable[[], datetime] | None = None,
+        key: PrivateKey | None = None, compares: bool = True, clock: Callable[[], datetime] | None = None,
     ) -> None:  # fmt: skip
         self._store = store
         self._key = key
@@ -97,6 +97,7 @@ class Relay:
         self._wake = threading.Event()
         self.state = State()
         self._tier = ""
+        self._compares = compares
         self._compare_now = False
         store.follow_upstream()
 
@@ -112,7 +113,7 @@ class Relay:
         moved |= self._receipts()
         moved |= self._pull()
         moved |= self._fetch_blobs()
-        if not moved and (self._compare_now or comparing.is_due(self._store, self._clock())):
+        if self._compares and not moved and (self._compare_now or comparing.is_due(self._store, self._clock())):
             self.compare()
         self.state.problem = ""
         return moved
@@ -195,9 +196,11 @@ class Relay:
 
     def _to_say(self) -> dict[str, Any]:
         _, source = self._store.upstream_cursor()
+        last = self._store.compared().get("")
+        said: dict[str, Any] = {"time": moment_text(self._clock()), "compared": last._asdict() if last else None}
         if self._key is None:
-            return {}
-        return {"audit": heads.to_say(self._store, self._key, source[0] if source else "", self._clock())}
+            return said
+        return said | {"audit": heads.to_say(self._store, self._key, source[0] if source else "", self._clock())}
 
     def _push(self) -> bool:
         moved = False

@@ -17,6 +17,7 @@ from sync.records import DEVICE, NODE, Credential, Delivered
 from sync.scope import prefixes_of, scope_of, scope_version
 from sync.store.base import Store
 from sync.store.tombstones import AWAY_DAYS
+from sync.telling import compared_of, told_of
 
 MOST_UNSENT = 5000
 """Ops that a phone may believably hold unsent."""
@@ -38,8 +39,10 @@ def hello(
 ) -> dict[str, Any]:
     """Who this server is and how much of the caller's log it holds. key: this server's, for what nodes are told signed."""
     installs = _installs(store, credential, said.install_id)
+    if said.install_id in ("", credential.install_id):
+        store.seen(credential.install_id, made_dseq=said.dseq, now=now, told=told_of(said, now))
+        _note_compared(store, credential, said)
     if said.install_id == credential.install_id:
-        store.seen(credential.install_id, made_dseq=said.dseq, now=now)
         _tell_scope(store, credential, said.dseq)
     audit = _heads(store, credential, said, key, now) if key else {}
     return {
@@ -53,6 +56,13 @@ def hello(
         "time": _text(now),
         **audit,
     }
+
+
+def _note_compared(store: Store, credential: Credential, said: Hello) -> None:
+    """Told at every hello until the next comparison, kept once."""
+    told = compared_of(said)
+    if told and store.compared().get(credential.install_id) != told[0]:
+        store.note_compared(credential.install_id, *told)
 
 
 def _heads(store: Store, credential: Credential, said: Hello, key: PrivateKey, now: datetime) -> dict[str, Any]:

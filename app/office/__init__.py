@@ -27,6 +27,7 @@ def _catch_up() -> None:
 
 from app.office import (  # noqa: E402
     connect,  # noqa: F401
+    devices,  # noqa: F401
     erase,  # noqa: F401
     form_designs,  # noqa: F401
     form_preview,  # noqa: F401

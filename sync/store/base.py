@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from sync.audit import Chain, Fault, Head
 from sync.digest import Key
@@ -161,8 +161,14 @@ class Store(Protocol):
     def revoke(self, install_id: str) -> None:
         """It may pull nothing from now on; what it still pushes is quarantined."""
 
-    def seen(self, install_id: str, *, made_dseq: int, now: datetime) -> None:
-        """Note a device's last contact and the highest dseq it says it has made."""
+    def seen(self, install_id: str, *, made_dseq: int, now: datetime, told: Mapping[str, Any] | None = None) -> None:
+        """Note a device's last contact, the highest dseq it says it has made, and what it tells of itself."""
+
+    def note_lost(self, install_id: str, by: str) -> None:
+        """A phone says that its browser threw this install away, and which install it is now."""
+
+    def photos_missing(self) -> dict[str, int]:
+        """Install → how many files its ops name that are not here."""
 
     def installs(self) -> list[Install]: ...
 

@@ -441,20 +441,31 @@ class PostgresStore:
         )
         return [Head(*row) for row in rows]
 
-    def seen(self, install_id: str, *, made_dseq: int, now: datetime) -> None:
+    def seen(self, install_id: str, *, made_dseq: int, now: datetime, told: Mapping[str, Any] | None = None) -> None:
         self._do(
-            "UPDATE install SET last_seen = %s, made_dseq = greatest(made_dseq, %s) WHERE install_id = %s",
-            moment_text(now), made_dseq, install_id,
+            "UPDATE install SET last_seen = %s, made_dseq = greatest(made_dseq, %s), told = coalesce(%s, told)"
+            " WHERE install_id = %s",
+            moment_text(now), made_dseq, _json.encode(told).decode() if told else None, install_id,
         )  # fmt: skip
+
+    def note_lost(self, install_id: str, by: str) -> None:
+        self._do("UPDATE install SET lost_by = %s WHERE install_id = %s AND install_id <> %s", by, install_id, by)
+
+    def photos_missing(self) -> dict[str, int]:
+        return dict(self._all(
+            "SELECT o.install_id, count(DISTINCT m.sha256) FROM blob_named m JOIN op o ON o.entity = m.kind AND o.id = m.id"
+            " WHERE m.kind <> 'form' AND NOT EXISTS (SELECT 1 FROM blob b WHERE b.sha256 = m.sha256) GROUP BY o.install_id"
+        ))  # fmt: skip
 
     def installs(self) -> list[Install]:
         rows = self._all(
             "SELECT i.install_id, i.user_id, i.kind, i.name, i.created_at, i.last_seen, i.revoked_at, i.made_dseq,"
-            " coalesce(l.acked, 0) FROM install i LEFT JOIN log l USING (install_id) ORDER BY i.created_at"
+            " coalesce(l.acked, 0), i.told, i.lost_by FROM install i LEFT JOIN log l USING (install_id) ORDER BY i.created_at"
         )
         return [
             Install(install_id=r[0], user_id=r[1], kind=r[2], name=r[3], created_at=r[4], last_seen=r[5],
-                    revoked_at=r[6], made_dseq=r[7], acked_dseq=r[8], confirmed_dseq=r[8])
+                    revoked_at=r[6], made_dseq=r[7], acked_dseq=r[8], confirmed_dseq=r[8],
+                    told=msgspec.json.decode(r[9]), lost_by=r[10])
             for r in rows
         ]  # fmt: skip
 

@@ -311,23 +311,34 @@ class SqliteStore(SqliteHistory):
     def heads(self, server_id: str) -> list[Head]:
         return sqlite_audit.heads_of(self._file, server_id)
 
-    def seen(self, install_id: str, *, made_dseq: int, now: datetime) -> None:
+    def seen(self, install_id: str, *, made_dseq: int, now: datetime, told: Mapping[str, Any] | None = None) -> None:
         with self._writing() as write:
             write.execute(
-                "UPDATE install SET last_seen = ?, made_dseq = max(made_dseq, ?) WHERE install_id = ?",
-                (moment_text(now), made_dseq, install_id),
+                "UPDATE install SET last_seen = ?, made_dseq = max(made_dseq, ?), told = coalesce(?, told) WHERE install_id = ?",
+                (moment_text(now), made_dseq, _json.encode(told).decode() if told else None, install_id),
             )
+
+    def note_lost(self, install_id: str, by: str) -> None:
+        with self._writing() as write:
+            write.execute("UPDATE install SET lost_by = ? WHERE install_id = ? AND install_id <> ?", (by, install_id, by))
+
+    def photos_missing(self) -> dict[str, int]:
+        return dict(self._all(
+            "SELECT o.install_id, count(DISTINCT m.sha256) FROM blob_named m JOIN op o ON o.entity = m.kind AND o.id = m.id"
+            " WHERE m.kind != 'form' AND m.sha256 NOT IN (SELECT sha256 FROM blob) GROUP BY o.install_id"
+        ))  # fmt: skip
 
     def installs(self) -> list[Install]:
         confirmed = "l.acked" if self._tier == CENTRE else "l.confirmed"
         rows = self._all(
             "SELECT i.install_id, i.user_id, i.kind, i.name, i.created_at, i.last_seen, i.revoked_at, i.made_dseq,"  # noqa: S608
-            f" coalesce(l.acked, 0), coalesce({confirmed}, 0) FROM install i LEFT JOIN log l USING (install_id)"
+            f" coalesce(l.acked, 0), coalesce({confirmed}, 0), i.told, i.lost_by FROM install i LEFT JOIN log l USING (install_id)"
             " ORDER BY i.created_at"
         )
         return [
             Install(install_id=r[0], user_id=r[1], kind=r[2], name=r[3], created_at=r[4], last_seen=r[5],
-                    revoked_at=r[6], made_dseq=r[7], acked_dseq=r[8], confirmed_dseq=r[9])
+                    revoked_at=r[6], made_dseq=r[7], acked_dseq=r[8], confirmed_dseq=r[9],
+                    told=msgspec.json.decode(r[10]), lost_by=r[11])
             for r in rows
         ]  # fmt: skip
 
