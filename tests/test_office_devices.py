@@ -133,7 +133,8 @@ def test_a_nodes_page_can_ask_for_a_comparison(office: Any, here: Any, cast: Any
 def device(**facts: Any) -> Device:
     more = {name: facts.pop(name) for name in ("photos_missing", "compared", "build") if name in facts}
     seen = facts.pop("last_seen", (NOW - timedelta(hours=1)).isoformat())
-    install = Install(install_id="i", user_id="u", kind=facts.pop("kind", "device"), name="", created_at=seen, last_seen=seen, **facts)
+    kind = facts.pop("kind", "device")
+    install = Install(install_id="i", user_id="u", kind=kind, name="", created_at=seen, last_seen=seen, **facts)
     return Device(install, **more)
 
 
