@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Mapping
 
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from flask_babel import LazyString
@@ -71,9 +72,11 @@ SYNC_STATUS = {
     "courier_unknown_device": 422,
     "courier_no_centre_key": 409,
     "store_failed": 503,
+    "busy": 503,
+    "disk_low": 507,
     "disk_full": 507,
 }
-RETRY_AFTER = {503: "10", 507: "600"}
+RETRY_AFTER = {503: 10, 507: 600}
 
 BY_STATUS = {
     400: "bad_request",
@@ -103,6 +106,7 @@ class Problem(Exception):
         message: Words | None = None,
         next: Words | None = None,
         headers: dict[str, str] | None = None,
+        details: Mapping[str, int | str] | None = None,
     ) -> None:
         known = CATALOGUE.get(code, CATALOGUE["server_error"])
         self.code = code
@@ -110,6 +114,7 @@ class Problem(Exception):
         self.message: Words = known[1] if message is None else message
         self.next: Words = known[2] if next is None else next
         self.headers = headers or {}
+        self.details = dict(details or {})
         super().__init__(code)
 
 
@@ -123,7 +128,8 @@ def answer(problem: Problem, incident: str = "") -> Response:
     """The response that tells the problem to whoever asked."""
     if wants_json():
         error = {"code": problem.code, "message": str(problem.message), "next": str(problem.next)}
-        response = jsonify({"error": error | ({"incident": incident} if incident else {})})
+        more = ({"details": problem.details} if problem.details else {}) | ({"incident": incident} if incident else {})
+        response = jsonify({"error": error | more})
     else:
         response = make_response(render_template("error.html", problem=problem, incident=incident))
     response.status_code = problem.status
@@ -136,12 +142,18 @@ def of_sync(problem: SyncProblem) -> Problem:
     """A refusal of sync as one with a status."""
     status = SYNC_STATUS.get(problem.code, 500)
     lang = language()
-    headers = {"Retry-After": RETRY_AFTER[status]} if status in RETRY_AFTER else {}
+    headers = {"Retry-After": _retry_after(status)} if status in RETRY_AFTER else {}
     if problem.code == "blob_offset":
         headers["Upload-Offset"] = str(problem.details.get("offset", 0))
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return Problem(problem.code, status, problem.message(lang), problem.next(lang), headers)
+    return Problem(problem.code, status, problem.message(lang), problem.next(lang), headers, problem.details)
+
+
+def _retry_after(status: int) -> str:
+    """Seconds, spread by half, so that a village's phones do not come back in step."""
+    least = RETRY_AFTER[status]
+    return str(least + secrets.randbelow(least // 2 + 1))
 
 
 def init_app(app: Flask) -> None:

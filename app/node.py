@@ -32,13 +32,16 @@ from sync.keys import PrivateKey, signing_key
 from sync.problems import Problem as SyncProblem
 from sync.records import CENTRE, NODE
 from sync.relay import Relay
+from sync.room import Room
 from sync.store.base import Store
 from sync.store.opening import is_database, open_store
+from sync.store.tombstones import KEEP_DAYS
 
 log = logging.getLogger("ruhu.node")
 
 UPSTREAM_FILE = "upstream.json"
 FOLLOW_SECONDS = 1.0
+TIDY_SECONDS = 3600.0
 REVIEWS_AT_ONCE = 100
 
 
@@ -64,6 +67,7 @@ class Node:
     checker: Checker = field(default_factory=Checker)
     relay: Relay | None = None
     throttle: Throttle = field(default_factory=Throttle)
+    room: Room = field(default_factory=lambda: Room(None))
     complaints: list[str] = field(default_factory=list)
     on_close: list[Callable[[], None]] = field(default_factory=list)
     audited: Audited | None = None
@@ -93,7 +97,7 @@ class Node:
         """Begin following the store and the upstream, each in a thread of its own."""
         if not self.config.background:
             return
-        jobs = {"audit": self._audit, "tables": self._follow}
+        jobs = {"audit": self._audit, "tables": self._follow, "tombstones": self._tidy}
         if self.relay:
             jobs["relay"] = self._relay
         for name, job in jobs.items():
@@ -147,6 +151,15 @@ class Node:
                 log.error("audit failed: %s", type(error).__name__)
             wait = EVERY
 
+    def _tidy(self) -> None:
+        while True:
+            try:
+                self.store.age_tombstones(now=self.now(), keep_days=KEEP_DAYS)
+            except Exception as error:  # tomorrow is another day
+                log.error("tombstones were not looked at: %s", type(error).__name__)
+            if self._stopping.wait(TIDY_SECONDS):
+                return
+
     def _relay(self) -> None:
         assert self.relay is not None
         self.relay.run(pause=self.config.relay_seconds)
@@ -187,6 +200,8 @@ def open_node(config: Config) -> Node:
             people=People(store),
             designs=Designs(config.data_dir / "designs"),
             relay=_relay_of(config, store),
+            # A database keeps its own disk, and says so when it is full.
+            room=Room(None if is_database(config.upstream) else config.data_dir),
             complaints=[library_line(problem, config.lang) for problem in library.problems],
         )
     except BaseException:

@@ -75,6 +75,7 @@ def push() -> Response:
 
 def pushed(here: Node, credential: Credential, sent: bytes, headers: Mapping[str, str], lang: str) -> Any:
     """Take in the body of a push as it came. Raises sync's Problem."""
+    here.room.take_ops()
     plain = protocol.checked_body(sent, headers)
     answered = service.push(here.store, credential, plain, now=here.now(), lang=lang)
     if here.relay:
@@ -159,6 +160,7 @@ def get_blob(sha256: str) -> Response:
 @device
 def put_blob(sha256: str) -> Response:
     here = node()
+    here.room.take_blobs()
     offset, length = _header_number("Upload-Offset"), _header_number("Upload-Length")
     reached = service.put_blob(here.store, g.credential, sha256, offset, length, body(BLOB_CHUNK))
     headers = {"Upload-Offset": str(reached), "Upload-Length": str(length)}

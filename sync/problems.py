@@ -71,6 +71,10 @@ CATALOGUE: dict[str, Entry] = {
     "store_failed": Entry(
         Text("服务器暂时无法写入磁盘。", "The server cannot write to its disk just now."),
         Text("数据仍在手机里,稍后会自动重试。", "All is still on the phone, which tries again later.")),
+    "disk_low": Entry(
+        Text("服务器磁盘快满了,暂时不收照片和文件。", "The server's disk is nearly full; photos and files have to wait."),
+        Text("答卷照常上报;照片留在手机里,腾出空间后自动上传。请管理员清理磁盘。",
+             "Answers still go up; photos stay on the phone and follow by themselves. Free space on the server.")),
     "disk_full": Entry(
         Text("服务器磁盘空间不足。", "The server's disk is full."),
         Text("请管理员清理磁盘;数据仍在手机里。", "Free space on the server; all is still on the phone.")),

@@ -35,7 +35,7 @@ BATCH_OPS = 200
 BATCH_BYTES = MAX_BYTES - 64 * 1024
 PULL_LIMIT = 1000
 BLOB_CHUNK = 256 * 1024
-FIRST_PAUSE, LONGEST_PAUSE = 2.0, 900.0
+FIRST_PAUSE, LONGEST_PAUSE = 2, 900
 
 
 class Reply(NamedTuple):
@@ -161,6 +161,8 @@ class Relay:
                     log.warning("upstream: %s", problem.code)
                 self.state.problem = problem.code
                 rest = wait * (0.5 + jitter())
+                # What the upstream asked for is waited out, also when something new is to be told meanwhile.
+                self._stopping.wait(float(problem.details.get("retry_after", 0)))
                 wait = min(wait * 2, LONGEST_PAUSE)
             except Exception:
                 # A fault of ours in one round must not end all later ones.
@@ -305,7 +307,10 @@ def _object(reply: Reply) -> dict[str, Any]:
     if reply.status == 401:
         raise Problem("unknown_token")
     if reply.status != 200:
-        raise Problem("upstream_silent" if reply.status in (429, 502, 503, 504) else "upstream_strange")
+        if reply.status not in (429, 502, 503, 504, 507):
+            raise Problem("upstream_strange")
+        asked = reply.headers.get("Retry-After") or ""
+        raise Problem("upstream_silent", retry_after=min(int(asked) if asked.isdigit() else 0, LONGEST_PAUSE))
     try:
         said = json.loads(reply.body)
     except ValueError as error:

@@ -26,6 +26,7 @@ def home() -> str:
         quarantined=len(due_items()),
         held=len(waiting_items()),
         issues=others.open_issues(tables, scope),
+        room=node().room,
         library_problems=len(node().library.problems),
         certificate_ends=left if left is not None and left <= ALARM_DAYS else None,
         statuses=households.by_status(tables, scope),

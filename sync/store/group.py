@@ -2,14 +2,22 @@
 
 Flushing to disk is what a commit costs. Whoever gets the writer first takes
 everybody's work that has gathered meanwhile into one transaction; the others
-find their answer when it is done. Nobody is answered before the commit.
+find their answer when it is done. Nobody is answered before the commit. When
+more wait than can be served soon, those who come are told to come later: a
+thread that waits for a slow disk is one that answers nobody else.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
+
+from sync.problems import Problem
+
+MOST_WAITING = 256
+PATIENCE = 15.0
 
 Work = TypeVar("Work")
 Answer = TypeVar("Answer")
@@ -26,28 +34,50 @@ class _Waiting(Generic[Work, Answer]):
 class GroupCommit(Generic[Work, Answer]):
     """together: does all the work in one transaction and answers each piece; what it raises, all are told.
 
-    most: pieces of work in one transaction.
+    most: pieces of work in one transaction. waiting: how many may stand in the queue. patience: seconds until
+    work that nobody has begun is given back.
     """
 
-    def __init__(self, together: Callable[[Sequence[Work]], Sequence[Answer]], *, most: int = 64) -> None:
+    def __init__(
+        self, together: Callable[[Sequence[Work]], Sequence[Answer]], *, most: int = 64, waiting: int = MOST_WAITING,
+        patience: float = PATIENCE,
+    ) -> None:  # fmt: skip
         self._together = together
         self._most = most
+        self.waiting = waiting
+        self.patience = patience
         self._queue: list[_Waiting[Work, Answer]] = []
         self._queue_lock = threading.Lock()
         self._writer = threading.Lock()
 
     def __call__(self, work: Work) -> Answer:
+        """Raises Problem busy when the work was not begun; then nothing of it was done."""
         mine: _Waiting[Work, Answer] = _Waiting(work)
         with self._queue_lock:
+            if len(self._queue) >= self.waiting:
+                raise Problem("busy")
             self._queue.append(mine)
+        until = time.monotonic() + self.patience
         while not mine.done:
-            with self._writer:
+            if not self._writer.acquire(timeout=max(0.0, until - time.monotonic())):
+                self._give_up(mine)
+                self._writer.acquire()  # somebody has begun it: the answer comes
+            try:
                 if not mine.done:
                     self._lead()
+            finally:
+                self._writer.release()
         if mine.error is not None:
             raise mine.error
         assert mine.answer is not None
         return mine.answer
+
+    def _give_up(self, mine: _Waiting[Work, Answer]) -> None:
+        """Take work back that nobody has begun. Raises Problem busy; answers when somebody has."""
+        with self._queue_lock:
+            if mine in self._queue:
+                self._queue.remove(mine)
+                raise Problem("busy")
 
     def _lead(self) -> None:
         with self._queue_lock:

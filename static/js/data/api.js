@@ -9,7 +9,7 @@
  * @typedef {'network' | 'timeout' | 'captive' | 'not_json' | 'wrong_server'} OfflineCause
  * @typedef {{kind: 'ok', status: number, data: any, headers: Headers}} Ok
  * @typedef {{kind: 'offline', cause: OfflineCause}} Offline
- * @typedef {{kind: 'refused', status: number, code: string, message: string, next: string,
+ * @typedef {{kind: 'refused', status: number, code: string, message: string, next: string, reason: string,
  *   retry_after_s: number, headers: Headers}} Refused
  * @typedef {Ok | Offline | Refused} Answer
  */
@@ -94,7 +94,7 @@ async function answerOf(response, as) {
   if (json) error = (await response.json().catch(() => ({}))).error ?? {};
   return {
     kind: 'refused', status, headers, code: error.code ?? `http_${status}`, message: error.message ?? '',
-    next: error.next ?? '', retry_after_s: Number(headers.get('Retry-After')) || 0,
+    next: error.next ?? '', reason: error.details?.reason ?? '', retry_after_s: Number(headers.get('Retry-After')) || 0,
   };
 }
 

@@ -12,6 +12,7 @@
 import { openDB } from 'idb';
 
 /** @typedef {import('idb').IDBPDatabase<any>} Database */
+/** @typedef {import('idb').IDBPTransaction<any, string[], 'readwrite'>} Writing */
 /** @typedef {'quota' | 'closed' | 'other'} SaveCause */
 
 /** Something was not written (or could not be read); `cause_code` says why. */

@@ -34,6 +34,8 @@ import { localTime } from './ids.js';
 /** How long bodies stay after ②: longer than the next tier's oldest restorable backup. */
 export const KEEP_DAYS = 7;
 const RACE_LIMIT = 20;
+/** How rows of the counter store begin that remember what was erased. */
+const ERASED = 'erased:';
 
 /**
  * @param {{db: {outbox: import('./db.js').Connection}, session: import('./session.js').Session,
@@ -264,10 +266,15 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
   const overlaid = () => db.outbox.run(async (idb) =>
     /** @type {Row[]} */ ((await idb.getAllFromIndex('op', 'overlaid')).sort(byMaking)));
 
-  /** "kind id" of the records with an op that is still drawn over them, or that the centre has not confirmed. */
-  const openRecords = () => db.outbox.run(async (idb) => {
-    const rows = await Promise.all(['overlaid', 'unconfirmed'].map((mark) => idb.getAllFromIndex('op', mark)));
-    return new Set(rows.flat().filter((/** @type {Row} */ row) => row.op).map((row) => `${row.op.entity} ${row.op.id}`));
+  /**
+   * "kind id" of the records with an op that is still drawn over them, or that the centre has not confirmed, and of
+   * the households such ops belong to.
+   * @param {('overlaid' | 'unconfirmed')[]} marks
+   */
+  const openRecords = (marks = ['overlaid', 'unconfirmed']) => db.outbox.run(async (idb) => {
+    const rows = /** @type {Row[]} */ ((await Promise.all(marks.map((mark) => idb.getAllFromIndex('op', mark)))).flat());
+    return new Set(rows.flatMap((row) => (row.op
+      ? [`${row.op.entity} ${row.op.id}`, ...(row.household ? [`household ${row.household}`] : [])] : [])));
   });
 
   /** The pulled record has caught up with these. @param {[string, number][]} keys */
@@ -325,16 +332,27 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
    */
   async function prune(at) {
     const before = new Date(at.getTime() - KEEP_DAYS * 86_400_000).toISOString();
-    await db.outbox.run((idb) => whole(idb, ['op', 'blob'], async (tx) => {
+    await db.outbox.run((idb) => whole(idb, ['op', 'blob', 'counter'], async (tx) => {
+      const erased = new Set(await tx.objectStore('counter').getAllKeys(IDBKeyRange.bound(ERASED, `${ERASED}\uffff`)));
       for (let cursor = await tx.objectStore('op').openCursor(); cursor; cursor = await cursor.continue()) {
         const row = /** @type {Row} */ (cursor.value);
-        if (!row.op || row.unconfirmed || row.offer || !row.confirmed_at || row.confirmed_at > before) continue;
+        if (!row.op || row.unconfirmed || row.offer || !row.confirmed_at) continue;
+        const gone = erased.has(`${ERASED}${row.op.entity} ${row.op.id}`);
+        if (!gone && row.confirmed_at > before) continue;
         for (const { sha256 } of row.op.blobs) {
           const held = await tx.objectStore('blob').get(sha256);
-          if (held && !held.unsent) sent(tx.objectStore('blob').delete(sha256));
+          if (held && (gone || !held.unsent)) sent(tx.objectStore('blob').delete(sha256));
         }
         sent(cursor.update({ ...row, op: null, overlaid: undefined }));
       }
+    }));
+  }
+
+  /** These records were erased by law: what was said of them goes once the centre has it. @param {string[]} keys "kind id" */
+  async function noteErased(keys) {
+    if (!keys.length) return;
+    await db.outbox.run((idb) => whole(idb, ['counter'], async (tx) => {
+      for (const key of keys) sent(tx.objectStore('counter').put({ key: `${ERASED}${key}`, value: 1 }));
     }));
   }
 
@@ -344,7 +362,8 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
 
   return {
     finish, append, undo, noteOffered, toOffer, noteResults, noteReceipts, offerAgain, overlaid, openRecords, settle,
-    openInstalls, firstUnconfirmed, unconfirmed, unconfirmedOps, works, blobsToSend, blob, markBlob, prune, submissions, lastDseq,
+    openInstalls, firstUnconfirmed, unconfirmed, unconfirmedOps, works, blobsToSend, blob, markBlob, prune, noteErased,
+    submissions, lastDseq,
     /** @param {() => void} listener */
     subscribe(listener) {
       listeners.add(listener);

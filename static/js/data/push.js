@@ -50,7 +50,7 @@ export async function pushAll({ api, outbox, session, now }, installId, token, w
           values: { from: expected, to: batch[0].dseq - 1 },
         });
       }
-      return { kind: 'refused', status: 200, code: 'retry', message: '', next: '', retry_after_s: 0, headers: new Headers() };
+      return { kind: 'refused', status: 200, code: 'retry', message: '', next: '', reason: '', retry_after_s: 0, headers: new Headers() };
     }
   }
 }

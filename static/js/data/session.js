@@ -156,6 +156,15 @@ export function createSession({ db, marker = globalThis.localStorage }) {
     await write({ installs });
   }
 
+  /** The areas and roles the server knows of now. @param {string} installId @param {Grant[] | undefined} grants */
+  async function noteGrants(installId, grants) {
+    const known = installs.find((one) => one.install_id === installId);
+    if (!known || !grants?.length || JSON.stringify(known.user.grants) === JSON.stringify(grants)) return;
+    installs = installs.map((one) => (one === known ? { ...one, user: { ...one.user, grants } } : one));
+    current = installs.find((one) => one.install_id === current?.install_id) ?? null;
+    await write({ installs });
+  }
+
   /** @param {{server_id: string, epoch: string, tier?: string, time: string}} reply @param {Date} now */
   async function noteServer(reply, now) {
     server = serverOf({ tier: server?.tier ?? 'node', ...reply }, now);
@@ -163,7 +172,7 @@ export function createSession({ db, marker = globalThis.localStorage }) {
   }
 
   return {
-    load, loadSpare, noteOpen, readLost, signIn, signOut, forget, refuse, noteServer,
+    load, loadSpare, noteOpen, readLost, signIn, signOut, forget, refuse, noteServer, noteGrants,
     get user() {
       return current && { ...current.user, area: current.user.grants[0]?.area ?? '' };
     },

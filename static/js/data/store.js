@@ -142,10 +142,16 @@ export function createStore({ db, outbox }) {
   /**
    * Take in one page of a pull: records, search rows and the cursor together, or nothing.
    * @param {import('../types.js').Page} page
+   * @returns {Promise<number>} how many records the end of a fresh download took away
    */
   async function applyPage(page) {
-    await db.data.run((idb) => whole(idb, ['record', 'row', 'meta'], async (tx) => {
+    const erased = page.records.filter((record) => record.deleted && record.fields?.erased);
+    // First, so that a phone that dies in between still forgets what it sent of them.
+    await outbox.noteErased(erased.map((record) => `${record.kind} ${record.id}`));
+    const leftovers = await db.data.run((idb) => whole(idb, ['record', 'row', 'meta', 'draft', 'photo'], async (tx) => {
       const records = tx.objectStore('record');
+      const round = (await tx.objectStore('meta').get('round'))?.value ?? 0;
+      for (const { kind, id } of erased) if (kind === 'household') await dropDrafts(tx, id);
       const households = new Set();
       for (const record of page.records) {
         if (record.deleted) {
@@ -153,7 +159,7 @@ export function createStore({ db, outbox }) {
           if (before?.fields.household_id && record.kind === 'member') households.add(before.fields.household_id);
           sent(records.delete([record.kind, record.id]));
         } else {
-          sent(records.put(record));
+          sent(records.put(round ? { ...record, round } : record));
         }
         if (record.kind === 'household') households.add(record.id);
         if (record.kind === 'member' && record.fields.household_id) households.add(record.fields.household_id);
@@ -165,15 +171,62 @@ export function createStore({ db, outbox }) {
         else sent(tx.objectStore('row').delete(id));
       }
       sent(tx.objectStore('meta').put({ key: 'cursor', value: page.cursor }));
+      if (page.scope_version) sent(tx.objectStore('meta').put({ key: 'scope_version', value: page.scope_version }));
       if (!page.more) sent(tx.objectStore('meta').put({ key: 'complete', value: true }));
+      return !page.more && Boolean((await tx.objectStore('meta').get('leftovers'))?.value);
     }));
     await settleCaughtUp();
+    const dropped = leftovers ? await dropLeftovers() : 0;
     pendingCache = null;
     rowCache = null;
     for (const record of page.records) {
       if (record.kind === 'area') areaNames.set(record.id, record.fields.name);
     }
     listeners.forEach((listener) => listener());
+    return dropped;
+  }
+
+  /**
+   * Begin to download everything anew, because the cursor is of no use any more. What is here stays on the
+   * screen until the new is complete; then what did not come again goes.
+   */
+  const startAfresh = () => db.data.run((idb) => whole(idb, ['meta'], async (tx) => {
+    const meta = tx.objectStore('meta');
+    const round = (await meta.get('round'))?.value ?? 0;
+    sent(meta.put({ key: 'round', value: round + 1 }));
+    sent(meta.put({ key: 'leftovers', value: true }));
+    sent(meta.delete('cursor'));
+  }));
+
+  /**
+   * Drop the records that the last fresh download did not bring. One that an op speaks of which the centre has
+   * not confirmed stays until it has.
+   */
+  async function dropLeftovers() {
+    const open = await outbox.openRecords(['unconfirmed']);
+    const dropped = await db.data.run((idb) => whole(idb, ['record', 'row', 'meta'], async (tx) => {
+      const round = (await tx.objectStore('meta').get('round'))?.value ?? 0;
+      let dropped = 0;
+      let kept = 0;
+      for (let cursor = await tx.objectStore('record').openCursor(); cursor; cursor = await cursor.continue()) {
+        const record = cursor.value;
+        if ((record.round ?? 0) === round) continue;
+        if (open.has(`${record.kind} ${record.id}`)) {
+          kept += 1;
+          continue;
+        }
+        dropped += 1;
+        sent(cursor.delete());
+        if (record.kind === 'household') sent(tx.objectStore('row').delete(record.id));
+      }
+      if (!kept) sent(tx.objectStore('meta').delete('leftovers'));
+      return dropped;
+    }));
+    // The centre has these, and their record is not for this phone any more: nothing will ever catch up with them.
+    const safe = (await outbox.overlaid()).filter((row) => row.op && !row.unconfirmed);
+    const here = await db.data.run((idb) => Promise.all(safe.map(({ op }) => idb.getKey('record', [op?.entity, op?.id]))));
+    await outbox.settle(safe.filter((_row, i) => !here[i]).map(keyOf));
+    return dropped;
   }
 
   /** Every pulled record as it came, some at a time, so that memory does not grow with their number. @param {(record: RuhuRecord) => void} look */
@@ -227,7 +280,8 @@ export function createStore({ db, outbox }) {
   const count = (kind) => db.data.run((idb) => idb.countFromIndex('record', 'by_kind', kind));
 
   return {
-    get, ofHousehold, members, visits, issues, all, rows, byCode, applyPage, clear, meta, setMeta, areaName, count, each,
+    get, ofHousehold, members, visits, issues, all, rows, byCode, applyPage, startAfresh, clear, meta, setMeta, areaName,
+    count, each,
     cursor: () => meta('cursor'),
     /** False until the very first pull has been taken in to its end. */
     complete: async () => Boolean(await meta('complete')),
@@ -240,6 +294,19 @@ export function createStore({ db, outbox }) {
 }
 
 /** @typedef {ReturnType<typeof createStore>} Store */
+
+/**
+ * What was typed about a household and not finished, with its pictures.
+ * @param {import('./db.js').Writing} tx
+ * @param {string} household
+ */
+async function dropDrafts(tx, household) {
+  const ids = new Set(await tx.objectStore('draft').index('household_id').getAllKeys(household));
+  for (const id of ids) sent(tx.objectStore('draft').delete(id));
+  for (let cursor = ids.size ? await tx.objectStore('photo').openCursor() : null; cursor; cursor = await cursor.continue()) {
+    if (ids.has(cursor.value.draft_id)) sent(cursor.delete());
+  }
+}
 
 /** @param {string} field @returns {(a: RuhuRecord, b: RuhuRecord) => number} */
 const byFieldDown = (field) => (a, b) => ((a.fields[field] ?? '') < (b.fields[field] ?? '') ? 1 : -1);

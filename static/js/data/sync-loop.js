@@ -135,6 +135,7 @@ export function createSync(parts) {
     await noteEpoch(id, before, hello.data);
     await session.noteServer(hello.data, now());
     const sending = (await outbox.toOffer(id, 1)).length > 0;
+    await session.noteGrants(id, hello.data.grants);
     show({ step: 'push' });
     let trouble = await pushAll({ api, outbox, session, now }, id, token, (line) => log.add(false, line.text, line.next, line.values));
     if (trouble?.kind === 'offline' || (trouble && trouble.status === 401)) return trouble;
@@ -145,7 +146,10 @@ export function createSync(parts) {
     trouble = await fetchReceipts({ api, outbox, session, now }, id, token) ?? trouble;
     if (id !== session.install_id) return trouble;
     show({ step: 'pull' });
-    // A refused push must not keep the phone from getting news.
+    const scope = await store.meta('scope_version');
+    // What was made under the old areas goes up before they are left.
+    if (trouble && scope && hello.data.scope_version && scope !== hello.data.scope_version) return trouble;
+    // Else a refused push must not keep the phone from getting news.
     return await pull(token) ?? await forms() ?? trouble ?? (sending || !quiet ? null : await compareOnce(token));
   }
 
@@ -189,12 +193,15 @@ export function createSync(parts) {
       const cursor = await store.cursor();
       const answer = await api.get(`/sync/v1/pull?limit=500${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`, token);
       if (answer.kind === 'refused' && answer.code === 'cursor_stale' && restarts++ < 1) {
-        await store.clear();
+        await store.startAfresh();
+        const told = AFRESH[answer.reason];
+        if (told) await log.add(true, told);
         continue;
       }
       if (answer.kind !== 'ok') return answer;
       if (!isOurServer(session, answer.data)) return { kind: 'offline', cause: 'wrong_server' };
-      await store.applyPage(answer.data);
+      const dropped = await store.applyPage(answer.data);
+      if (dropped) await log.add(true, '重新下载完成，手机上去掉了 {n} 条不再由您负责或已作废的记录', '', { n: dropped });
       pages = answer.data.records.length;
       show({ records: state.records + pages });
       all += pages;
@@ -263,6 +270,12 @@ export function createSync(parts) {
     },
   };
 }
+
+/** Why everything is downloaded anew, by the server's reason. @type {Record<string, string>} */
+const AFRESH = {
+  scope: '您负责的区域变了，手上的已先上传，正在下载新的区域；草稿都在',
+  away: '半年多没有同步，登记册正在重新下载；草稿和没上传的都在',
+};
 
 /** @typedef {ReturnType<typeof createSync>} Sync */
 
