@@ -251,6 +251,7 @@ class Intake:
             kept.status, kept.code, kept.rev, kept.seq = QUARANTINED, "cannot_apply", 0, 0
         if late and kept.status == APPLIED:
             kept.code = LATE
+            self._makers.setdefault((op.entity, op.id), op.install_id)  # it had the record, also for its next op
         return self._settled(kept)
 
     def expect_own(self, ops: Sequence[Op]) -> None:
