@@ -50,6 +50,7 @@ SYNC_STATUS = {
     "length_mismatch": 400,
     "digest_mismatch": 400,
     "bad_json": 400,
+    "format_unknown": 400,
     "bad_op": 400,
     "bad_request": 400,
     "blob_digest": 400,

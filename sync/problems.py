@@ -35,6 +35,11 @@ CATALOGUE: dict[str, Entry] = {
              "The body does not match its SHA-256; it was altered or damaged on the way."), _RESEND),
     "bad_json": Entry(
         Text("收到的内容不是有效的 JSON,或嵌套过深。", "The body is not valid JSON, or nested too deep."), _RESEND),
+    "format_unknown": Entry(
+        Text("手机或下级节点的版本比这台服务器新,这里还看不懂。",
+             "The phone or node is newer than this server, which cannot read it."),
+        Text("请更新这台服务器;内容都在手机上,更新后会自动上报。",
+             "Update this server; everything stays on the phone and is sent afterwards.")),
     "bad_op": Entry(
         Text("有一条操作缺少必要内容或格式不对。", "An op lacks a needed member or has a wrong form."), _UPDATE),
     "bad_request": Entry(

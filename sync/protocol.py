@@ -22,6 +22,7 @@ from sync.problems import Problem, message_of, next_of
 from sync.records import Arrival, LateReceipt, Op, PushReply, Result
 
 FORMAT = 1
+"""Of a push. It grows only when an older server would misread a newer body; what is added and may be left out keeps it."""
 MAX_BYTES = 1024 * 1024  # of a push body, packed or unpacked
 MAX_OPS = 500  # a phone sends at most 50; a relaying node fills the bytes
 MAX_DEPTH = 24
@@ -138,12 +139,15 @@ def parse_push(plain: bytes, *, stubs: bool = False) -> Push:
     """The ops of an unpacked push body. stubs: as in `parse_op`.
 
     An op that can be named but not understood comes with its ``fault``. Raises
-    Problem bad_json, too_large, or bad_op when an op cannot even be named.
+    Problem bad_json, format_unknown, too_large, or bad_op when an op cannot even be named.
     """
     try:
         body = _push_body.decode(plain)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise Problem("bad_json") from None
+    if body.format > FORMAT:
+        # Refused whole, before an op is kept in a wrong meaning; an older format never is.
+        raise Problem("format_unknown", format=body.format, known=FORMAT)
     if len(body.ops) > MAX_OPS:
         raise Problem("too_large", limit=MAX_OPS)
     return Push(tuple(parse_op(bytes(raw), position, stubs=stubs) for position, raw in enumerate(body.ops)),
