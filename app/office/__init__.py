@@ -29,6 +29,7 @@ from app.office import (  # noqa: E402
     connect,  # noqa: F401
     devices,  # noqa: F401
     erase,  # noqa: F401
+    exporting,  # noqa: F401
     form_designs,  # noqa: F401
     form_preview,  # noqa: F401
     form_publish,  # noqa: F401

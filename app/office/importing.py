@@ -438,6 +438,7 @@ def _change(op: Any) -> dict[str, Any]:
     return {
         "op": op,
         "entity": op.entity,
+        "title": next((op.fields[name][1] for name in ("head_name", "full_name") if name in op.fields), ""),
         "fields": [
             (
                 words.field_label(op.entity, name, lang),

@@ -96,7 +96,16 @@ def show(template: str, **values: Any) -> str:
         mask=masked,
         short_time=short_time,
         address=_address,
+        filters=_filters,
     )
+
+
+FILTERS = ("village", "group", "status", "sort", "s", "since", "until", "outcome", "state", "kind", "form", "cadre", "flagged")
+
+
+def _filters() -> dict[str, str]:
+    """What this list is filtered by, to take along to another page."""
+    return {name: request.args[name] for name in FILTERS if request.args.get(name)}
 
 
 def _address(**changes: Any) -> str:

@@ -19,7 +19,7 @@ typed = Typed()
 @blueprint.get("/register")
 @office()
 def register() -> str:
-    wish, lost = _wish()
+    wish, lost = wish_asked()
     found = households.find_households(page.tables(), page.scope(), wish, page.page_number())
     everybody = households.members(page.tables(), page.scope(), [row["id"] for row in found.rows])
     return page.show(
@@ -49,7 +49,7 @@ def _groups(area: str) -> list[str]:
     return households.groups(page.tables(), page.scope(), area) if area else []
 
 
-def _wish() -> tuple[HouseholdWish, bool]:
+def wish_asked() -> tuple[HouseholdWish, bool]:
     """What the address asks for, and whether the search it names is not kept any more."""
     number = request.args.get("s", "")
     text = typed.text(current_user().id, number) if number else ""

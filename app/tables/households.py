@@ -35,19 +35,20 @@ def find_households(tables: Tables, scope: HasPrefixes, wish: HouseholdWish, pag
 
     A text in which nothing can be searched for (only punctuation) finds nothing.
     """
-    where, source = _asked_for(scope, wish)
+    where, source = asked_for(scope, wish)
     return page_of(tables, "h.*", source, where, SORTS.get(wish.sort, SORTS["place"]), page)
 
 
 def household_ids(tables: Tables, scope: HasPrefixes, wish: HouseholdWish) -> list[str]:
     """The ids of all of them, in the list's order: for printing what a search found."""
-    where, source = _asked_for(scope, wish)
+    where, source = asked_for(scope, wish)
     order = SORTS.get(wish.sort, SORTS["place"])
     found = every(tables, f"SELECT h.id FROM {source} WHERE {where.sql} ORDER BY {order}", where.values)  # noqa: S608
     return [row["id"] for row in found]
 
 
-def _asked_for(scope: HasPrefixes, wish: HouseholdWish) -> tuple[Conditions, str]:
+def asked_for(scope: HasPrefixes, wish: HouseholdWish) -> tuple[Conditions, str]:
+    """The conditions and the FROM clause of a wish; the households are called h."""
     where, source = Conditions(scope, "h."), "households h"
     where.add_within(wish.area)
     where.add_if(wish.group, 'h."group" = ?')
