@@ -25,6 +25,7 @@ from wtforms.validators import InputRequired, Length
 from app.access import OFFICE_ROLES, declared, device, office, public
 from app.errors import Problem
 from app.node import Node, node
+from sync.keys import is_public_key
 from sync.problems import Problem as SyncProblem
 from sync.records import Credential, Grant, Record
 from sync.scope import grants_of, prefixes_of, within
@@ -123,9 +124,10 @@ def api_sign_in() -> Response:
     wishes = _sign_in_json()
     user = sign_in(here, wishes["username"].strip(), wishes["password"], request.remote_addr or "")
     kind = "node" if user.role == "node" else "device"
-    given = here.store.add_install(user.id, kind=kind, name=wishes["device"][:100])
+    given = here.store.add_install(user.id, kind=kind, name=wishes["device"][:100], key=wishes["key"])
     if wishes["lost_install"]:
         here.store.note_lost(wishes["lost_install"][:100], given.install_id)
+    here.register_devices()
     return jsonify(
         {
             "token": given.token,
@@ -141,6 +143,7 @@ def api_sign_in() -> Response:
             "epoch": here.store.epoch,
             "tier": here.tier,
             "time": here.now_text(),
+            "keys": here.told_keys(),
         }
     )
 
@@ -155,7 +158,10 @@ def _sign_in_json() -> dict[str, str]:
     sent = request.get_json(silent=True)
     if not isinstance(sent, dict) or not all(isinstance(sent.get(k), str) for k in ("username", "password")):
         raise Problem("bad_request")
-    return {"username": sent["username"], "password": sent["password"], "device": str(sent.get("device") or ""),
+    key = sent.get("key") or ""
+    if key and not is_public_key(key):
+        raise Problem("bad_request")
+    return {"username": sent["username"], "password": sent["password"], "device": str(sent.get("device") or ""), "key": key,
             "lost_install": str(sent.get("lost_install") or "")}  # fmt: skip
 
 

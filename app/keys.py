@@ -8,6 +8,8 @@ import os
 import secrets
 from pathlib import Path
 
+from sync.identity import Identity, identity_of
+
 FILE = "secret.key"
 
 
@@ -52,3 +54,8 @@ def code_key(data_dir: Path) -> bytes:
 def session_key(data_dir: Path) -> bytes:
     """The key of office cookies and CSRF tokens."""
     return derived(data_dir, "ruhu-session-1")
+
+
+def identity(data_dir: Path) -> Identity:
+    """What this server signs receipts and its own logs with, and opens what is sealed to it with."""
+    return identity_of(secret(data_dir))

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,9 @@ from app.tables.review_process import ReviewProcess
 from app.throttle import Throttle
 from forms.isolated import Checker
 from forms.library import Library, load_library
-from sync.keys import PrivateKey, signing_key
+from sync.devices import register
+from sync.identity import Identity, note_joined, told
+from sync.keys import PrivateKey
 from sync.problems import Problem as SyncProblem
 from sync.records import CENTRE, NODE
 from sync.relay import Relay
@@ -64,6 +65,7 @@ class Node:
     tables: Tables
     people: People
     designs: Designs
+    identity: Identity
     checker: Checker = field(default_factory=Checker)
     relay: Relay | None = None
     throttle: Throttle = field(default_factory=Throttle)
@@ -79,10 +81,20 @@ class Node:
     def tier(self) -> str:
         return NODE if self.config.follows else CENTRE
 
-    @cached_property
+    @property
     def key(self) -> PrivateKey:
         """What this server signs with."""
-        return signing_key(keys.secret(self.config.data_dir))
+        return self.identity.signing
+
+    def told_keys(self) -> dict[str, Any] | None:
+        """What a device is told of keys when it signs in."""
+        return told(self.identity, self.store)
+
+    def register_devices(self) -> None:
+        """Below the centre: tell the tiers above of installs let in here, before their first op goes up."""
+        known = read_upstream(self.config.data_dir) if self.config.follows else None
+        if known:
+            register(self.store, self.identity.public.sign, known["area"], clock=self.now)
 
     @staticmethod
     def now() -> datetime:
@@ -199,6 +211,7 @@ def open_node(config: Config) -> Node:
             tables=tables,
             people=People(store),
             designs=Designs(config.data_dir / "designs"),
+            identity=keys.identity(config.data_dir),
             relay=_relay_of(config, store),
             # A database keeps its own disk, and says so when it is full.
             room=Room(None if is_database(config.upstream) else config.data_dir),
@@ -245,7 +258,8 @@ def join(config: Config, username: str, password: str) -> None:
     _usable(config.data_dir)
     answer = _ask_sign_in(config, username, password)
     kept = {"url": config.upstream, "token": answer["token"], "install_id": answer["install_id"],
-            "area": answer["user"]["grants"][0]["area"], "server_id": answer["server_id"]}  # fmt: skip
+            "area": answer["user"]["grants"][0]["area"], "server_id": answer["server_id"],
+            "keys": answer.get("keys")}  # fmt: skip
     path = config.data_dir / UPSTREAM_FILE
     part = path.with_suffix(".part")
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -256,10 +270,10 @@ def join(config: Config, username: str, password: str) -> None:
     os.replace(part, path)
 
 
-def read_upstream(data_dir: Path) -> dict[str, str] | None:
-    """What `join` kept: url, token, install_id, area, server_id."""
+def read_upstream(data_dir: Path) -> dict[str, Any] | None:
+    """What `join` kept: url, token, install_id, area, server_id, keys (None from an older server)."""
     try:
-        kept: dict[str, str] = json.loads((data_dir / UPSTREAM_FILE).read_text("utf-8"))
+        kept: dict[str, Any] = json.loads((data_dir / UPSTREAM_FILE).read_text("utf-8"))
     except (OSError, ValueError):
         return None
     return kept
@@ -271,7 +285,8 @@ def _ask_sign_in(config: Config, username: str, password: str) -> dict[str, Any]
     silent = NodeProblem(
         f"连不上上级节点 {config.upstream}。请检查网址和网络,并确认它已启动 · the node above cannot be reached"
     )
-    body = {"username": username, "password": password, "device": "node"}
+    public = keys.identity(config.data_dir).public.sign
+    body = {"username": username, "password": password, "device": "node", "key": public}
     try:
         reply = urllib3.request(
             "POST", f"{config.upstream}/api/sign-in", json=body, timeout=20, retries=False, redirect=False
@@ -299,7 +314,12 @@ def _relay_of(config: Config, store: Store) -> Relay | None:
             f"还没有用节点账号登录过上级 {config.upstream}。请加上 --join 用户名:密码 · "
             "not joined yet, add --join USER:PASSWORD"
         )
-    return Relay(store, known["url"], known["token"], key=signing_key(keys.secret(config.data_dir)))
+    note_joined(store, known.get("keys"))
+    mine = keys.identity(config.data_dir)
+    return Relay(
+        store, known["url"], known["token"], key=mine.signing,
+        prepare=lambda: register(store, mine.public.sign, known["area"], clock=Node.now),
+    )  # fmt: skip
 
 
 def session_key(config: Config) -> bytes:

@@ -77,7 +77,7 @@ def pushed(here: Node, credential: Credential, sent: bytes, headers: Mapping[str
     """Take in the body of a push as it came. Raises sync's Problem."""
     here.room.take_ops()
     plain = protocol.checked_body(sent, headers)
-    answered = service.push(here.store, credential, plain, now=here.now(), lang=lang)
+    answered = service.push(here.store, credential, plain, now=here.now(), lang=lang, identity=here.identity)
     if here.relay:
         here.relay.soon()
     return answered
@@ -88,7 +88,7 @@ def pushed(here: Node, credential: Credential, sent: bytes, headers: Mapping[str
 def hello() -> Response:
     here = node()
     said = protocol.parse_hello(body(LARGEST_HELLO))
-    return reply(service.hello(here.store, g.credential, said, now=here.now(), key=here.key))
+    return reply(service.hello(here.store, g.credential, said, now=here.now(), identity=here.identity))
 
 
 @blueprint.get("/pull")
@@ -130,7 +130,9 @@ def _place(name: str) -> str:
 def receipts() -> Response:
     here = node()
     install = request.args.get("install_id") or g.credential.install_id
-    return reply(service.receipts(here.store, g.credential, install, _number("after", 0), lang=language()))
+    after = _number("after", 0)
+    return reply(service.receipts(here.store, g.credential, install, after, now=here.now(), lang=language(),
+                                  identity=here.identity))  # fmt: skip
 
 
 def _number(name: str, default: int) -> int:

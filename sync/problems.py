@@ -97,6 +97,9 @@ CATALOGUE: dict[str, Entry] = {
              "Both are kept. Sign in on the device again and tell the administrator.")),
     "wrong_install": Entry(
         Text("操作不是由登录的设备或人员产生的。", "The op is not by the device or person signed in."), _TRAY),
+    "bad_signature": Entry(
+        Text("操作没有该设备的有效签名,可能在传输途中被改动或冒名添加。",
+             "The device has not signed this op; it may have been altered or invented on the way."), _TRAY),
     "unknown_actor": Entry(
         Text("查不到操作人员。", "The acting person is not known here."), _TRAY),
     "outside_area": Entry(
@@ -242,6 +245,16 @@ CATALOGUE: dict[str, Entry] = {
     "upstream_silent": Entry(
         Text("连不上上级节点。", "The upstream node cannot be reached."),
         Text("请检查网络;恢复后自动继续。", "Check the network; it goes on by itself.")),
+    "upstream_key_changed": Entry(
+        Text("上级节点的签名密钥与登记的不同,可能换了服务器或有人冒充。",
+             "The upstream signs with another key than the one noted; it was replaced, or somebody poses as it."),
+        Text("暂停上报,数据都在本机。请向上级核实后,删除数据文件夹里的 upstream.json,再用 --join 重新登录。",
+             "Nothing is sent; all is kept here. Ask the office above, then remove upstream.json and --join again.")),
+    "upstream_unsigned": Entry(
+        Text("上级的回执没有有效签名,或与本机的记录对不上,不予采信。",
+             "The upstream's receipts are not validly signed, or do not match the logs here; they are not believed."),
+        Text("数据都在本机,会继续重试。一直这样请联系上级管理员。",
+             "All is kept here and tried again. If it lasts, ask the office above.")),
     "upstream_strange": Entry(
         Text("上级地址的应答不是入户节点的,可能要先登录网络。",
              "Something other than a Ruhu node answered; the network may want a sign-in."),

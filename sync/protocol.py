@@ -7,6 +7,7 @@ here: headers are any mapping of names to text.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import re
@@ -19,7 +20,7 @@ import msgspec
 from sync.canonical import content_hash
 from sync.erasing import is_stub
 from sync.problems import Problem, message_of, next_of
-from sync.records import Arrival, LateReceipt, Op, PushReply, Result
+from sync.records import Arrival, LateReceipt, LogHead, Op, PushReply, Result, ServerHead
 
 FORMAT = 1
 """Of a push. It grows only when an older server would misread a newer body; what is added and may be left out keeps it."""
@@ -39,6 +40,7 @@ class PushBody(msgspec.Struct, frozen=True):
     server_id: str | None = None
     epoch: str | None = None
     marks: dict[str, str] = {}
+    heads: Any = ()
 
 
 class Push(msgspec.Struct, frozen=True):
@@ -51,6 +53,7 @@ class Push(msgspec.Struct, frozen=True):
     server_id: str | None
     epoch: str | None
     marks: dict[str, str] = {}
+    heads: tuple[LogHead, ...] = ()
 
 
 class Hello(msgspec.Struct, frozen=True):
@@ -151,7 +154,16 @@ def parse_push(plain: bytes, *, stubs: bool = False) -> Push:
     if len(body.ops) > MAX_OPS:
         raise Problem("too_large", limit=MAX_OPS)
     return Push(tuple(parse_op(bytes(raw), position, stubs=stubs) for position, raw in enumerate(body.ops)),
-                body.server_id, body.epoch, body.marks)
+                body.server_id, body.epoch, body.marks, _heads(body.heads))
+
+
+def _heads(sent: Any) -> tuple[LogHead, ...]:
+    """The heads among what was sent; what is none vouches for nothing, and is no reason to refuse the ops."""
+    found = []
+    for one in sent[:MAX_OPS] if isinstance(sent, list) else ():
+        with contextlib.suppress(msgspec.ValidationError):
+            found.append(msgspec.convert(one, LogHead))
+    return tuple(found)
 
 
 def parse_op(raw: bytes, position: int = 0, *, stubs: bool = False) -> Arrival:
@@ -207,10 +219,16 @@ def _named(value: dict[str, Any], position: int) -> Op:
         return msgspec.convert(
             {"op_id": value["op_id"], "install_id": value["install_id"], "dseq": value["dseq"],
              "entity": _text(value.get("entity")) or "?", "id": _text(value.get("id")) or "?",
-             "kind": _text(value.get("kind")) or "?", "area": "00",
+             "kind": _text(value.get("kind")) or "?", "area": "00", "hash": _claimed(value),
              "actor": _text(value.get("actor")), "device_time": _text(value.get("device_time"))[:40]}, Op)
     except (msgspec.ValidationError, KeyError):
         raise Problem("bad_op", position=position) from None
+
+
+def _claimed(value: dict[str, Any]) -> str:
+    """The hash an op claims, which goes into its log's chain whatever else is wrong with the op."""
+    given = value.get("hash")
+    return given if isinstance(given, str) and len(given) <= 200 else ""
 
 
 def _text(value: Any) -> str:
@@ -242,11 +260,19 @@ def actor_of_body(body: bytes) -> tuple[str, str]:
     return found.actor, found.cites or ""
 
 
+def claimed_hash(body: bytes) -> str:
+    """The hash that the op behind stored bytes claims."""
+    try:
+        return _claimed(_generic.decode(body))
+    except (msgspec.MsgspecError, AttributeError):
+        return ""
+
+
 def push_body(bodies: Iterable[bytes], *, server_id: str | None, epoch: str | None,
-              marks: Mapping[str, str] | None = None) -> bytes:
+              marks: Mapping[str, str] | None = None, heads: Iterable[LogHead] = ()) -> bytes:
     """A push of ops given as the bytes they were made with, which are not written anew."""
     said = {"format": FORMAT, "server_id": server_id, "epoch": epoch} | ({"marks": dict(marks)} if marks else {})
-    return encode(said | {"ops": [msgspec.Raw(body) for body in bodies]})
+    return encode(said | {"ops": [msgspec.Raw(body) for body in bodies], "heads": list(heads)})
 
 
 def parse_hello(body: bytes) -> Hello:
@@ -275,6 +301,11 @@ def late_receipts_to_wire(receipts: Iterable[LateReceipt], lang: str = "zh") -> 
 def parse_results(value: Any) -> tuple[Result, ...]:
     """The results of an upstream's reply. Raises msgspec.ValidationError when they are not such."""
     return msgspec.convert(value, tuple[Result, ...])
+
+
+def parse_server_heads(value: Any) -> tuple[ServerHead, ...]:
+    """The heads of an upstream's reply; none from an older one. Raises msgspec.ValidationError."""
+    return msgspec.convert(value or (), tuple[ServerHead, ...])
 
 
 def encode(value: Any) -> bytes:

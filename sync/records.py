@@ -44,7 +44,7 @@ class BlobRef(msgspec.Struct, frozen=True):
 class Op(msgspec.Struct, frozen=True, kw_only=True):
     """One immutable statement by one actor on one device.
 
-    kind is create, update, void or erase; ``sig`` is kept for install-key signatures.
+    kind is create, update, void or erase; ``sig`` is not used: heads are signed, not ops.
     ``cites`` is the content hash of an op that was set aside and that a person takes up with this one.
     ``device_time`` is data with its offset and decides nothing.
     """
@@ -69,7 +69,7 @@ class Op(msgspec.Struct, frozen=True, kw_only=True):
     boot_id: Annotated[str, msgspec.Meta(max_length=100)] = ""
     blobs: Annotated[tuple[BlobRef, ...], msgspec.Meta(max_length=1000)] = ()
     cites: Annotated[str, msgspec.Meta(max_length=100)] | None = None
-    hash: str = ""
+    hash: Annotated[str, msgspec.Meta(max_length=200)] = ""
     sig: str | None = None
 
 
@@ -118,6 +118,35 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     sig: str | None = None
 
 
+class LogHead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An install's signature over the chain of its log up to ``dseq``."""
+
+    install_id: Word
+    dseq: Serial
+    chain: Sha256
+    sig: Annotated[str, msgspec.Meta(max_length=200)]
+
+
+class ServerHead(msgspec.Struct, frozen=True, kw_only=True):
+    """A server's signed word that it holds an install's log up to ``dseq``, and that the log's chain is this one there."""
+
+    install_id: str
+    dseq: int
+    chain: str
+    server_id: str
+    epoch: str
+    tier: str
+    time: str
+    sig: str = ""
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """Public keys of a server: what it signs with, and what is sealed to it."""
+
+    sign: str
+    seal: str = ""
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of one op of a push. ``first`` is the stored status behind ``duplicate``.
 
@@ -143,6 +172,7 @@ class PushReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     results: tuple[Result, ...]
     acked_dseq: dict[str, int]
     expected: dict[str, int] = {}
+    heads: tuple[ServerHead, ...] = ()
 
 
 class LateReceipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -243,6 +273,7 @@ class Install(msgspec.Struct, frozen=True, kw_only=True):
     """What it tells of itself (`sync.telling`)."""
     lost_by: str = ""
     """The install that its phone has now, after the browser threw this one away."""
+    key: str = ""
 
     @property
     def revoked(self) -> bool:

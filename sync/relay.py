@@ -11,7 +11,7 @@ import json
 import logging
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
@@ -21,12 +21,14 @@ import urllib3
 
 from sync import comparing, heads
 from sync.failpoints import reach
+from sync.identity import ABOVE_ALL, UPSTREAM, note, noted
 from sync.keys import PrivateKey
+from sync.logs import receipt_holds, sign_head, trusted
 from sync.problems import Problem
-from sync.protocol import MAX_BYTES, encode, parse_results, push_body, push_headers
-from sync.records import CENTRE, LateReceipt, Record
+from sync.protocol import MAX_BYTES, encode, parse_results, parse_server_heads, push_body, push_headers
+from sync.records import CENTRE, NODE, Keys, LateReceipt, LogHead, Receipt, Record, ServerHead
 from sync.scope import VOUCHED
-from sync.store.base import Compared, Store
+from sync.store.base import Compared, Store, ToRelay
 from sync.store.pages import moment_text
 
 log = logging.getLogger("ruhu.relay")
@@ -35,6 +37,8 @@ BATCH_OPS = 200
 BATCH_BYTES = MAX_BYTES - 64 * 1024
 PULL_LIMIT = 1000
 BLOB_CHUNK = 256 * 1024
+HEADS_ASKED = 50
+NOTHING_NEW = 10**15 - 1
 FIRST_PAUSE, LONGEST_PAUSE = 2, 900
 
 
@@ -83,19 +87,25 @@ class State:
 
 
 class Relay:
-    """The link of one store to one upstream."""
+    """The link of one store to one upstream.
+
+    key: what this server signs with. prepare: done in every round before ops go up.
+    """
 
     def __init__(
         self, store: Store, url: str = "", token: str = "", *, transport: Transport | None = None,
         key: PrivateKey | None = None, compares: bool = True, clock: Callable[[], datetime] | None = None,
+        prepare: Callable[[], object] = lambda: None,
     ) -> None:  # fmt: skip
         self._store = store
         self._key = key
         self._clock = clock or (lambda: datetime.now(UTC))
+        self._prepare = prepare
         self._ask = transport or HttpTransport(url, token)
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self.state = State()
+        self._alarm = ""
         self._tier = ""
         self._compares = compares
         self._compare_now = False
@@ -107,7 +117,9 @@ class Relay:
         Answers whether anything moved. Raises Problem when the upstream did
         not answer, or answered strangely.
         """
+        self._alarm = ""
         self._hello()
+        self._prepare()
         moved = self._push()
         moved |= self._push_blobs()
         moved |= self._receipts()
@@ -115,7 +127,7 @@ class Relay:
         moved |= self._fetch_blobs()
         if self._compares and not moved and (self._compare_now or comparing.is_due(self._store, self._clock())):
             self.compare()
-        self.state.problem = ""
+        self.state.problem = self._alarm
         return moved
 
     def compare(self) -> str:
@@ -183,6 +195,7 @@ class Relay:
 
     def _hello(self) -> None:
         said = self._json("POST", "/sync/v1/hello", encode(self._to_say()), {"Content-Type": "application/json"})
+        self._note_keys(said.get("keys"))
         self._tier = str(said.get("tier", ""))
         self.state.last_contact = str(said.get("time", ""))
         _, source = self._store.upstream_cursor()
@@ -204,22 +217,81 @@ class Relay:
             return said
         return said | {"audit": heads.to_say(self._store, self._key, source[0] if source else "", self._clock())}
 
+    def _note_keys(self, said: Any) -> None:
+        """The keys of the upstream and of the centre, noted at the first meeting and never changed by a reply.
+
+        Raises Problem upstream_key_changed, upstream_unsigned when an upstream that had keys comes without.
+        """
+        if said is None:
+            if noted(self._store, UPSTREAM):
+                raise Problem("upstream_unsigned")
+            return
+        try:
+            note(self._store, UPSTREAM, msgspec.convert(said["server"], Keys))
+            if said.get("centre"):
+                note(self._store, ABOVE_ALL, msgspec.convert(said["centre"], Keys))
+        except (msgspec.ValidationError, KeyError, AttributeError) as error:
+            raise Problem("upstream_strange") from error
+
+    def _heads_of(self, batch: Sequence[ToRelay]) -> list[LogHead]:
+        """What covers the ops of a batch: the heads they came with, and our own over our own logs."""
+        found = {(one.install_id, one.head.dseq): one.head for one in batch if one.head}
+        last = {one.install_id: one.dseq for one in batch if one.own}
+        if self._key:
+            for install, dseq in last.items():
+                chain = self._store.chain_at(install, dseq)
+                found[install, dseq] = sign_head(self._key, install, dseq, chain)
+        return list(found.values())
+
+    def _trusted(self, said: Mapping[str, Any]) -> dict[str, ServerHead] | None:
+        """The centre's heads in a reply that agree with the logs here, kept to be handed down.
+
+        None where the centre has no keys yet, being older: its receipts count by themselves.
+        """
+        centre = noted(self._store, ABOVE_ALL)
+        if centre is None:
+            return None
+        try:
+            sent = parse_server_heads(said.get("heads"))
+        except msgspec.ValidationError as error:
+            raise Problem("upstream_strange") from error
+        found = trusted(sent, centre.sign, CENTRE, self._store.chain_at)
+        if any(head.tier == CENTRE and head.install_id not in found for head in sent):
+            self._alarm = "upstream_unsigned"
+            log.warning("upstream: a head of the centre does not hold")
+        self._store.take_heads(list(found.values()))
+        return found
+
+    def _counts(self, heads: Mapping[str, ServerHead] | None, install: str, dseq: int, receipt: Receipt) -> bool:
+        """Whether a receipt of the centre is the centre's own word."""
+        centre = noted(self._store, ABOVE_ALL)
+        if heads is None or centre is None:
+            return True
+        head = heads.get(install)
+        return (head is not None and dseq <= head.dseq) or receipt_holds(receipt, centre.sign)
+
     def _push(self) -> bool:
         moved = False
         while batch := self._store.to_relay(BATCH_OPS, BATCH_BYTES):
             marks = {one.op_id: one.mark for one in batch if one.mark in VOUCHED}
-            body = push_body((one.body for one in batch), server_id=None, epoch=None, marks=marks)
+            body = push_body((one.body for one in batch), server_id=None, epoch=None, marks=marks,
+                             heads=self._heads_of(batch))
             headers = push_headers(body)
             said = self._json("POST", "/sync/v1/push", body, headers)
             try:
                 results = parse_results(said["results"])
             except (msgspec.ValidationError, KeyError) as error:
                 raise Problem("upstream_strange") from error
-            install_of = {one.op_id: one.install_id for one in batch}
+            sent = {one.op_id: one for one in batch}
             # An answer for an op that was not sent is not an answer to us.
-            known = [(install_of[result.op_id], result) for result in results if result.op_id in install_of]
+            known = [(sent[result.op_id].install_id, result) for result in results if result.op_id in sent]
+            heads = self._trusted(said) if self._tier == CENTRE else {}
+            final = [(install, result) for install, result in known if self._tier == CENTRE and result.receipt
+                     and self._counts(heads, install, sent[result.op_id].dseq, result.receipt)]  # fmt: skip
             reach("relay.answered")
-            self._store.take_results(known, tier=self._tier)
+            self._store.take_results(final, tier=CENTRE)
+            # Answered for, but not in the centre's own word: it is asked for that again by _receipts.
+            self._store.take_results([one for one in known if one not in final], tier=NODE)
             reach("relay.noted")
             for install, number in dict(said.get("expected") or {}).items():
                 self._store.offer_again(install, int(number))
@@ -257,14 +329,23 @@ class Relay:
 
     def _receipts(self) -> bool:
         moved = False
-        if self._tier == CENTRE:
-            return False  # the centre's word came with the push
-        for install, confirmed in self._store.awaiting_centre().items():
+        wanted = self._store.awaiting_centre()
+        if noted(self._store, ABOVE_ALL):
+            wanted = dict.fromkeys(self._store.without_centre_head(HEADS_ASKED), NOTHING_NEW) | wanted
+        for install, confirmed in wanted.items():
             said = self._json("GET", f"/sync/v1/receipts?install_id={install}&after={confirmed}")
-            found = msgspec.convert(said["receipts"], list[LateReceipt], strict=False)
+            heads = self._trusted(said)
+            found = [one for one in msgspec.convert(said["receipts"], list[LateReceipt], strict=False)
+                     if self._counts(heads, install, one.dseq, one.receipt)]  # fmt: skip
             if found:
                 self._store.take_receipts(install, found)
                 moved = True
+            if self._tier == CENTRE and heads is not None and confirmed != NOTHING_NEW:
+                # The centre itself lacks what somebody in its name had answered for.
+                if install in heads:
+                    self._store.offer_again(install, heads[install].dseq + 1)
+                elif not said.get("heads"):
+                    self._store.offer_again(install, 1)
         return moved
 
     def _pull(self) -> bool:

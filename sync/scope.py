@@ -174,6 +174,8 @@ def refusal(op: Op, grants: Sequence[Grant], current: Record | None) -> str:
         return "not_allowed"
     if op.entity == "decision" and op.actor == _said(op, "author"):
         return "not_allowed"  # another person looks at it
+    if op.entity == "device" and not device_change_allowed(op, current):
+        return "not_allowed"
     return ""
 
 
@@ -185,6 +187,17 @@ def writes(grants: Iterable[Grant], entity: str) -> bool:
 def _said(op: Op, name: str) -> Any:
     change = op.fields.get(name)
     return plain(change.new) if change else ""
+
+
+_OF_AN_INSTALL = ("install_id", "user_id", "kind", "key")
+
+
+def device_change_allowed(op: Op, current: Record | None) -> bool:
+    """The first registration of an install holds for ever: nobody gives it another person or key."""
+    fixed = {name: plain(op.fields[name].new) for name in _OF_AN_INSTALL if name in op.fields}
+    if current is None:
+        return op.kind == "create" and fixed.get("install_id") == op.id and isinstance(fixed.get("key"), str)
+    return all(plain(current.fields.get(name)) == value for name, value in fixed.items())
 
 
 def _user_change_allowed(op: Op, grants: Sequence[Grant], current: Record | None) -> bool:

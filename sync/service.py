@@ -9,11 +9,22 @@ from typing import Any
 import msgspec
 
 from sync import digest as compare
-from sync import heads
+from sync import heads, logs
+from sync.identity import Identity, told
 from sync.keys import PrivateKey
 from sync.problems import Problem
 from sync.protocol import MAX_PULL_LIMIT, Hello, late_receipts_to_wire, parse_push, reply_to_wire
-from sync.records import DEVICE, NODE, Credential, Delivered
+from sync.records import (
+    CENTRE,
+    DEVICE,
+    NODE,
+    Credential,
+    Delivered,
+    LateReceipt,
+    PushReply,
+    Result,
+    ServerHead,
+)
 from sync.scope import prefixes_of, scope_of, scope_version
 from sync.store.base import Store
 from sync.store.tombstones import AWAY_DAYS
@@ -25,26 +36,44 @@ MOST_UNSENT = 5000
 DIGEST_AT_ONCE = 20_000  # records worked out for one answer; some 0.2 s
 
 
-def push(store: Store, credential: Credential, plain: bytes, *, now: datetime, lang: str = "zh") -> dict[str, Any]:
+def push(
+    store: Store, credential: Credential, plain: bytes, *, now: datetime, lang: str = "zh", identity: Identity | None = None
+) -> dict[str, Any]:
     """Take in an unpacked, checked push body. Raises Problem bad_json, bad_op, too_large, epoch_changed."""
     sent = parse_push(plain, stubs=credential.kind == NODE)
     if sent.epoch and sent.server_id == store.server_id and sent.epoch != store.epoch:
         raise Problem("epoch_changed")
-    reply = store.push(sent.arrivals, plain, credential=credential, now=now, marks=sent.marks)
-    return reply_to_wire(reply, lang)
+    reply = store.push(sent.arrivals, plain, credential=credential, now=now, heads=sent.heads,
+                       marks=sent.marks)
+    return reply_to_wire(_signed_reply(reply, identity) if identity else reply, lang)
+
+
+def _signed_reply(reply: PushReply, identity: Identity) -> PushReply:
+    return msgspec.structs.replace(
+        reply,
+        heads=tuple(logs.sign_server_head(identity.signing, head) for head in reply.heads),
+        results=tuple(_signed(result, identity) for result in reply.results),
+    )
+
+
+def _signed(result: Result | LateReceipt, identity: Identity) -> Any:
+    """The receipt of an op that no head covers, signed by itself."""
+    if result.code not in logs.OUTSIDE or result.receipt is None:
+        return result
+    return msgspec.structs.replace(result, receipt=logs.sign_receipt(identity.signing, result.receipt))
 
 
 def hello(
-    store: Store, credential: Credential, said: Hello, *, now: datetime, key: PrivateKey | None = None
+    store: Store, credential: Credential, said: Hello, *, now: datetime, identity: Identity | None = None
 ) -> dict[str, Any]:
-    """Who this server is and how much of the caller's log it holds. key: this server's, for what nodes are told signed."""
+    """Who this server is and how much of the caller's log it holds."""
     installs = _installs(store, credential, said.install_id)
     if said.install_id in ("", credential.install_id):
         store.seen(credential.install_id, made_dseq=said.dseq, now=now, told=told_of(said, now))
         _note_compared(store, credential, said)
     if said.install_id == credential.install_id:
         _tell_scope(store, credential, said.dseq)
-    audit = _heads(store, credential, said, key, now) if key else {}
+    audit = _heads(store, credential, said, identity.signing, now) if identity else {}
     return {
         "server_id": store.server_id,
         "epoch": store.epoch,
@@ -55,6 +84,7 @@ def hello(
         "grants": msgspec.to_builtins(credential.grants),
         "time": _text(now),
         **audit,
+        "keys": told(identity, store),
     }
 
 
@@ -153,11 +183,32 @@ def _days(since: str, now: datetime) -> float:
     return (now - datetime.fromisoformat(since)).total_seconds() / 86_400
 
 
-def receipts(store: Store, credential: Credential, install_id: str, after: int, *, lang: str = "zh") -> dict[str, Any]:
+def receipts(
+    store: Store, credential: Credential, install_id: str, after: int, *, now: datetime, lang: str = "zh",
+    identity: Identity | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """The centre's receipts for an install. A device asks for its own only, a node for any that it relays."""
     if credential.kind != NODE and install_id != credential.install_id:
         raise Problem("not_found")
-    return {"receipts": late_receipts_to_wire(store.receipts(install_id, after), lang)}
+    found = store.receipts(install_id, after)
+    head = _centre_head(store, install_id, now, identity)
+    if identity and store.tier == CENTRE:
+        found = [_signed(one, identity) for one in found]
+    return {"receipts": late_receipts_to_wire(found, lang), "heads": [msgspec.to_builtins(head)] if head else []}
+
+
+def _centre_head(store: Store, install_id: str, now: datetime, identity: Identity | None) -> ServerHead | None:
+    """The centre's word on an install's log: signed now where this is the centre, handed down elsewhere."""
+    if store.tier != CENTRE:
+        return store.centre_head(install_id)
+    dseq = store.acked([install_id])[install_id]
+    if not dseq or identity is None:
+        return None
+    return logs.sign_server_head(
+        identity.signing,
+        ServerHead(install_id=install_id, dseq=dseq, chain=store.chain_at(install_id, dseq), server_id=store.server_id,
+                   epoch=store.epoch, tier=CENTRE, time=_text(now)),
+    )  # fmt: skip
 
 
 def blob_state(store: Store, credential: Credential, sha256: str) -> tuple[int, int]:

@@ -142,7 +142,7 @@ class Upward:
         if route.endswith("/bucket"):
             wanted = {int(one) for one in asked["buckets"].split(",")}
             return service.bucket(store, credential, asked.get("cursor"), asked["place"], wanted)
-        return service.receipts(store, credential, asked["install_id"], int(asked["after"]))
+        return service.receipts(store, credential, asked["install_id"], int(asked["after"]), now=now)
 
 
 class Node(Server):

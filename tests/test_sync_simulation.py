@@ -140,9 +140,10 @@ def broken_somewhere(tmp_path: Path, seeds: Iterable[int]) -> bool:
 def test_without_the_gap_check_it_is_red(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = intake.Intake._take
 
-    def careless(self: intake.Intake, arrival: Any, *more: Any) -> Any:
-        self._acked[arrival.op.install_id] = max(arrival.op.dseq - 1, self._acked_of(arrival.op.install_id))
-        return real(self, arrival, *more)
+    def careless(self: intake.Intake, arrival: Any, *rest: Any) -> Any:
+        log = self._log_of(arrival.op.install_id)
+        self._logs[arrival.op.install_id] = log._replace(acked=max(arrival.op.dseq - 1, log.acked))
+        return real(self, arrival, *rest)
 
     monkeypatch.setattr(intake.Intake, "_take", careless)
     monkeypatch.setattr("tests.simulation.Phone.push", skipping_push)

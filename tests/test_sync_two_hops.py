@@ -72,7 +72,7 @@ class Wire:
             wanted = {int(one) for one in asked["buckets"].split(",")}
             return service.bucket(self.store, credential, asked.get("cursor"), asked["place"], wanted)
         if route.endswith("/receipts"):
-            return service.receipts(self.store, credential, asked["install_id"], int(asked["after"]))
+            return service.receipts(self.store, credential, asked["install_id"], int(asked["after"]), now=NOW)
         return service.read_blob(self.store, credential, route.rsplit("/", 1)[1])
 
 

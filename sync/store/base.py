@@ -19,12 +19,14 @@ from sync.records import (
     Delivered,
     Install,
     LateReceipt,
+    LogHead,
     Op,
     Page,
     PushReply,
     Record,
     Result,
     Scope,
+    ServerHead,
 )
 
 
@@ -47,6 +49,8 @@ class ToRelay(NamedTuple):
     """One op that the next tier has not answered for, with the bytes it came as.
 
     mark: the code it has here; the relay tells those that only this node can judge.
+    head: the nearest head of its install that covers it, None for an unsigned op.
+    own: of this server's own making, to be signed by it.
     """
 
     install_id: str
@@ -54,6 +58,8 @@ class ToRelay(NamedTuple):
     op_id: str
     body: bytes
     mark: str = ""
+    head: LogHead | None = None
+    own: bool = False
 
 
 class Copy(NamedTuple):
@@ -99,13 +105,14 @@ class Store(Protocol):
 
     def push(
         self, arrivals: Sequence[Arrival], raw: bytes, *, credential: Credential, now: datetime,
-        marks: Mapping[str, str] | None = None,
+        heads: Sequence[LogHead] = (), marks: Mapping[str, str] | None = None,
     ) -> PushReply:
         """Keep every op with its bytes and its own result, in one commit; the whole body where an op was not kept.
 
         Per install the ops must continue the prefix already held (dseq 1, 2, 3 …);
         one beyond it gets ``retry`` and ``expected`` names the number wanted.
-        An op that cannot be applied is kept and ``quarantined``; the rest flows.
+        An op that cannot be applied is kept and ``quarantined``; the rest flows. So is
+        an op of an install with a key that none of the heads covers. The reply's heads are not signed yet.
         marks: op_id → what the node that sends says of an op (`sync.scope.VOUCHED`).
         Raises Problem busy when more wait than the store can take; then nothing was kept.
         """
@@ -151,9 +158,16 @@ class Store(Protocol):
     def confirmed(self, install_ids: Iterable[str]) -> dict[str, int]:
         """The highest dseq up to which every op is at the centre, per install."""
 
+    def chain_at(self, install_id: str, dseq: int) -> str:
+        """The chain of an install's log at that number; '' where the log is not held so far."""
+
     # People's devices, and the nodes below.
 
-    def add_install(self, user_id: str, *, kind: str, name: str) -> NewInstall: ...
+    def add_install(self, user_id: str, *, kind: str, name: str, key: str = "") -> NewInstall:
+        """key: what the install signs its log with, for ever; '' for one that cannot."""
+
+    def unregistered(self) -> list[Install]:
+        """Installs let in here, browsers apart, of which there is no device record."""
 
     def credential(self, token: str) -> Credential | None:
         """Who holds the token, with the grants of this moment; None for an unknown one."""
@@ -274,13 +288,21 @@ class Store(Protocol):
         """This store is a node's from now on: revs and receipts ② come from above."""
 
     def to_relay(self, limit: int, max_bytes: int) -> list[ToRelay]:
-        """The next ops for the upstream: per install in order, none left out."""
+        """The next ops for the upstream: per install in order, none left out, ending where heads cover them all."""
 
     def take_results(self, results: Sequence[tuple[str, Result]], *, tier: str) -> None:
         """The upstream's answers to relayed ops, with the tier that gave them."""
 
     def take_receipts(self, install_id: str, receipts: Sequence[LateReceipt]) -> None:
         """Receipts of the centre handed down by the upstream."""
+
+    def take_heads(self, heads: Sequence[ServerHead]) -> None:
+        """Heads the centre signed, checked already; the furthest of each log is kept, to be handed down."""
+
+    def centre_head(self, install_id: str) -> ServerHead | None: ...
+
+    def without_centre_head(self, limit: int) -> list[str]:
+        """Installs with ops here of which no head of the centre was ever taken."""
 
     def offer_again(self, install_id: str, from_dseq: int) -> None:
         """The upstream lacks the install's ops from that dseq on."""
@@ -310,5 +332,11 @@ class Store(Protocol):
 
     def agree(self, name: str, proposal: str) -> str:
         """The value that all hosts of this store use under a name: the first that was proposed."""
+
+    def agreed(self, name: str) -> str | None:
+        """What was agreed under the name, if anything was."""
+
+    def agree_anew(self, name: str, value: str) -> None:
+        """A person decided on another value."""
 
     def close(self) -> None: ...

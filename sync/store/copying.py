@@ -39,12 +39,15 @@ _TABLES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         ("text", "text", "text", "text", "int8", "int8", "jsonb", "jsonb", "bool"),
     ),
     "install": (
-        "install_id, user_id, kind, name, token_hash, created_at, last_seen, revoked_at, made_dseq, told, lost_by",
-        "SELECT install_id, user_id, kind, name, token_hash, created_at, last_seen, revoked_at, made_dseq, told, lost_by"
+        "install_id, user_id, kind, name, token_hash, created_at, last_seen, revoked_at, made_dseq, told, lost_by, key",
+        "SELECT install_id, user_id, kind, name, token_hash, created_at, last_seen, revoked_at, made_dseq, told, lost_by, key"
         " FROM install",
-        ("text",) * 8 + ("int8", "text", "text"),
+        ("text",) * 8 + ("int8", "text", "text", "text"),
     ),
-    "log": ("install_id, acked", "SELECT install_id, acked FROM log", ("text", "int8")),
+    "log": ("install_id, acked, chain", "SELECT install_id, acked, chain FROM log", ("text", "int8", "text")),
+    "log_head": (
+        "install_id, dseq, chain, sig", "SELECT install_id, dseq, chain, sig FROM log_head", ("text", "int8", "text", "text"),
+    ),
     "blob_named": (
         "sha256, kind, id, size", "SELECT sha256, kind, id, size FROM blob_named", ("text", "text", "text", "int8"),
     ),
@@ -105,7 +108,7 @@ def move_to_postgres(source: SqliteStore, target: PostgresStore, say: Callable[[
             connection.execute("UPDATE meta SET value = %s WHERE key = %s", (getattr(source, key), key))
         counts["blob"] = _copy_blobs(source, connection, say)
     target.know_itself()
-    for table in ("op", "record", "log"):
+    for table in ("op", "record", "log", "log_head"):
         say(f"= {table}", counts[table])
         with target.transaction() as connection:
             if _digest(table, _rows(source, table)) != _digest(table, _moved(connection, table)):
@@ -177,7 +180,7 @@ def _copy_blobs(source: SqliteStore, connection: psycopg.Connection, say: Callab
 
 
 def _moved(connection: psycopg.Connection, table: str) -> Iterator[tuple[Any, ...]]:
-    order = {"op": "n", "record": "seq", "log": "install_id"}[table]
+    order = {"op": "n", "record": "seq", "log": "install_id", "log_head": "install_id"}[table]
     columns = _TABLES[table][0].replace("fields, since", "fields::text, since::text")
     with connection.cursor(name="moved") as cursor:
         cursor.execute(f"SELECT {columns} FROM {table} ORDER BY {order}".encode())  # noqa: S608 - our own names
@@ -193,7 +196,7 @@ def _digest(table: str, rows: Iterable[tuple[Any, ...]]) -> str:
             msgspec.json.decode(value) if place in _JSON.get(table, ()) else value for place, value in enumerate(row)
         ]
         one = msgspec.json.encode(plain, order="sorted")
-        if table == "log":  # in no order of its own
+        if table in ("log", "log_head"):  # in no order of its own
             total ^= int.from_bytes(hashlib.sha256(one).digest(), "big")
         else:
             order.update(one + b"\n")

@@ -19,6 +19,7 @@ from sync.apply import conflict_id, disputed, effect_of
 from sync.audit import BEGINNING, Chain
 from sync.conflict import plain
 from sync.erasing import ERASE, FIELD, erased_conflict, is_erased
+from sync.logs import chain_next, chain_over, chain_start, vouched
 from sync.overlay import is_pending, visible
 from sync.problems import Problem
 from sync.records import (
@@ -32,16 +33,31 @@ from sync.records import (
     Arrival,
     Credential,
     Delivered,
+    LogHead,
     Op,
     PushReply,
     Receipt,
     Record,
     Result,
+    ServerHead,
 )
-from sync.scope import ABOUT_PEOPLE, LATE, VOUCHED, grants_of, prefixes_of, refusal, within, writes
+from sync.scope import (
+    ABOUT_PEOPLE,
+    LATE,
+    VOUCHED,
+    device_change_allowed,
+    grants_of,
+    prefixes_of,
+    refusal,
+    within,
+    writes,
+)
 
 Key = tuple[str, str]
 """(kind, id) of a record."""
+
+MARK_EVERY = 50
+"""So many ops of a server's own log lie between two noted chains, as between two heads of a phone."""
 
 
 class KnownOp(NamedTuple):
@@ -53,6 +69,26 @@ class KnownOp(NamedTuple):
     rev: int
     seq: int
     received_at: str
+
+
+class Log(NamedTuple):
+    """How far an install's log is held without a gap, and its chain there; '' in a log begun before there were chains.
+
+    key: what the install signs with, '' when it cannot; None when it was not let in here.
+    """
+
+    acked: int = 0
+    chain: str = ""
+    key: str | None = None
+
+
+class Mark(NamedTuple):
+    """The chain of a log at a number, with the install's signature where it came with one."""
+
+    install_id: str
+    dseq: int
+    chain: str
+    sig: str = ""
 
 
 class Stored(NamedTuple):
@@ -86,8 +122,11 @@ class Memory(Protocol):
     def has_content(self, op: Op, hash: str) -> bool:
         """Whether this very content is kept under the op's id, also as a second one."""
 
-    def acked(self, install_ids: Sequence[str]) -> dict[str, int]:
-        """The highest dseq held without a gap; 0 for an unknown install."""
+    def logs(self, install_ids: Sequence[str]) -> dict[str, Log]:
+        """The logs of these installs; none or an empty one for an unknown install."""
+
+    def claimed(self, install_id: str, upto: int) -> list[str]:
+        """The hashes claimed by the ops of a log, in order: its first op of each number up to that one."""
 
     def stored(self, keys: Sequence[tuple[str, str, str]]) -> dict[Key, Stored]:
         """Records by (kind, id); the third part is the area where one would be looked for first."""
@@ -114,6 +153,7 @@ class Pushed(NamedTuple):
     arrivals: Sequence[Arrival]
     raw: bytes
     credential: Credential
+    heads: Sequence[LogHead] = ()
     marks: Mapping[str, str] = {}
 
 
@@ -153,7 +193,8 @@ class Intake:
     puts: list[Put] = field(default_factory=list)
     upstreams: dict[Key, Record] = field(default_factory=dict)
     """What came from above without changing what is seen."""
-    advanced: dict[str, int] = field(default_factory=dict)
+    advanced: dict[str, Log] = field(default_factory=dict)
+    noted: list[Mark] = field(default_factory=list)
     dropped: list[Key] = field(default_factory=list)
     """Put as tombstones; nothing came from above for them any more."""
     chain: Chain = BEGINNING
@@ -165,7 +206,7 @@ class Intake:
         self._known: dict[str, KnownOp] = {}
         self._asked: set[str] = set()
         self._contents: set[tuple[str, str]] = set()
-        self._acked: dict[str, int] = {}
+        self._logs: dict[str, Log] = {}
         self._stored: dict[Key, Stored] = {}
         self._waiting: dict[Key, list[Waiting | Kept]] = {}
         self._unsettled: dict[Key, list[Unsettled]] = {}
@@ -178,13 +219,14 @@ class Intake:
         ops = [arrival.op for pushed in pushes for arrival in pushed.arrivals]
         installs = {op.install_id for op in ops} | {pushed.credential.install_id for pushed in pushes}
         # The logs come first: whoever holds them decides about their ops, on every host.
-        self._acked |= self.memory.acked(sorted(installs))
+        self._logs |= dict.fromkeys(installs, Log()) | self.memory.logs(sorted(installs))
         self._known |= self.memory.known_ops(ops)
         self._asked |= {op.op_id for op in ops}
         wanted = {(op.entity, op.id): op.area for op in ops}
         for pushed in pushes:
             if pushed.credential.kind == NODE:
                 wanted |= {("user", a.op.actor): a.op.area for a in pushed.arrivals if a.op.actor}
+                wanted |= {("device", a.op.install_id): a.op.area for a in pushed.arrivals}
         self._fetch([(kind, id, area) for (kind, id), area in wanted.items()])
         self._expect_waiting([(op.entity, op.id) for op in ops])
 
@@ -211,18 +253,25 @@ class Intake:
         """Every op of the push with its own result; places still negative."""
         results: list[Result] = []
         expected: dict[str, int] = {}
+        before = {arrival.op.install_id: self._log_of(arrival.op.install_id).acked for arrival in pushed.arrivals}
+        under: dict[str, LogHead | None] = {}
         for arrival in pushed.arrivals:
-            result = self._take(arrival, pushed.credential, pushed.marks.get(arrival.op.op_id, ""))
+            result = self._take(arrival, pushed, under)
             if result.status == RETRY:
-                expected[arrival.op.install_id] = self._acked_of(arrival.op.install_id) + 1
+                expected[arrival.op.install_id] = self._log_of(arrival.op.install_id).acked + 1
             results.append(result)
-        installs = {arrival.op.install_id for arrival in pushed.arrivals} | {pushed.credential.install_id}
-        acked = {install: self._acked_of(install) for install in sorted(installs)}
-        return PushReply(server_id=self.server_id, epoch=self.epoch, time=self.received,
-                         results=tuple(results), acked_dseq=acked, expected=expected)  # fmt: skip
+        for install, acked in before.items():
+            if self._log_of(install).acked > acked:
+                self._mark(install, under.get(install))
+        installs = sorted({*before, pushed.credential.install_id})
+        acked_dseq = {install: self._log_of(install).acked for install in installs}
+        heads = tuple(self._head(install) for install in installs if acked_dseq[install])
+        return PushReply(server_id=self.server_id, epoch=self.epoch, time=self.received, results=tuple(results),
+                         acked_dseq=acked_dseq, expected=expected, heads=heads)  # fmt: skip
 
-    def _take(self, arrival: Arrival, credential: Credential, mark: str) -> Result:
-        op = arrival.op
+    def _take(self, arrival: Arrival, pushed: Pushed, under: dict[str, LogHead | None]) -> Result:
+        """under: by install the head that covers its ops of this push, found when the first of them is taken."""
+        op, credential = arrival.op, pushed.credential
         known = self._known_op(op)
         if known:
             if known.hash == arrival.hash:
@@ -232,14 +281,16 @@ class Intake:
         if credential.kind != NODE and op.install_id != credential.install_id:
             # Another phone's log must not be moved on by a guess at its next number.
             return self._set_aside(arrival, "wrong_install", variant=True)
-        acked = self._acked_of(op.install_id)
+        acked = self._log_of(op.install_id).acked
         if op.dseq > acked + 1:
             return Result(op_id=op.op_id, status=RETRY, rev=0, seq=0, receipt=None, code="out_of_order")
         if op.dseq <= acked:
             return self._set_aside(arrival, "forked_log")
-        self._advance(op.install_id, op.dseq)
+        code = self._unsigned(op, pushed, under)
+        self._advance(op)
+        mark = pushed.marks.get(op.op_id, "")
         said = mark if credential.kind == NODE and mark in VOUCHED else ""
-        code = arrival.fault or (said if said != LATE else "") or self._refusal(op, credential)
+        code = code or arrival.fault or (said if said != LATE else "") or self._refusal(op, credential)
         late = code == "outside_area" and self._is_late(op, credential, said)
         if code and not late:
             return self._set_aside(arrival, code)
@@ -256,8 +307,9 @@ class Intake:
 
     def expect_own(self, ops: Sequence[Op]) -> None:
         """As `expect`, for ops of this server's own making."""
-        self._acked |= self.memory.acked(sorted({op.install_id for op in ops}))
-        again = [op for op in ops if op.dseq <= self._acked[op.install_id]]
+        installs = sorted({op.install_id for op in ops})
+        self._logs |= dict.fromkeys(installs, Log()) | self.memory.logs(installs)
+        again = [op for op in ops if op.dseq <= self._logs[op.install_id].acked]
         self._known |= self.memory.known_ops(again)
         self._asked |= {op.op_id for op in again}
         self._fetch([(op.entity, op.id, op.area) for op in {(op.entity, op.id): op for op in ops}.values()])
@@ -269,7 +321,7 @@ class Intake:
         Raises Problem forked_log or out_of_order when its number is not the next one: somebody else
         wrote under the same install meanwhile, and the caller has to make the op anew.
         """
-        acked = self._acked_of(op.install_id)
+        acked = self._log_of(op.install_id).acked
         if op.dseq <= acked:
             known = self._known_op(op)
             if known is None or known.hash != op.hash:
@@ -277,10 +329,17 @@ class Intake:
             return False
         if op.dseq > acked + 1:
             raise Problem("out_of_order")
-        self._advance(op.install_id, op.dseq)
+        self._advance(op)
+        if op.dseq % MARK_EVERY == 0:
+            self._mark(op.install_id)
         kept = self._keep(Arrival(op, body, op.hash))
         self._apply(op, kept)
         return True
+
+    def own_ended(self) -> None:
+        """Note the chains where this round's ops of our own making ended."""
+        for install in self.advanced:
+            self._mark(install)
 
     def _refusal(self, op: Op, credential: Credential) -> str:
         """Why the op may not be applied: '' or a problem code."""
@@ -294,6 +353,13 @@ class Intake:
         # A node vouches for its place only; the person's own rights are asked as well.
         if not within(op.area, prefixes_of(credential.grants)):
             return "outside_area"
+        if op.entity == "device" and op.kind == "create":
+            return "" if device_change_allowed(op, current) else "not_allowed"
+        device = self._record("device", op.install_id, op.area)
+        if device and device.deleted:
+            return "device_revoked"
+        if device and device.fields.get("user_id") and device.fields["user_id"] != op.actor:
+            return "wrong_install"
         actor = self._record("user", op.actor, op.area)
         return refusal(op, grants_of(actor), current) if actor else "unknown_actor"
 
@@ -339,13 +405,67 @@ class Intake:
             self._known |= self.memory.known_ops([op])
         return self._known.get(op.op_id)
 
-    def _acked_of(self, install_id: str) -> int:
-        if install_id not in self._acked:
-            self._acked |= {install_id: 0} | self.memory.acked([install_id])
-        return self._acked[install_id]
+    def _log_of(self, install_id: str) -> Log:
+        if install_id not in self._logs:
+            self._logs |= {install_id: Log()} | self.memory.logs([install_id])
+        return self._logs[install_id]
 
-    def _advance(self, install_id: str, dseq: int) -> None:
-        self._acked[install_id] = self.advanced[install_id] = dseq
+    def _chain_of(self, install_id: str) -> str:
+        log = self._log_of(install_id)
+        if not log.chain:
+            hashes = self.memory.claimed(install_id, log.acked) if log.acked else ()
+            log = log._replace(chain=chain_over(chain_start(install_id), hashes))
+            self._logs[install_id] = log
+        return log.chain
+
+    def _advance(self, op: Op) -> None:
+        chain = chain_next(self._chain_of(op.install_id), op.hash)
+        log = self._logs[op.install_id]._replace(acked=op.dseq, chain=chain)
+        self._logs[op.install_id] = self.advanced[op.install_id] = log
+
+    def _mark(self, install_id: str, head: LogHead | None = None) -> None:
+        """Note the chain where a log stands now, or the head that covers it."""
+        log = self._logs[install_id]
+        if head is None or head.dseq != log.acked:
+            self.noted.append(Mark(install_id, log.acked, log.chain))
+        if head is not None:
+            self.noted.append(Mark(install_id, head.dseq, head.chain, head.sig))
+
+    def _head(self, install_id: str) -> ServerHead:
+        chain = self._chain_of(install_id)
+        return ServerHead(install_id=install_id, dseq=self._logs[install_id].acked, chain=chain, server_id=self.server_id,
+                          epoch=self.epoch, tier=self.tier, time=self.received)  # fmt: skip
+
+    # --- signatures ---------------------------------------------------------------------------------------
+
+    def _key_of(self, op: Op) -> str:
+        """What the op's install signs with, '' for one that never said."""
+        key = self._log_of(op.install_id).key
+        if key is not None:
+            return key
+        device = self._record("device", op.install_id, op.area)
+        return str(device.fields.get("key") or "") if device else ""
+
+    def _unsigned(self, op: Op, pushed: Pushed, under: dict[str, LogHead | None]) -> str:
+        """'' unless the op's install has a key and no head of the push, signed with it, covers the op."""
+        key = self._key_of(op)
+        if not key:
+            return ""
+        if op.install_id not in under:
+            heads = [head for head in pushed.heads if head.install_id == op.install_id]
+            under[op.install_id] = vouched(heads, key, self._chains(op.install_id, pushed)) if heads else None
+        head = under[op.install_id]
+        return "" if head is not None and op.dseq <= head.dseq else "bad_signature"
+
+    def _chains(self, install_id: str, pushed: Pushed) -> dict[int, str]:
+        """The chain of a log after each op with which the push would continue it."""
+        dseq, chain = self._log_of(install_id).acked, self._chain_of(install_id)
+        found = {dseq: chain}
+        for arrival in pushed.arrivals:
+            if arrival.op.install_id == install_id and arrival.op.dseq == dseq + 1:
+                dseq, chain = dseq + 1, chain_next(chain, arrival.op.hash)
+                found[dseq] = chain
+        return found
 
     def _keep(self, arrival: Arrival, *, variant: bool = False) -> Kept:
         kept = Kept(arrival, -1 - len(self.kept), variant=variant)

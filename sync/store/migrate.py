@@ -74,6 +74,23 @@ ALTER TABLE record ADD COLUMN gone_days INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX record_gone ON record (gone_days) WHERE deleted = 1
 """
 
+
+@migrations()
+def m013_signed_logs(db: Database) -> None:
+    """Keys of installs, chains of logs, signed heads of installs and of the centre."""
+    for statement in _SIGNED_LOGS.split(";\n"):
+        db.execute(statement)
+
+
+_SIGNED_LOGS = """
+ALTER TABLE install ADD COLUMN key TEXT NOT NULL DEFAULT '';
+ALTER TABLE log ADD COLUMN chain TEXT NOT NULL DEFAULT '';
+CREATE TABLE log_head (
+  install_id TEXT NOT NULL, dseq INTEGER NOT NULL, chain TEXT NOT NULL, sig TEXT NOT NULL,
+  PRIMARY KEY (install_id, dseq)) WITHOUT ROWID;
+CREATE TABLE centre_head (install_id TEXT PRIMARY KEY, head TEXT NOT NULL) WITHOUT ROWID
+"""
+
 _BEGIN = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 

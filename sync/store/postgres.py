@@ -25,8 +25,9 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from sync.audit import ENROL, NOTHING, REVOKE, Chain, Fault, Head
 from sync.failpoints import reach
+from sync.logs import chain_over, chain_start
 from sync.problems import Problem
-from sync.protocol import actor_of_body, op_of_body
+from sync.protocol import actor_of_body, claimed_hash, op_of_body
 from sync.records import (
     BROWSER,
     CENTRE,
@@ -37,6 +38,7 @@ from sync.records import (
     Grant,
     Install,
     LateReceipt,
+    LogHead,
     Op,
     Page,
     PushReply,
@@ -44,6 +46,7 @@ from sync.records import (
     Record,
     Result,
     Scope,
+    ServerHead,
 )
 from sync.scope import grants_of, prefixes_of, scope_version, shown, within
 from sync.store import postgres_audit
@@ -53,6 +56,7 @@ from sync.store.intake import Intake, Key, Pushed
 from sync.store.pages import moment_text, page_of, place_of, token_hash
 from sync.store.postgres_blobs import PostgresBlobs
 from sync.store.postgres_intake import (
+    CLAIMED,
     RECORD,
     PostgresMemory,
     record_of,
@@ -123,6 +127,15 @@ class PostgresStore:
     def agree(self, name: str, proposal: str) -> str:
         return self._meta_or(f"agreed.{name}", lambda: proposal)
 
+    def agreed(self, name: str) -> str | None:
+        found = self._one("SELECT value FROM meta WHERE key = %s", f"agreed.{name}")
+        return str(found[0]) if found else None
+
+    def agree_anew(self, name: str, value: str) -> None:
+        self._do(
+            "INSERT INTO meta VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = excluded.value", f"agreed.{name}", value
+        )
+
     def close(self) -> None:
         self._pool.close()
 
@@ -161,9 +174,9 @@ class PostgresStore:
 
     def push(
         self, arrivals: Sequence[Arrival], raw: bytes, *, credential: Credential, now: datetime,
-        marks: Mapping[str, str] | None = None,
+        heads: Sequence[LogHead] = (), marks: Mapping[str, str] | None = None,
     ) -> PushReply:
-        return self._push_together((Pushed(arrivals, raw, credential, marks or {}), now))
+        return self._push_together((Pushed(arrivals, raw, credential, heads, marks or {}), now))
 
     def _push_all(self, work: Sequence[tuple[Pushed, datetime]]) -> Sequence[PushReply]:
         """Several bodies, from as many threads, in one commit."""
@@ -259,6 +272,7 @@ class PostgresStore:
         def take(connection: psycopg.Connection, intake: Intake) -> int:
             intake.expect_own(ops)
             count = sum(intake.own(op, _json.encode(op)) for op in ops)
+            intake.own_ended()
             self._place(connection, intake, ())
             return count
 
@@ -366,13 +380,24 @@ class PostgresStore:
     def confirmed(self, install_ids: Iterable[str]) -> dict[str, int]:
         return self.acked(install_ids)
 
+    def chain_at(self, install_id: str, dseq: int) -> str:
+        if not 0 < dseq <= self.acked([install_id])[install_id]:
+            return ""
+        mark = self._one(
+            "SELECT dseq, chain FROM log_head WHERE install_id = %s AND dseq <= %s ORDER BY dseq DESC LIMIT 1",
+            install_id, dseq,
+        )  # fmt: skip
+        place, chain = mark or (0, chain_start(install_id))
+        return chain_over(chain, (claimed_hash(row[0]) for row in self._all(CLAIMED, install_id, place, dseq)))
+
     # --- installs -----------------------------------------------------------------------------------------
 
-    def add_install(self, user_id: str, *, kind: str, name: str) -> NewInstall:
+    def add_install(self, user_id: str, *, kind: str, name: str, key: str = "") -> NewInstall:
         install_id, token = str(uuid.uuid4()), secrets.token_urlsafe(32)
         self._do(
-            "INSERT INTO install (install_id, user_id, kind, name, token_hash, created_at) VALUES (%s, %s, %s, %s, %s, %s)",
-            install_id, user_id, kind, name, token_hash(token), moment_text(self._clock()),
+            "INSERT INTO install (install_id, user_id, kind, name, token_hash, created_at, key)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            install_id, user_id, kind, name, token_hash(token), moment_text(self._clock()), key,
         )  # fmt: skip
         if kind != BROWSER:
             self.note_act(ENROL, install_id, user_id, now=self._clock())
@@ -458,14 +483,24 @@ class PostgresStore:
         ))  # fmt: skip
 
     def installs(self) -> list[Install]:
+        return self._installs("")
+
+    def unregistered(self) -> list[Install]:
+        return self._installs(
+            "WHERE i.kind <> 'browser' AND NOT EXISTS"
+            " (SELECT 1 FROM record r WHERE r.kind = 'device' AND r.id = i.install_id)"
+        )
+
+    def _installs(self, where: LiteralString) -> list[Install]:
         rows = self._all(
-            "SELECT i.install_id, i.user_id, i.kind, i.name, i.created_at, i.last_seen, i.revoked_at, i.made_dseq,"
-            " coalesce(l.acked, 0), i.told, i.lost_by FROM install i LEFT JOIN log l USING (install_id) ORDER BY i.created_at"
+            "SELECT i.install_id, i.user_id, i.kind, i.name, i.created_at, i.last_seen, i.revoked_at, i.made_dseq,"  # noqa: S608
+            " coalesce(l.acked, 0), i.told, i.lost_by, i.key FROM install i LEFT JOIN log l USING (install_id) "
+            + where + " ORDER BY i.created_at"
         )
         return [
             Install(install_id=r[0], user_id=r[1], kind=r[2], name=r[3], created_at=r[4], last_seen=r[5],
                     revoked_at=r[6], made_dseq=r[7], acked_dseq=r[8], confirmed_dseq=r[8],
-                    told=msgspec.json.decode(r[9]), lost_by=r[10])
+                    told=msgspec.json.decode(r[9]), lost_by=r[10], key=r[11])
             for r in rows
         ]  # fmt: skip
 
@@ -600,6 +635,15 @@ class PostgresStore:
 
     def take_receipts(self, install_id: str, receipts: Sequence[LateReceipt]) -> None:
         raise Problem("centre_only")
+
+    def take_heads(self, heads: Sequence[ServerHead]) -> None:
+        raise Problem("centre_only")
+
+    def centre_head(self, install_id: str) -> ServerHead | None:
+        return None
+
+    def without_centre_head(self, limit: int) -> list[str]:
+        return []
 
     def offer_again(self, install_id: str, from_dseq: int) -> None:
         raise Problem("centre_only")

@@ -17,9 +17,9 @@ import psycopg
 
 from sync.audit import entries_of, erasures
 from sync.erasing import stub_of
-from sync.protocol import op_of_body
+from sync.protocol import claimed_hash, op_of_body
 from sync.records import QUARANTINED, RETRY, Delivered, Op, PushReply, Record
-from sync.store.intake import Intake, Kept, Key, KnownOp, Pushed, Stored, Unsettled, Waiting
+from sync.store.intake import Intake, Kept, Key, KnownOp, Log, Pushed, Stored, Unsettled, Waiting
 from sync.store.naming import blobs_named
 from sync.store.pages import gone_record
 from sync.store.postgres_audit import bind
@@ -33,6 +33,11 @@ _OP_TYPES = (
     "text", "int8", "text", "text", "int8", "text", "text", "text", "text", "bytea", "text", "text", "text", "int8",
     "int8", "bool",
 )  # fmt: skip
+CLAIMED = (
+    "SELECT DISTINCT ON (dseq) body FROM op WHERE install_id = %s AND dseq > %s AND dseq <= %s AND NOT variant"
+    " ORDER BY dseq, n"
+)
+"""The bodies of a log's prefix in order; of a forked number the op that came first."""
 _json = msgspec.json.Encoder()
 
 
@@ -63,7 +68,7 @@ class PostgresMemory:
         )  # fmt: skip
         return bool(found)
 
-    def acked(self, install_ids: Sequence[str]) -> dict[str, int]:
+    def logs(self, install_ids: Sequence[str]) -> dict[str, Log]:
         names = sorted(install_ids)
         self._connection.execute(
             "INSERT INTO log (install_id, acked) SELECT id, 0 FROM unnest(%s::text[]) AS asked (id)"
@@ -71,9 +76,14 @@ class PostgresMemory:
             (names,), prepare=True,
         )  # fmt: skip
         rows = self._all(
-            "SELECT install_id, acked FROM log WHERE install_id = ANY(%s) ORDER BY install_id FOR UPDATE", names
+            "SELECT l.install_id, l.acked, l.chain, i.key FROM log l LEFT JOIN install i USING (install_id)"
+            " WHERE l.install_id = ANY(%s) ORDER BY l.install_id FOR UPDATE OF l",
+            names,
         )
-        return {row[0]: row[1] for row in rows}
+        return {row[0]: Log(*row[1:]) for row in rows}
+
+    def claimed(self, install_id: str, upto: int) -> list[str]:
+        return [claimed_hash(row[0]) for row in self._all(CLAIMED, install_id, 0, upto)]
 
     def stored(self, keys: Sequence[tuple[str, str, str]]) -> dict[Key, Stored]:
         by_county: dict[str, list[tuple[str, str, str]]] = {}
@@ -159,9 +169,17 @@ def write_down(connection: psycopg.Connection, intake: Intake) -> None:
         connection.execute(_UPSERT, _columns([_record_row(record) for record in records]), prepare=True)
     if intake.advanced:
         connection.execute(
-            "UPDATE log SET acked = moved.acked FROM unnest(%s::text[], %s::int8[]) AS moved (install_id, acked)"
+            "UPDATE log SET acked = moved.acked, chain = moved.chain"
+            " FROM unnest(%s::text[], %s::int8[], %s::text[]) AS moved (install_id, acked, chain)"
             " WHERE log.install_id = moved.install_id",
-            (list(intake.advanced), list(intake.advanced.values())), prepare=True,
+            _columns([(install, log.acked, log.chain) for install, log in intake.advanced.items()]), prepare=True,
+        )  # fmt: skip
+        marks = {(mark.install_id, mark.dseq): mark for mark in sorted(intake.noted, key=lambda mark: mark.sig)}
+        connection.execute(
+            "INSERT INTO log_head (install_id, dseq, chain, sig)"
+            " SELECT * FROM unnest(%s::text[], %s::int8[], %s::text[], %s::text[])"
+            " ON CONFLICT (install_id, dseq) DO UPDATE SET sig = excluded.sig WHERE log_head.sig = ''",
+            _columns(list(marks.values())), prepare=True,
         )  # fmt: skip
     named = blobs_named(intake)
     if named:

@@ -145,4 +145,14 @@ ALTER TABLE record ADD COLUMN gone_days int NOT NULL DEFAULT 0;
 CREATE INDEX record_gone ON record (gone_days) WHERE deleted;
 """),
     ),
+    (
+        "013_signed_logs",
+        sql.SQL("""
+ALTER TABLE install ADD COLUMN key text NOT NULL DEFAULT '';
+ALTER TABLE log ADD COLUMN chain text NOT NULL DEFAULT '';
+CREATE TABLE log_head (
+  install_id text COLLATE "C" NOT NULL, dseq bigint NOT NULL, chain text NOT NULL, sig text NOT NULL,
+  PRIMARY KEY (install_id, dseq));
+"""),
+    ),
 )

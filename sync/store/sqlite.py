@@ -19,6 +19,7 @@ import msgspec
 
 from sync.audit import ENROL, REVOKE, Chain, Fault, Head
 from sync.failpoints import reach
+from sync.logs import chain_over, chain_start
 from sync.problems import Problem
 from sync.protocol import op_of_body
 from sync.records import (
@@ -33,6 +34,7 @@ from sync.records import (
     Grant,
     Install,
     LateReceipt,
+    LogHead,
     Op,
     Page,
     PushReply,
@@ -40,10 +42,12 @@ from sync.records import (
     Record,
     Result,
     Scope,
+    ServerHead,
 )
 from sync.scope import grants_of, scope_version, shown
 from sync.store import sqlite_audit, sqlite_compare
 from sync.store.base import Compared, Copy, Mended, NewInstall, ToRelay
+from sync.store.batches import whole_batch
 from sync.store.blobs import BlobFolder
 from sync.store.group import GroupCommit
 from sync.store.high_water import HighWater
@@ -58,6 +62,7 @@ from sync.store.sqlite_intake import (
     RECORD,
     SqliteMemory,
     acked_of,
+    claimed_hashes,
     delivered_to,
     record_of,
     write_down,
@@ -112,6 +117,13 @@ class SqliteStore(SqliteHistory):
     def agree(self, name: str, proposal: str) -> str:
         return self._file.meta_or(f"agreed.{name}", lambda: proposal)
 
+    def agreed(self, name: str) -> str | None:
+        found = self._one("SELECT value FROM meta WHERE key = ?", f"agreed.{name}")
+        return str(found[0]) if found else None
+
+    def agree_anew(self, name: str, value: str) -> None:
+        self.mark(f"agreed.{name}", value)
+
     def close(self) -> None:
         self._high_water.close()
         self._file.close()
@@ -138,9 +150,9 @@ class SqliteStore(SqliteHistory):
 
     def push(
         self, arrivals: Sequence[Arrival], raw: bytes, *, credential: Credential, now: datetime,
-        marks: Mapping[str, str] | None = None,
+        heads: Sequence[LogHead] = (), marks: Mapping[str, str] | None = None,
     ) -> PushReply:
-        return self._push_together((Pushed(arrivals, raw, credential, marks or {}), now))
+        return self._push_together((Pushed(arrivals, raw, credential, heads, marks or {}), now))
 
     def _push_all(self, work: Sequence[tuple[Pushed, datetime]]) -> Sequence[PushReply]:
         """Several bodies, from as many threads, in one commit."""
@@ -194,6 +206,7 @@ class SqliteStore(SqliteHistory):
         with self._taking_in(moment_text(self._clock())) as (_, intake):
             intake.expect_own(ops)
             count = sum(intake.own(op, _json.encode(op)) for op in ops)
+            intake.own_ended()
             intake.placed((), self._last_n, self._latest)
         return count
 
@@ -249,18 +262,28 @@ class SqliteStore(SqliteHistory):
             found[install] = int(row[0]) if row else 0
         return found
 
+    def chain_at(self, install_id: str, dseq: int) -> str:
+        if not 0 < dseq <= self.acked([install_id])[install_id]:
+            return ""
+        mark = self._one(
+            "SELECT dseq, chain FROM log_head WHERE install_id = ? AND dseq <= ? ORDER BY dseq DESC LIMIT 1", install_id, dseq
+        )
+        place, chain = mark or (0, chain_start(install_id))
+        return chain_over(chain, claimed_hashes(self._file.reader().execute, install_id, place, dseq))
+
     def _receipt(self, op_id: str, hash_: str, seq: int, received: str) -> Receipt:
         return Receipt(server_id=self.server_id, epoch=self.epoch, tier=self._tier, op_id=op_id, hash=hash_,
                        seq=seq, time=received)  # fmt: skip
 
     # --- installs -----------------------------------------------------------------------------------------
 
-    def add_install(self, user_id: str, *, kind: str, name: str) -> NewInstall:
+    def add_install(self, user_id: str, *, kind: str, name: str, key: str = "") -> NewInstall:
         install_id, token = str(uuid.uuid4()), secrets.token_urlsafe(32)
         with self._writing() as write:
             write.execute(
-                "INSERT INTO install (install_id, user_id, kind, name, token_hash, created_at) VALUES (?, ?, ?, ?, ?, ?)",
-                (install_id, user_id, kind, name, token_hash(token), moment_text(self._clock())),
+                "INSERT INTO install (install_id, user_id, kind, name, token_hash, created_at, key)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (install_id, user_id, kind, name, token_hash(token), moment_text(self._clock()), key),
             )
             if kind != BROWSER:
                 note(write, ENROL, moment_text(self._clock()), about=install_id, code=user_id)
@@ -329,16 +352,26 @@ class SqliteStore(SqliteHistory):
         ))  # fmt: skip
 
     def installs(self) -> list[Install]:
+        return self._installs("")
+
+    def unregistered(self) -> list[Install]:
+        return self._installs(
+            "WHERE i.kind <> 'browser' AND NOT EXISTS"
+            " (SELECT 1 FROM record r WHERE r.kind = 'device' AND r.id = i.install_id)"
+        )
+
+    def _installs(self, where: str) -> list[Install]:
         confirmed = "l.acked" if self._tier == CENTRE else "l.confirmed"
         rows = self._all(
             "SELECT i.install_id, i.user_id, i.kind, i.name, i.created_at, i.last_seen, i.revoked_at, i.made_dseq,"  # noqa: S608
-            f" coalesce(l.acked, 0), coalesce({confirmed}, 0), i.told, i.lost_by FROM install i LEFT JOIN log l USING (install_id)"
-            " ORDER BY i.created_at"
+            f" coalesce(l.acked, 0), coalesce({confirmed}, 0), i.told, i.lost_by, i.key"
+            " FROM install i LEFT JOIN log l USING (install_id)"
+            f" {where} ORDER BY i.created_at"
         )
         return [
             Install(install_id=r[0], user_id=r[1], kind=r[2], name=r[3], created_at=r[4], last_seen=r[5],
                     revoked_at=r[6], made_dseq=r[7], acked_dseq=r[8], confirmed_dseq=r[9],
-                    told=msgspec.json.decode(r[10]), lost_by=r[11])
+                    told=msgspec.json.decode(r[10]), lost_by=r[11], key=r[12])
             for r in rows
         ]  # fmt: skip
 
@@ -489,17 +522,19 @@ class SqliteStore(SqliteHistory):
         self._tier = NODE
 
     def to_relay(self, limit: int, max_bytes: int) -> list[ToRelay]:
-        rows = self._all(
-            "SELECT install_id, dseq, op_id, body, code FROM op WHERE up_status IS NULL AND variant = 0 ORDER BY n LIMIT ?", limit
-        )
-        chosen: list[ToRelay] = []
-        size = 0
-        for row in rows:
-            size += len(row[3]) + 1
-            if chosen and size > max_bytes:
-                break
-            chosen.append(ToRelay(*row))
-        return chosen
+        while True:
+            rows = self._all(
+                "SELECT o.install_id, o.dseq, o.op_id, o.body, o.code, h.dseq, h.chain, h.sig, i.user_id = '' FROM op o"
+                " LEFT JOIN install i ON i.install_id = o.install_id"
+                " LEFT JOIN log_head h ON h.install_id = o.install_id AND h.dseq = (SELECT min(dseq) FROM log_head"
+                " WHERE install_id = o.install_id AND dseq >= o.dseq AND sig <> '')"
+                " WHERE o.up_status IS NULL AND o.variant = 0 ORDER BY o.n LIMIT ?",
+                limit,
+            )
+            batch = whole_batch([_to_relay(*row) for row in rows], max_bytes)
+            if batch or len(rows) < limit:
+                return batch
+            limit *= 2
 
     def take_results(self, results: Sequence[tuple[str, Result]], *, tier: str) -> None:
         with self._taking_in(moment_text(self._clock())) as (write, intake):
@@ -531,6 +566,28 @@ class SqliteStore(SqliteHistory):
             for one in receipts:
                 self._confirm(write, one.op_id, one.status, one.rev, one.code, one.receipt)
             self._move_confirmed(write, {install_id})
+
+    def take_heads(self, heads: Sequence[ServerHead]) -> None:
+        with self._writing() as write:
+            for head in heads:
+                write.execute(
+                    "INSERT INTO centre_head (install_id, head) VALUES (?, ?) ON CONFLICT (install_id) DO UPDATE SET"
+                    " head = excluded.head WHERE json_extract(excluded.head, '$.dseq') >= json_extract(head, '$.dseq')"
+                    " OR json_extract(excluded.head, '$.epoch') <> json_extract(head, '$.epoch')",
+                    (head.install_id, _json.encode(head).decode()),
+                )
+
+    def centre_head(self, install_id: str) -> ServerHead | None:
+        found = self._one("SELECT head FROM centre_head WHERE install_id = ?", install_id)
+        return msgspec.json.decode(found[0], type=ServerHead) if found else None
+
+    def without_centre_head(self, limit: int) -> list[str]:
+        rows = self._all(
+            "SELECT install_id FROM log WHERE acked > 0 AND install_id NOT IN (SELECT install_id FROM centre_head)"
+            " ORDER BY install_id LIMIT ?",
+            limit,
+        )
+        return [row[0] for row in rows]
 
     def _confirm(self, write: sqlite3.Connection, op_id: str, status: str, rev: int, code: str, receipt: Receipt) -> None:
         write.execute(
@@ -581,6 +638,7 @@ class SqliteStore(SqliteHistory):
             write.execute("UPDATE record SET upstream = json_set(upstream, '$.seq', 0) WHERE upstream IS NOT NULL")
             write.execute("UPDATE op SET up_status = NULL, up_seq = NULL WHERE variant = 0")
             write.execute("UPDATE blob SET relayed = 0")
+            write.execute("DELETE FROM centre_head")
 
     def awaiting_centre(self) -> dict[str, int]:
         return dict(self._all("SELECT install_id, confirmed FROM log WHERE confirmed < acked"))
@@ -598,3 +656,10 @@ class SqliteStore(SqliteHistory):
     def blob_relayed(self, sha256: str) -> None:
         with self._writing() as write:
             write.execute("UPDATE blob SET relayed = 1 WHERE sha256 = ?", (sha256,))
+
+
+def _to_relay(
+    install_id: str, dseq: int, op_id: str, body: bytes, code: str, upto: int | None, chain: str, sig: str, own: int | None
+) -> ToRelay:
+    head = LogHead(install_id=install_id, dseq=upto, chain=chain, sig=sig) if upto else None
+    return ToRelay(install_id, dseq, op_id, body, code, head, bool(own))

@@ -11,9 +11,9 @@ import msgspec
 
 from sync.audit import entries_of, erasures
 from sync.erasing import stub_of
-from sync.protocol import op_of_body
+from sync.protocol import claimed_hash, op_of_body
 from sync.records import CENTRE, RETRY, Delivered, Op, PushReply, Record
-from sync.store.intake import Intake, Kept, Key, KnownOp, Pushed, Stored, Unsettled, Waiting
+from sync.store.intake import Intake, Kept, Key, KnownOp, Log, Pushed, Stored, Unsettled, Waiting
 from sync.store.naming import blobs_named
 from sync.store.pages import gone_record
 from sync.store.sqlite_audit import bind
@@ -44,8 +44,14 @@ class SqliteMemory:
         sql = "SELECT 1 FROM op WHERE op_id = ? AND hash = ?"
         return self._ask(sql, (op.op_id, hash)).fetchone() is not None
 
-    def acked(self, install_ids: Sequence[str]) -> dict[str, int]:
-        return {install: acked_of(self._ask, install) for install in install_ids}
+    def logs(self, install_ids: Sequence[str]) -> dict[str, Log]:
+        sql = "SELECT l.acked, l.chain, i.key FROM (SELECT ? AS id) LEFT JOIN log l ON l.install_id = id" \
+              " LEFT JOIN install i ON i.install_id = id"
+        found = {install: self._ask(sql, (install,)).fetchone() for install in install_ids}
+        return {install: Log(row[0] or 0, row[1] or "", row[2]) for install, row in found.items()}
+
+    def claimed(self, install_id: str, upto: int) -> list[str]:
+        return claimed_hashes(self._ask, install_id, 0, upto)
 
     def stored(self, keys: Sequence[tuple[str, str, str]]) -> dict[Key, Stored]:
         by_kind: dict[str, list[str]] = {}
@@ -134,8 +140,14 @@ def write_down(write: sqlite3.Connection, intake: Intake) -> None:
     )
     write.executemany("UPDATE record SET upstream = NULL WHERE kind = ? AND id = ?", intake.dropped)
     write.executemany(
-        "INSERT INTO log (install_id, acked) VALUES (?, ?) ON CONFLICT (install_id) DO UPDATE SET acked = excluded.acked",
-        list(intake.advanced.items()),
+        "INSERT INTO log (install_id, acked, chain) VALUES (?, ?, ?)"
+        " ON CONFLICT (install_id) DO UPDATE SET acked = excluded.acked, chain = excluded.chain",
+        [(install, log.acked, log.chain) for install, log in intake.advanced.items()],
+    )
+    write.executemany(
+        "INSERT INTO log_head (install_id, dseq, chain, sig) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (install_id, dseq) DO UPDATE SET sig = excluded.sig WHERE log_head.sig = ''",
+        intake.noted,
     )
     write.executemany(
         "INSERT OR IGNORE INTO blob_named (sha256, kind, id, size) VALUES (?, ?, ?, ?)", blobs_named(intake)
@@ -195,6 +207,16 @@ def delivered_to(ask: Any, install_id: str) -> list[Delivered]:
 def acked_of(ask: Any, install_id: str) -> int:
     found = ask("SELECT acked FROM log WHERE install_id = ?", (install_id,)).fetchone()
     return int(found[0]) if found else 0
+
+
+def claimed_hashes(ask: Any, install_id: str, after: int, upto: int) -> list[str]:
+    """What the ops of a log's prefix claim as their hashes, in order; of a forked number the op that came first."""
+    rows = ask(
+        "SELECT body, min(n) FROM op WHERE install_id = ? AND dseq > ? AND dseq <= ? AND variant = 0"
+        " GROUP BY dseq ORDER BY dseq",
+        (install_id, after, upto),
+    )
+    return [claimed_hash(body) for body, _ in rows]
 
 
 def record_of(row: Any) -> Record:

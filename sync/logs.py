@@ -1,0 +1,103 @@
+"""What is signed of a log: its chain, the heads installs sign, the heads and receipts servers answer with.
+
+A log's chain folds in the hash of one op after the other, so that one
+signature over the chain at some number vouches for every op up to it. An op
+whose content was altered no longer has the hash it claims, and is set aside
+for that; one that claims another hash changes the chain. ``static/js/core/chain.js``
+knows the same; ``tests/vectors/log_chain.json`` holds the two together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from sync import keys
+from sync.canonical import canonical
+from sync.records import LogHead, Receipt, ServerHead
+
+OUTSIDE = frozenset({"same_id_other_content", "forked_log", "wrong_install"})
+"""Why an op is kept beside its log's chain: no head covers it, so its receipt is signed by itself."""
+
+
+def chain_start(install_id: str) -> str:
+    """The chain of a log without ops."""
+    return hashlib.sha256(f"ruhu-log-1\n{install_id}".encode()).hexdigest()
+
+
+def chain_next(chain: str, claimed: str) -> str:
+    """The chain after one more op, by the hash that the op claims."""
+    return hashlib.sha256((chain + claimed).encode()).hexdigest()
+
+
+def chain_over(chain: str, claimed: Iterable[str]) -> str:
+    for one in claimed:
+        chain = chain_next(chain, one)
+    return chain
+
+
+# --- heads of installs ------------------------------------------------------------------------------------
+
+
+def head_bytes(install_id: str, dseq: int, chain: str) -> bytes:
+    """What an install signs."""
+    return canonical(["ruhu-head-1", install_id, dseq, chain])
+
+
+def sign_head(key: keys.PrivateKey, install_id: str, dseq: int, chain: str) -> LogHead:
+    return LogHead(install_id=install_id, dseq=dseq, chain=chain, sig=keys.sign(key, head_bytes(install_id, dseq, chain)))
+
+
+def is_signed(head: LogHead, public: str) -> bool:
+    return keys.verified(public, head_bytes(head.install_id, head.dseq, head.chain), head.sig)
+
+
+def vouched(heads: Iterable[LogHead], public: str, chains: dict[int, str]) -> LogHead | None:
+    """The furthest head that the install signed over its log as it is here, given the log's chains by number."""
+    for head in sorted(heads, key=lambda one: -one.dseq):
+        if chains.get(head.dseq) == head.chain and is_signed(head, public):
+            return head
+    return None
+
+
+# --- heads and receipts of servers ------------------------------------------------------------------------
+
+
+def server_head_bytes(head: ServerHead) -> bytes:
+    return canonical(["ruhu-receipt-head-1", head.install_id, head.dseq, head.chain, head.server_id, head.epoch,
+                      head.tier, head.time])  # fmt: skip
+
+
+def receipt_bytes(receipt: Receipt) -> bytes:
+    return canonical(["ruhu-receipt-1", receipt.op_id, receipt.hash, receipt.server_id, receipt.epoch, receipt.tier,
+                      receipt.seq, receipt.time])  # fmt: skip
+
+
+def sign_server_head(key: keys.PrivateKey, head: ServerHead) -> ServerHead:
+    return msgspec.structs.replace(head, sig=keys.sign(key, server_head_bytes(head)))
+
+
+def sign_receipt(key: keys.PrivateKey, receipt: Receipt) -> Receipt:
+    return msgspec.structs.replace(receipt, sig=keys.sign(key, receipt_bytes(receipt)))
+
+
+def trusted(heads: Iterable[ServerHead], public: str, tier: str, chain_at: Callable[[str, int], str]) -> dict[str, ServerHead]:
+    """By install the furthest head that the server of that key signed over the log as it is here.
+
+    A head over another log than ours vouches for nothing.
+    """
+    found: dict[str, ServerHead] = {}
+    for head in heads:
+        better = head.install_id not in found or found[head.install_id].dseq < head.dseq
+        if (better and head.tier == tier and keys.verified(public, server_head_bytes(head), head.sig)
+                and chain_at(head.install_id, head.dseq) == head.chain):  # fmt: skip
+            found[head.install_id] = head
+    return found
+
+
+def receipt_holds(receipt: Receipt, public: str) -> bool:
+    """Whether the receipt is signed by itself."""
+    return receipt.sig is not None and keys.verified(public, receipt_bytes(receipt), receipt.sig)
+
