@@ -12,10 +12,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from sync import keys, logs
 from sync.canonical import NotCanonical, canonical, content_hash
 from sync.conflict import merge
 from sync.overlay import is_pending, visible
-from sync.records import FieldChange, Op, Record
+from sync.records import FieldChange, Op, Receipt, Record, ServerHead
 
 
 def cases(name: str) -> list[Any]:
@@ -53,3 +54,28 @@ def test_overlay(case: dict[str, Any]) -> None:
     seen = visible(upstream, [msgspec.convert(op, Op) for op in case["ops"]])
     expected = msgspec.convert(case["visible"], Record) if case["visible"] else None
     assert seen == expected
+
+
+LOG_CHAIN = json.loads((Path(__file__).parent / "vectors" / "log_chain.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case["id"]) for case in LOG_CHAIN["chains"]])
+def test_log_chain(case: dict[str, Any]) -> None:
+    chain = logs.chain_start(case["install_id"])
+    found = [chain]
+    for claimed in case["hashes"]:
+        chain = logs.chain_next(chain, claimed)
+        found.append(chain)
+    assert found == case["chains"]
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case["id"]) for case in LOG_CHAIN["signed"]])
+def test_signed_texts(case: dict[str, Any]) -> None:
+    value = case["value"]
+    text = {
+        "head": lambda: logs.head_bytes(**value),
+        "server_head": lambda: logs.server_head_bytes(ServerHead(**value)),
+        "receipt": lambda: logs.receipt_bytes(Receipt(**value)),
+    }[case["kind"]]()
+    assert text.decode() == case["text"]
+    assert keys.verified(LOG_CHAIN["public"], text, case["sig"])

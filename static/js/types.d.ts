@@ -308,6 +308,18 @@ export interface Receipt {
   sig: string | null;
 }
 
+/** A server's signed word that it holds an install's log up to dseq, with its chain there. */
+export interface ServerHead {
+  install_id: string;
+  dseq: number;
+  chain: string;
+  server_id: string;
+  epoch: string;
+  tier: 'node' | 'centre';
+  time: string;
+  sig: string;
+}
+
 /** One page of a pull. */
 export interface Page {
   server_id: string;

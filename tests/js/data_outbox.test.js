@@ -3,6 +3,7 @@ import 'fake-indexeddb/auto';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KEEP_DAYS } from '../../static/js/data/outbox.js';
+import { UNSIGNED } from '../../static/js/data/word.js';
 import { NOW, phone, receiptFor, resultFor, visit } from './data_phone.js';
 
 const FORM = { id: 'sub-1', form_id: 'visit', form_version: '1', form_hash: 'h', area: '500156102203', household_id: 'h1' };
@@ -70,7 +71,7 @@ test('an answer counts only with a receipt that names this very op', async () =>
   const rows = await outbox.toOffer('inst', 50);
   const wrong = resultFor(rows[0], 'node');
   wrong.receipt.hash = 'other';
-  const left = await outbox.noteResults(rows, { server_id: 's', epoch: 'e', results: [wrong, resultFor(rows[1], 'node')] }, NOW);
+  const left = await outbox.noteResults(rows, { server_id: 's', epoch: 'e', results: [wrong, resultFor(rows[1], 'node')] }, NOW, UNSIGNED);
   assert.deepEqual(left.map((row) => row.dseq), [1]);
   assert.deepEqual((await outbox.toOffer('inst', 50)).map((row) => row.dseq), [1]);
 });
@@ -81,13 +82,13 @@ test('three ticks only with the centre\'s receipt; a node\'s makes two', async (
   const state = async () => (await outbox.works())[0].state;
   assert.equal(await state(), 'queued');
   const rows = await outbox.toOffer('inst', 50);
-  await outbox.noteResults(rows, { server_id: 's', epoch: 'e', results: [resultFor(rows[0], 'node')] }, NOW);
+  await outbox.noteResults(rows, { server_id: 's', epoch: 'e', results: [resultFor(rows[0], 'node')] }, NOW, UNSIGNED);
   assert.equal(await state(), 'sent');
   assert.equal(await outbox.unconfirmed(), 1);
   const receipt = receiptFor(rows[0], 'centre');
-  await outbox.noteReceipts('inst', [{ dseq: 1, status: 'applied', receipt: { ...receipt, hash: 'x' } }], NOW);
+  await outbox.noteReceipts('inst', [{ dseq: 1, status: 'applied', receipt: { ...receipt, hash: 'x' } }], NOW, UNSIGNED);
   assert.equal(await state(), 'sent');
-  await outbox.noteReceipts('inst', [{ dseq: 1, status: 'applied', receipt }], NOW);
+  await outbox.noteReceipts('inst', [{ dseq: 1, status: 'applied', receipt }], NOW, UNSIGNED);
   assert.equal(await state(), 'confirmed');
   assert.equal(await outbox.unconfirmed(), 0);
 });
@@ -96,7 +97,7 @@ test('a form whose photo is still here is not safe', async () => {
   const { outbox } = await phone();
   await outbox.finish({ submission: FORM, ops: CHANGES, blobs: [{ sha256: 'cd', size: 1, type: 'image/jpeg', bytes: new ArrayBuffer(1) }] });
   const rows = await outbox.toOffer('inst', 50);
-  await outbox.noteResults(rows, { server_id: 's', epoch: 'e', results: rows.map((row) => resultFor(row, 'centre')) }, NOW);
+  await outbox.noteResults(rows, { server_id: 's', epoch: 'e', results: rows.map((row) => resultFor(row, 'centre')) }, NOW, UNSIGNED);
   assert.equal(await outbox.unconfirmed(), 1);
   assert.equal((await outbox.works())[0].state, 'queued');
   await outbox.markBlob('cd', true);
@@ -107,7 +108,7 @@ test('after a restore everything past the acknowledged number is offered again',
   const { outbox } = await phone();
   for (const id of ['v1', 'v2', 'v3']) await outbox.append([visit(id)], 'h1');
   const rows = await outbox.toOffer('inst', 50);
-  await outbox.noteResults(rows, { server_id: 's', epoch: 'e1', results: rows.map((row) => resultFor(row, 'centre', 'e1')) }, NOW);
+  await outbox.noteResults(rows, { server_id: 's', epoch: 'e1', results: rows.map((row) => resultFor(row, 'centre', 'e1')) }, NOW, UNSIGNED);
   assert.equal(await outbox.unconfirmed(), 0);
   await outbox.offerAgain('inst', 1, { server_id: 's', epoch: 'e2' });
   assert.deepEqual((await outbox.toOffer('inst', 50)).map((row) => row.dseq), [2, 3]);
@@ -130,7 +131,7 @@ test('bodies stay until a week after the centre confirmed; a stub stays after th
   await outbox.append([visit('v1')], 'h1');
   await outbox.append([visit('v2')], 'h1');
   const rows = await outbox.toOffer('inst', 50);
-  await outbox.noteResults([rows[0]], { server_id: 's', epoch: 'e', results: [resultFor(rows[0], 'centre')] }, NOW);
+  await outbox.noteResults([rows[0]], { server_id: 's', epoch: 'e', results: [resultFor(rows[0], 'centre')] }, NOW, UNSIGNED);
   const days = (n) => new Date(NOW.getTime() + n * 86_400_000);
   const bodies = async () => (await db.outbox.run((idb) => idb.getAll('op'))).filter((row) => row.op).map((row) => row.dseq);
   await outbox.prune(days(KEEP_DAYS - 0.1));

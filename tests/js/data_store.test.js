@@ -3,6 +3,7 @@ import 'fake-indexeddb/auto';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { search } from '../../static/js/core/search.js';
+import { UNSIGNED } from '../../static/js/data/word.js';
 import { AREA, NOW, household, member, page, phone, resultFor, visit } from './data_phone.js';
 
 const update = (fields) => ({ entity: 'household', id: 'h1', kind: 'update', area: AREA, base_rev: 1, fields });
@@ -54,7 +55,7 @@ test('the overlay goes when the pulled record has reached the op\'s seq, not bef
   await store.applyPage(page([household('h1', { road: '01' })]));
   await outbox.append([update({ road: { old: '01', new: '03' } })], 'h1');
   const rows = await outbox.toOffer('inst', 50);
-  await outbox.noteResults(rows, { server_id: 's', epoch: 'e', results: [resultFor(rows[0], 'node')] }, NOW);
+  await outbox.noteResults(rows, { server_id: 's', epoch: 'e', results: [resultFor(rows[0], 'node')] }, NOW, UNSIGNED);
   await store.applyPage(page([household('h1', { road: '01' }, { seq: 100 })]));
   assert.equal((await store.get('household', 'h1')).fields.road, '03');
   await store.applyPage(page([household('h1', { road: '04' }, { seq: 101 })]));
@@ -68,7 +69,7 @@ test('an op set aside by the server is not drawn over the record', async () => {
   await store.applyPage(page([household('h1', { road: '01' })]));
   await outbox.append([update({ road: { old: '01', new: '03' } })], 'h1');
   const rows = await outbox.toOffer('inst', 50);
-  await outbox.noteResults(rows, { server_id: 's', epoch: 'e', results: [{ ...resultFor(rows[0], 'node'), status: 'quarantined' }] }, NOW);
+  await outbox.noteResults(rows, { server_id: 's', epoch: 'e', results: [{ ...resultFor(rows[0], 'node'), status: 'quarantined' }] }, NOW, UNSIGNED);
   assert.equal((await store.get('household', 'h1')).fields.road, '01');
 });
 

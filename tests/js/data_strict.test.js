@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createDrafts } from '../../static/js/data/drafts.js';
 import { createLog } from '../../static/js/data/log.js';
+import { UNSIGNED } from '../../static/js/data/word.js';
 import { NOW, household, page, phone, receiptFor, resultFor, visit } from './data_phone.js';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../../static');
@@ -51,8 +52,8 @@ test('whatever the phone writes, it asks for strict durability', async (t) => {
   });
   await outbox.noteOffered('inst', 1);
   const rows = await outbox.toOffer('inst', 5);
-  await outbox.noteResults(rows, { server_id: 's', epoch: 'e', results: rows.map((row) => resultFor(row, 'node')) }, NOW);
-  await outbox.noteReceipts('inst', rows.map((row) => ({ dseq: row.dseq, receipt: receiptFor(row, 'centre') })), NOW);
+  await outbox.noteResults(rows, { server_id: 's', epoch: 'e', results: rows.map((row) => resultFor(row, 'node')) }, NOW, UNSIGNED);
+  await outbox.noteReceipts('inst', rows.map((row) => ({ dseq: row.dseq, receipt: receiptFor(row, 'centre') })), NOW, UNSIGNED);
   await outbox.markBlob('cd', true);
   await outbox.prune(NOW);
   await store.applyPage(page([household('h1')]));

@@ -6,7 +6,7 @@
  */
 
 /**
- * @typedef {'network' | 'timeout' | 'captive' | 'not_json' | 'wrong_server'} OfflineCause
+ * @typedef {'network' | 'timeout' | 'captive' | 'not_json' | 'wrong_server' | 'wrong_key' | 'unsigned' | 'other_log'} OfflineCause
  * @typedef {{kind: 'ok', status: number, data: any, headers: Headers}} Ok
  * @typedef {{kind: 'offline', cause: OfflineCause}} Offline
  * @typedef {{kind: 'refused', status: number, code: string, message: string, next: string, reason: string,

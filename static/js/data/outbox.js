@@ -7,9 +7,11 @@
  *   overlaid     1 while it is drawn over the pulled record
  *   result       the node's answer {status, rev, seq, server_id, epoch, message}
  *   receipt1     the node's receipt (①);  receipt2 the centre's (②)
+ *   chain        of the log up to this op; stubs keep it
  * The marks are deleted, not set to 0, so their indexes hold only open work.
  */
 import { opHash } from '../core/canonical.js';
+import { chainNext, chainStart } from '../core/chain.js';
 import { sent, whole } from './db.js';
 import { localTime } from './ids.js';
 
@@ -24,7 +26,7 @@ import { localTime } from './ids.js';
  * @typedef {{status: string, rev: number|null, seq: number|null, server_id: string, epoch: string,
  *   message?: string}} Result
  * @typedef {{install_id: string, dseq: number, op_id: string, hash: string, submission: string|null,
- *   household: string|null, made: string, op: Op|null, offer?: 1, unconfirmed?: 1, overlaid?: 1,
+ *   household: string|null, made: string, op: Op|null, chain?: string|null, offer?: 1, unconfirmed?: 1, overlaid?: 1,
  *   result?: Result, receipt1?: Receipt, receipt2?: Receipt, confirmed_at?: string}} Row
  * @typedef {'queued' | 'sent' | 'confirmed'} SyncState
  * @typedef {{key: string, submission: string|null, household: string|null, entity: string, made: string,
@@ -70,7 +72,11 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
         // A repeat after a lost connection must find its own first try, not store it twice.
         if (await ops.index('op_id').get(rows[0].op_id)) return rows;
         if (((await tx.objectStore('counter').get(key))?.value ?? 0) !== last) return null;
-        for (const row of rows) sent(ops.add(row));
+        let chain = await chainIn(ops, install.install_id, last);
+        for (const row of rows) {
+          row.chain = chain = chain && chainNext(chain, row.hash);
+          sent(ops.add(row));
+        }
         for (const blob of blobs) sent(tx.objectStore('blob').put({ ...blob, unsent: 1, work: submission }));
         const counter = await tx.objectStore('counter').get(key);
         sent(tx.objectStore('counter').put({ ...counter, key, value: last + rows.length }));
@@ -83,6 +89,9 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
     }
     throw new Error('the outbox counter never came to rest');
   }
+
+  /** The chain of an install's log at a number; null where this phone has no such log. @param {string} installId @param {number} dseq */
+  const chainAt = (installId, dseq) => db.outbox.run((idb) => chainIn(idb.transaction('op').store, installId, dseq));
 
   /** @param {string} installId highest dseq ever made by that install */
   const lastDseq = (installId) => db.outbox.run(async (idb) =>
@@ -196,17 +205,19 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
   }
 
   /**
-   * Note the node's answers to a batch. An answer without a receipt that names this very op is no answer.
+   * Note the node's answers to a batch. An answer without a receipt that names this very op, in the server's own
+   * word, is no answer.
    * @param {Row[]} batch
    * @param {{server_id: string, epoch: string, results: any[]}} reply
    * @param {Date} at
+   * @param {import('./word.js').Word} word
    * @returns {Promise<Row[]>} the rows that stay unanswered
    */
-  async function noteResults(batch, reply, at) {
+  async function noteResults(batch, reply, at, word) {
     const answers = new Map(reply.results.map((result) => [result.op_id, result]));
     const final = batch.filter((row) => {
       const answer = answers.get(row.op_id);
-      return answer && answer.status !== 'retry' && vouchesFor(answer.receipt, row);
+      return answer && answer.status !== 'retry' && vouchesFor(answer.receipt, row) && word.counts(row.dseq, answer.receipt);
     });
     await update(final.map(keyOf), (row) => {
       const { status, first, rev, seq, receipt, message } = answers.get(row.op_id);
@@ -223,16 +234,17 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
   }
 
   /**
-   * Note the centre's receipts. Only one whose hash is ours counts as ②.
+   * Note the centre's receipts. Only one whose hash is ours, in the centre's own word, counts as ②.
    * @param {string} installId
    * @param {any[]} receipts
    * @param {Date} at
+   * @param {import('./word.js').Word} word
    */
-  async function noteReceipts(installId, receipts, at) {
+  async function noteReceipts(installId, receipts, at, word) {
     const byDseq = new Map(receipts.map((one) => [one.dseq, one]));
     await update(receipts.map((one) => [installId, one.dseq]), (row) => {
       const { receipt, status, message } = byDseq.get(row.dseq);
-      if (receipt?.tier !== 'centre' || !vouchesFor(receipt, row)) return;
+      if (receipt?.tier !== 'centre' || !vouchesFor(receipt, row) || !word.counts(row.dseq, receipt)) return;
       if (row.result && status) row.result = { ...row.result, status, message: message ?? row.result.message };
       confirm(row, receipt, at);
     });
@@ -363,7 +375,7 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
   return {
     finish, append, undo, noteOffered, toOffer, noteResults, noteReceipts, offerAgain, overlaid, openRecords, settle,
     openInstalls, firstUnconfirmed, unconfirmed, unconfirmedOps, works, blobsToSend, blob, markBlob, prune, noteErased,
-    submissions, lastDseq,
+    submissions, lastDseq, chainAt,
     /** @param {() => void} listener */
     subscribe(listener) {
       listeners.add(listener);
@@ -384,6 +396,23 @@ function rowOf(op, household) {
     household: household || op.fields.household_id?.new || null, made: op.device_time, op,
     offer: 1, unconfirmed: 1, overlaid: 1,
   };
+}
+
+/**
+ * Rows made by older versions carry no chain: it follows from the hashes, which stubs keep.
+ * @param {any} ops the object store
+ * @param {string} installId
+ * @param {number} dseq
+ * @returns {Promise<string | null>} null where a row is missing
+ */
+async function chainIn(ops, installId, dseq) {
+  if (!dseq) return chainStart(installId);
+  const row = /** @type {Row | undefined} */ (await ops.get([installId, dseq]));
+  if (!row) return null;
+  if (row.chain) return row.chain;
+  const rows = /** @type {Row[]} */ (await ops.getAll(IDBKeyRange.bound([installId, 1], [installId, dseq])));
+  if (rows.length !== dseq) return null;
+  return rows.reduce((chain, one) => one.chain ?? chainNext(chain, one.hash), chainStart(installId));
 }
 
 /** @param {any} receipt @param {Row} row */

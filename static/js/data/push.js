@@ -2,7 +2,10 @@
  * The way up: ops in order, then their blobs, then the centre's receipts.
  * Each function returns null when all is well, or the answer that stopped it.
  */
+import { headText } from '../core/chain.js';
 import { MAX_OPS, batchOf } from './backoff.js';
+import { sign } from './keys.js';
+import { wordOf } from './word.js';
 
 /** @typedef {import('./api.js').Offline | import('./api.js').Refused} Trouble */
 
@@ -26,10 +29,12 @@ export async function pushAll({ api, outbox, session, now }, installId, token, w
   for (;;) {
     const batch = batchOf(await outbox.toOffer(installId, limit), limit);
     if (!batch.length) return null;
+    const heads = await headsOf(outbox, session, installId, batch[batch.length - 1].dseq);
+    if (!heads) return { kind: 'refused', status: 0, code: 'cannot_sign', message: '', next: '', retry_after_s: 0, headers: new Headers() };
     await outbox.noteOffered(installId, batch[batch.length - 1].dseq);
     const answer = await api.post('/sync/v1/push', {
       format: 1, server_id: session.server?.server_id ?? null, epoch: session.server?.epoch ?? null,
-      ops: batch.map((row) => row.op),
+      ops: batch.map((row) => row.op), heads,
     }, token);
     const tooMuch = answer.kind === 'offline' ? answer.cause === 'timeout'
       : answer.kind === 'refused' && answer.status === 413;
@@ -39,7 +44,10 @@ export async function pushAll({ api, outbox, session, now }, installId, token, w
     }
     if (answer.kind !== 'ok') return answer;
     if (!isOurServer(session, answer.data)) return { kind: 'offline', cause: 'wrong_server' };
-    const left = await outbox.noteResults(batch, answer.data, now());
+    const receipts = answer.data.results.map((/** @type {any} */ result) => result.receipt);
+    const word = await wordOf({ heads: answer.data.heads, receipts }, installId, session.server?.keys, outbox.chainAt);
+    const left = await outbox.noteResults(batch, answer.data, now(), word);
+    if (word.wrong) return { kind: 'offline', cause: word.wrong };
     if (left.length === batch.length) {
       const expected = answer.data.expected?.[installId];
       if (expected > batch[0].dseq) continue;
@@ -52,6 +60,25 @@ export async function pushAll({ api, outbox, session, now }, installId, token, w
       }
       return { kind: 'refused', status: 200, code: 'retry', message: '', next: '', reason: '', retry_after_s: 0, headers: new Headers() };
     }
+  }
+}
+
+/**
+ * The install's signature over its log up to the last op of a batch; none of an install without a key.
+ * @param {import('./outbox.js').Outbox} outbox
+ * @param {import('./session.js').Session} session
+ * @param {string} installId
+ * @param {number} dseq
+ * @returns {Promise<object[] | null>} null when it should sign and can't
+ */
+async function headsOf(outbox, session, installId, dseq) {
+  const key = session.installs.find((one) => one.install_id === installId)?.key;
+  if (!key) return [];
+  try {
+    const chain = await outbox.chainAt(installId, dseq);
+    return chain ? [{ install_id: installId, dseq, chain, sig: await sign(key, headText(installId, dseq, chain)) }] : null;
+  } catch {
+    return null;
   }
 }
 
@@ -132,14 +159,17 @@ async function pushBlob(api, outbox, sha256, token) {
  * @param {string} token
  * @returns {Promise<Trouble | null>}
  */
-export async function fetchReceipts({ api, outbox, now }, installId, token) {
+export async function fetchReceipts({ api, outbox, session, now }, installId, token) {
   const first = await outbox.firstUnconfirmed(installId);
   if (first === null) return null;
   for (let after = first - 1; ;) {
     const answer = await api.get(`/sync/v1/receipts?install_id=${installId}&after=${after}`, token);
     if (answer.kind !== 'ok') return answer;
     const receipts = answer.data.receipts ?? [];
-    await outbox.noteReceipts(installId, receipts, now());
+    const word = await wordOf({ heads: answer.data.heads, receipts: receipts.map((/** @type {any} */ one) => one.receipt) },
+      installId, session.server?.keys, outbox.chainAt);
+    await outbox.noteReceipts(installId, receipts, now(), word);
+    if (word.wrong) return { kind: 'offline', cause: word.wrong };
     const last = Math.max(after, ...receipts.map((/** @type {any} */ one) => one.dseq));
     if (last === after || receipts.length < 100) return null;
     after = last;

@@ -15,8 +15,11 @@ import { sent, whole } from './db.js';
  * @typedef {{role: string, area: string}} Grant
  * @typedef {{id: string, name: string, username: string, grants: Grant[]}} SignedInUser
  * @typedef {{install_id: string, token: string, user: SignedInUser, leaving?: boolean,
- *   refused?: boolean, since: string}} Install
- * @typedef {{server_id: string, epoch: string, tier: string, clock_offset_ms: number}} Server
+ *   refused?: boolean, since: string, key?: CryptoKey}} Install  key: signs its log; installs of older versions have none
+ * @typedef {{sign: string, seal: string}} PublicKeys
+ * @typedef {{server: PublicKeys, centre: PublicKeys | null}} Keys
+ * @typedef {{server_id: string, epoch: string, tier: string, clock_offset_ms: number, keys?: Keys | null}} Server
+ *   keys: as this server told them when it was first met, for ever
  */
 
 const MARKER = 'ruhu-install';
@@ -62,7 +65,7 @@ export function createSession({ db, marker = globalThis.localStorage }) {
 
   async function writeSpare() {
     const spare = { installs, server, install_id: current?.install_id ?? null };
-    const face = JSON.stringify([installs, server?.server_id, server?.epoch, spare.install_id]);
+    const face = JSON.stringify([installs, server?.server_id, server?.epoch, server?.keys, spare.install_id]);
     if (face === spareFace) return;
     await db.outbox.run((idb) => whole(idb, ['counter'], async (tx) => sent(tx.objectStore('counter').put({ key: SPARE, value: spare }))));
     spareFace = face;
@@ -110,13 +113,14 @@ export function createSession({ db, marker = globalThis.localStorage }) {
   /**
    * Keep a successful sign-in.
    * @param {{token: string, install_id: string, user: SignedInUser, server_id: string, epoch: string,
-   *   tier: string, time: string}} reply
+   *   tier: string, time: string, keys?: Keys | null}} reply
    * @param {Date} now
+   * @param {CryptoKey} [key] what the install signs with
    */
-  async function signIn(reply, now) {
-    const install = { install_id: reply.install_id, token: reply.token, user: reply.user, since: now.toISOString() };
+  async function signIn(reply, now, key) {
+    const install = { install_id: reply.install_id, token: reply.token, user: reply.user, since: now.toISOString(), ...(key && { key }) };
     installs = [...installs.filter((one) => one.install_id !== install.install_id), install];
-    server = serverOf(reply, now);
+    server = serverOf(reply, now, keptKeys(server, reply));
     current = install;
     await write({ installs, server, install_id: install.install_id });
     marker?.setItem(MARKER, install.install_id);
@@ -131,7 +135,9 @@ export function createSession({ db, marker = globalThis.localStorage }) {
       ? installs.map((one) => (one.install_id === id ? { ...one, leaving: true } : one))
       : installs.filter((one) => one.install_id !== id);
     current = null;
-    await write({ installs, install_id: null });
+    // A phone that holds nothing more may be given to another county: it begins anew.
+    if (!installs.length) server = null;
+    await write({ installs, server, install_id: null });
     unmark();
   }
 
@@ -165,14 +171,19 @@ export function createSession({ db, marker = globalThis.localStorage }) {
     await write({ installs });
   }
 
-  /** @param {{server_id: string, epoch: string, tier?: string, time: string}} reply @param {Date} now */
+  /** @param {Reply} reply @param {Date} now */
   async function noteServer(reply, now) {
-    server = serverOf({ tier: server?.tier ?? 'node', ...reply }, now);
+    server = serverOf({ tier: server?.tier ?? 'node', ...reply }, now, keptKeys(server, reply));
     await write({ server });
   }
 
+  /** Whether a reply shows the keys that were noted; what was never noted agrees with all. @param {Reply} reply */
+  const keysAgree = (reply) => (!server?.keys || Boolean(reply.keys))
+    && (server?.server_id !== reply.server_id || same(server?.keys?.server, reply.keys?.server))
+    && (!reply.keys?.centre || same(server?.keys?.centre, reply.keys.centre));
+
   return {
-    load, loadSpare, noteOpen, readLost, signIn, signOut, forget, refuse, noteServer, noteGrants,
+    load, loadSpare, noteOpen, readLost, signIn, signOut, forget, refuse, noteServer, noteGrants, keysAgree,
     get user() {
       return current && { ...current.user, area: current.user.grants[0]?.area ?? '' };
     },
@@ -196,15 +207,29 @@ function lostOf(installId, counted) {
   }
 }
 
+/** @typedef {{server_id: string, epoch: string, tier?: string, time: string, keys?: Keys | null}} Reply */
+
 /**
- * @param {{server_id: string, epoch: string, tier?: string, time: string}} reply
+ * @param {Reply} reply
  * @param {Date} now
+ * @param {Keys | null} keys
  * @returns {Server}
  */
-function serverOf(reply, now) {
+function serverOf(reply, now, keys) {
   const offset = Date.parse(reply.time) - now.getTime();
   return {
     server_id: reply.server_id, epoch: reply.epoch, tier: reply.tier ?? 'node',
-    clock_offset_ms: Number.isFinite(offset) ? offset : 0,
+    clock_offset_ms: Number.isFinite(offset) ? offset : 0, keys,
   };
 }
+
+/** The first keys told are kept; the centre's also when another node is signed in to. @param {Server | null} server @param {Reply} reply */
+function keptKeys(server, reply) {
+  const known = server?.keys;
+  if (!reply.keys) return known ?? null;
+  const node = known && server?.server_id === reply.server_id ? known.server : reply.keys.server;
+  return { server: node, centre: known?.centre ?? reply.keys.centre };
+}
+
+/** @param {PublicKeys | null | undefined} noted @param {PublicKeys | null | undefined} told */
+const same = (noted, told) => !noted || noted.sign === told?.sign;

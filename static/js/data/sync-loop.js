@@ -132,6 +132,7 @@ export function createSync(parts) {
     }, token);
     if (hello.kind !== 'ok') return hello;
     if (!isOurServer(session, hello.data)) return { kind: 'offline', cause: 'wrong_server' };
+    if (!session.keysAgree(hello.data)) return { kind: 'offline', cause: 'wrong_key' };
     await noteEpoch(id, before, hello.data);
     await session.noteServer(hello.data, now());
     const sending = (await outbox.toOffer(id, 1)).length > 0;

@@ -1,4 +1,6 @@
 /** Sign-in, once, with the network. Everything after works without. */
+import { explain } from '../data/explain.js';
+import { newKey } from '../data/keys.js';
 import { button, element } from './widgets/dom.js';
 
 /** @param {HTMLElement} root @param {import('./context.js').Ctx} ctx */
@@ -25,13 +27,21 @@ export async function show(root, ctx) {
   async function send() {
     tell('');
     /** @type {HTMLButtonElement} */ (go).disabled = true;
-    const answer = await ctx.api.post('/api/sign-in', { username: username.value.trim(), password: password.value, device: navigator.userAgent.slice(0, 90), ...(ctx.session.lost && { lost_install: ctx.session.lost.install_id }) });
+    const { key, public_key } = await newKey();
+    const answer = await ctx.api.post('/api/sign-in', {
+      username: username.value.trim(), password: password.value, device: navigator.userAgent.slice(0, 90), key: public_key,
+      ...(ctx.session.lost && { lost_install: ctx.session.lost.install_id }),
+    });
     /** @type {HTMLButtonElement} */ (go).disabled = false;
     if (answer.kind === 'offline') return tell(t('连不上服务器。请检查网络后再登录。'));
     if (answer.kind === 'refused') return tell(`${answer.message} ${answer.next}`);
+    if (!ctx.session.keysAgree(answer.data)) {
+      const { text, next } = explain({ kind: 'offline', cause: 'wrong_key' });
+      return tell(`${t(text)} ${t(next)}`);
+    }
     const other = (await ctx.store.meta('owner')) ?? answer.data.user.id;
     if (other !== answer.data.user.id) await ctx.store.clear();
-    await ctx.session.signIn(answer.data, ctx.now());
+    await ctx.session.signIn(answer.data, ctx.now(), key);
     await ctx.store.setMeta('owner', answer.data.user.id);
     root.replaceChildren(element('p', { class: 'card', role: 'status' }, t('正在下载登记册和表单,请保持网络…')));
     await ctx.sync.run();
