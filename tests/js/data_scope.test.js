@@ -6,6 +6,7 @@ import { createApi } from '../../static/js/data/api.js';
 import { createFormstore } from '../../static/js/data/formstore.js';
 import { createLog } from '../../static/js/data/log.js';
 import { createSync } from '../../static/js/data/sync-loop.js';
+import { UNSIGNED } from '../../static/js/data/word.js';
 import { AREA, NOW, household, member, page, phone, receiptFor, resultFor, visit } from './data_phone.js';
 
 const ELSEWHERE = '500156102204';
@@ -113,7 +114,7 @@ test('what the centre has not confirmed keeps its household until it has', async
   node.pages.two = [page([moved('n1')], { cursor: 'e.two.3', scope_version: 'two' })];
   await sync.run();
   assert.deepEqual((await everything(parts)).map((record) => record.id).sort(), ['h1', 'n1']);
-  await outbox.noteReceipts('inst', [{ dseq: 1, status: 'applied', receipt: receiptFor({ ...op, dseq: 1 }, 'centre') }], NOW);
+  await outbox.noteReceipts('inst', [{ dseq: 1, status: 'applied', receipt: receiptFor({ ...op, dseq: 1 }, 'centre') }], NOW, UNSIGNED);
   await sync.run();
   assert.deepEqual((await everything(parts)).map((record) => record.id), ['n1']);
   assert.equal(await store.get('household', 'h1'), null);

@@ -30,7 +30,7 @@ export async function pushAll({ api, outbox, session, now }, installId, token, w
     const batch = batchOf(await outbox.toOffer(installId, limit), limit);
     if (!batch.length) return null;
     const heads = await headsOf(outbox, session, installId, batch[batch.length - 1].dseq);
-    if (!heads) return { kind: 'refused', status: 0, code: 'cannot_sign', message: '', next: '', retry_after_s: 0, headers: new Headers() };
+    if (!heads) return { kind: 'refused', status: 0, code: 'cannot_sign', reason: '', message: '', next: '', retry_after_s: 0, headers: new Headers() };
     await outbox.noteOffered(installId, batch[batch.length - 1].dseq);
     const answer = await api.post('/sync/v1/push', {
       format: 1, server_id: session.server?.server_id ?? null, epoch: session.server?.epoch ?? null,
