@@ -1,0 +1,1 @@
+"""Checks over the register as data: what cannot be true, what is doubtful, what needs a person's decision."""
