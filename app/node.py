@@ -16,11 +16,13 @@ from flask import current_app
 
 from app import keys
 from app.auditor import EVERY, FIRST_AFTER, Audited, audit
+from app.checks import amounts, publish_rules
 from app.config import Config
 from app.designs import Designs
 from app.outside import refresh_views
 from app.people import People
 from app.publish import FormShelf, publish_library
+from app.tables.checks import check_some
 from app.tables.follow import Tables
 from app.tables.review import review_some
 from app.tables.review_process import ReviewProcess
@@ -146,8 +148,9 @@ class Node:
                 done = review_some(self.tables, reviewer, REVIEWS_AT_ONCE)
                 if not done:
                     reviewer.rest()
+                checked = check_some(self.tables, self.now(), defaults=amounts())
                 # With more to look at, only the tables are brought up in between.
-                pause = 0 if done == REVIEWS_AT_ONCE else FOLLOW_SECONDS
+                pause = 0 if done == REVIEWS_AT_ONCE or checked else FOLLOW_SECONDS
             except Exception as error:  # the next look may succeed; pages catch up on their own
                 log.error("read tables are behind: %s", type(error).__name__)
                 self._stopping.wait(30)
@@ -199,6 +202,7 @@ def open_node(config: Config) -> Node:
         library = load_library(config.forms_dir)
         if not config.follows:
             library.problems += publish_library(store, library, Node.now)
+            publish_rules(store, Node.now)
         shelf = FormShelf(store)
         if is_database(config.upstream):
             refresh_views(store, shelf)

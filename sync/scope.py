@@ -18,12 +18,12 @@ from sync.records import DEVICE, NODE, Credential, Grant, Op, Record, Scope
 
 EVERYTHING = Scope(area_prefixes=("",))
 
-DEVICE_KINDS = ("area", "user", "form", "village", "household", "member", "visit", "issue", "assignment")
+DEVICE_KINDS = ("area", "user", "form", "village", "household", "member", "visit", "issue", "assignment", "rules", "exemption")
 # What a place above publishes for every place below it.
-DOWNWARD_KINDS = ("area", "form", "campaign")
+DOWNWARD_KINDS = ("area", "form", "campaign", "rules")
 
 _FIELD_KINDS = frozenset({"village", "household", "member", "visit", "submission", "issue", "sheet"})
-_VILLAGE_KINDS = _FIELD_KINDS | {"conflict", "decision"}
+_VILLAGE_KINDS = _FIELD_KINDS | {"conflict", "decision", "exemption"}
 _OFFICE_KINDS = _VILLAGE_KINDS | {"area", "user", "device", "form", "assignment", "campaign"}
 _WRITES: dict[str, frozenset[str]] = {
     "auditor": _FIELD_KINDS,
@@ -170,6 +170,8 @@ def refusal(op: Op, grants: Sequence[Grant], current: Record | None) -> str:
     prefixes = prefixes_of(able)
     if not within(op.area, prefixes) or (current is not None and not within(current.area, prefixes)):
         return "outside_area"
+    if op.entity == "exemption" and not _exemption_change_allowed(op, able, current):
+        return "not_allowed"
     if op.entity == "user" and not _user_change_allowed(op, able, current):
         return "not_allowed"
     if op.entity == "decision" and op.actor == _said(op, "author"):
@@ -198,6 +200,15 @@ def device_change_allowed(op: Op, current: Record | None) -> bool:
     if current is None:
         return op.kind == "create" and fixed.get("install_id") == op.id and isinstance(fixed.get("key"), str)
     return all(plain(current.fields.get(name)) == value for name, value in fixed.items())
+
+
+def _exemption_change_allowed(op: Op, grants: Sequence[Grant], current: Record | None) -> bool:
+    """Whoever is in the field may ask; an office answers, and never what the same person asked."""
+    state = plain(op.fields["state"].new) if "state" in op.fields else "requested"
+    if op.kind == "create":
+        return state == "requested"
+    asked = current.fields.get("asked_by") if current else None
+    return any(_RANK[grant.role] > 0 for grant in grants) and op.actor != asked
 
 
 def _user_change_allowed(op: Op, grants: Sequence[Grant], current: Record | None) -> bool:

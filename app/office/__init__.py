@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from flask import Blueprint
 
+from app.checks import amounts
 from app.node import node
+from app.tables.checks import check_some
 from app.tables.review import FormReviewer, review_some
 
 blueprint = Blueprint("office", __name__, url_prefix="/office", template_folder="../templates")
 
 # A first look at a big county must not hang until all of it is read; the page says what is missing.
 CATCH_UP_AT_MOST = 20_000
+CHECKS_AT_MOST = 20
 REVIEWS_AT_MOST = 5  # some ten milliseconds each; the node's own thread does the rest
 
 
@@ -22,13 +25,16 @@ REVIEWS_AT_MOST = 5  # some ten milliseconds each; the node's own thread does th
 def _catch_up() -> None:
     here = node()
     here.tables.catch_up(limit=CATCH_UP_AT_MOST)
-    review_some(here.tables, FormReviewer(here.tables, here.store, here.forms), REVIEWS_AT_MOST)
+    review_some(here.tables, FormReviewer(here.tables, here.store, here.forms, amounts()), REVIEWS_AT_MOST)
+    check_some(here.tables, here.now(), limit=CHECKS_AT_MOST, defaults=amounts())
 
 
 from app.office import (  # noqa: E402
+    checks,  # noqa: F401
     connect,  # noqa: F401
     devices,  # noqa: F401
     erase,  # noqa: F401
+    exemptions,  # noqa: F401
     exporting,  # noqa: F401
     form_designs,  # noqa: F401
     form_preview,  # noqa: F401

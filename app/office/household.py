@@ -13,10 +13,11 @@ from app.errors import Problem
 from app.i18n import language
 from app.node import node
 from app.office import blueprint, erase, page, words
+from app.office.checks import told
 from app.office.history import Said, Step, said, short_time, steps
 from app.office.mask import masked_fields
 from app.office.qr import qr_svg
-from app.tables import households, others
+from app.tables import checks, households, others
 from forms.register import FIELDS
 from sync.conflict import plain
 from sync.scope import LATE
@@ -73,6 +74,7 @@ def household(id: str) -> str:
         visits=visits,
         issues=households.issues(page.tables(), page.scope(), [id]),
         submissions=households.submissions(page.tables(), page.scope(), [id]),
+        findings=[row | told(row) for row in checks.findings_of(page.tables(), page.scope(), id)],
         conflicts=others.conflicts_of(page.tables(), page.scope(), "household", [id]),
         history=[_in_words(step, full, people, members, cited) for step in history[:HISTORY_SHOWN]],
         may_erase=erase.may_erase(row["area"]),

@@ -149,7 +149,9 @@ class Tables:
             for kind, of_kind in groupby(sorted(records, key=_kind), key=_kind):
                 if kind in rows.TABLE_OF:
                     take_kind(db, kind, list(of_kind))
-            self._note_senders(db, [one.id for one in records if one.kind == "submission" and not one.deleted])
+            came = [one for one in records if one.kind == "submission" and not one.deleted]
+            self._note_senders(db, [one.id for one in came])
+            _note_photos(db, came)
             if erased:
                 db.execute("INSERT INTO household_search(household_search) VALUES ('optimize')")
             _remember(db, seq=str(page.seq))
@@ -186,6 +188,17 @@ class Tables:
         connection.execute("COMMIT")
 
 
+def _note_photos(db: sqlite_utils.Database, submissions: Sequence[Record]) -> None:
+    db.conn.executemany(
+        "INSERT OR IGNORE INTO photos(sha256, submission_id, household_id) VALUES (?, ?, ?)",
+        [
+            (sha256, one.id, rows.text_of(one.fields.get("household_id")))
+            for one in submissions
+            for sha256 in rows.photos_in(rows.text_of(one.fields.get("answers")))
+        ],
+    )
+
+
 def take_kind(db: sqlite_utils.Database, kind: str, records: Sequence[Record]) -> None:
     """Put records of one kind into its table, and note what has to be worked out again because of them."""
     table, columns = rows.TABLE_OF[kind], rows.COLUMNS[kind]
@@ -204,6 +217,9 @@ def take_kind(db: sqlite_utils.Database, kind: str, records: Sequence[Record]) -
         db.conn.executemany(f"DELETE FROM [{table}] WHERE [{key}] = ?", ids)  # noqa: S608 - names of ours
     db.conn.executemany(_upsert(table, columns), [rows.row_of(record) for record in there])
     _unsettle(db, kind, records)
+    if kind == "rules":
+        # Other rules or amounts: everything is looked at again.
+        db.execute("INSERT OR IGNORE INTO check_due SELECT id FROM households")
 
 
 def _upsert(table: str, columns: Sequence[str]) -> str:
@@ -222,7 +238,7 @@ def _unsettle(db: sqlite_utils.Database, kind: str, records: Iterable[Record]) -
     for record in records:
         if kind == "household" or kind == "submission":
             marks.append((kind, record.id))
-        elif kind in ("member", "issue"):
+        elif kind in ("member", "issue", "exemption"):
             marks.append(("household", str(record.fields.get("household_id") or "")))
         elif kind == "visit":
             marks.append(("submission", str(record.fields.get("submission_id") or "")))
@@ -257,6 +273,7 @@ def settle(db: sqlite_utils.Database) -> None:
         "WHERE id IN (SELECT id FROM unsettled WHERE kind = 'submission')"
     )
     _index(db)
+    db.execute("INSERT OR IGNORE INTO check_due SELECT id FROM unsettled WHERE kind = 'household' AND id <> ''")
     db.execute("UPDATE submissions SET reviewed = 0 WHERE reviewed = -1")  # its form may have come
     db.execute("DELETE FROM unsettled")
 

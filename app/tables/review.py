@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from app.tables.checks import checks_for, visit_facts
 from app.tables.follow import Tables
 from app.tables.rows import text_of as _text
 from app.tables.seen import History, Readable, register_seen
@@ -21,6 +22,8 @@ from forms import entities
 from forms.definition import Form
 from forms.instance import Instance
 from forms.review import ReviewProblem, evaluate
+from forms.rules.reading import FLAG, shipped
+from forms.rules.running import Checks, Finding
 from sync.records import Op
 
 log = logging.getLogger("ruhu.tables")
@@ -41,6 +44,9 @@ class Findings:
 
     problems: list[dict[str, Any]] = field(default_factory=list)
     differences: list[dict[str, Any]] = field(default_factory=list)
+    checks: list[dict[str, Any]] = field(default_factory=list)
+    """What the checks say of how the visit was made and of the household as it leaves it: {rule, member, severity,
+    reason, unexplained}."""
 
 
 class Reviewer(Protocol):
@@ -58,8 +64,8 @@ class Shelf(Protocol):
 class FormReviewer:
     """Fills the form again with the answers as they were sent, over the register as its author saw it."""
 
-    def __init__(self, tables: Readable, store: History, forms: Shelf) -> None:
-        self.tables, self.store, self.forms = tables, store, forms
+    def __init__(self, tables: Readable, store: History, forms: Shelf, limits: Mapping[str, str] | None = None) -> None:
+        self.tables, self.store, self.forms, self.limits = tables, store, forms, dict(limits or {})
 
     def __call__(self, row: Mapping[str, Any]) -> Findings | None:
         form = self.forms.get(row["form_id"], row["form_version"])
@@ -78,13 +84,29 @@ class FormReviewer:
         fields = {"answers": json.loads(row["answers"] or "{}"), "ended": row["ended"]}
         found = [_told(problem, form) for problem in evaluate(form, fields, external=seen)]
         if not changes:  # the ops went another way up; their own node compares them
-            return Findings(found)
+            return Findings(found, checks=self._checks(form, row, seen, []))
         base = {kind: [{"id": one["name"], "fields": one} for one in of_kind] for kind, of_kind in seen.items()}
         filled = Instance(
             form, now=moment(row["ended"]), external=seen, answers=fields["answers"], ids=lambda: "0", as_sent=True
         )
         derived = entities.changes(form, filled, base)
-        return Findings(found, differences(derived, [change.op for change in changes]))
+        return Findings(
+            differences=differences(derived, [change.op for change in changes]),
+            problems=found,
+            checks=self._checks(form, row, seen, derived),
+        )
+
+    def _checks(
+        self, form: Form, row: Mapping[str, Any], seen: Mapping[str, list[dict[str, str]]], derived: Sequence[Any]
+    ) -> list[dict[str, Any]]:
+        """Each check that is raised, with the reason that came along."""
+        db, ended = self.tables.reading(), moment(row["ended"])
+        checks = checks_for(db.conn, row["area"][:6], self.limits)
+        home = db.execute("SELECT location FROM households WHERE id = ?", [row["household_id"]]).fetchone()
+        facts = visit_facts(db, row, _place(form, row), home[0] or "" if home else "", datetime.now(UTC))
+        reasons = _object(row["reasons"])
+        found = [*checks.visit(facts, now=ended), *after_checks(checks, seen, derived, ended)]
+        return [_check_told(one, _text(reasons.get(f"{one.rule}|{one.member}"))) for one in found]
 
 
 def moment(text: str) -> datetime:
@@ -123,14 +145,62 @@ def review_some(tables: Tables, reviewer: Reviewer, limit: int) -> int:
         )
         db.conn.executemany(
             "UPDATE submissions SET reviewed = 1, problems = ?, problem_count = ?, differences = ?, "
-            "difference_count = ? WHERE id = ? AND seq = ?",
+            "difference_count = ?, visit_checks = ?, visit_check_count = ? WHERE id = ? AND seq = ?",
             [
                 (_json(findings.problems), len(findings.problems),
-                 _json(findings.differences), len(findings.differences), row["id"], row["seq"])
+                 _json(findings.differences), len(findings.differences), _json(findings.checks),
+                 sum(1 for one in findings.checks if one["unexplained"]), row["id"], row["seq"])
                 for row, findings in judged
             ],
         )  # fmt: skip
     return len(judged)
+
+
+def after_checks(
+    checks: Checks, seen: Mapping[str, list[dict[str, str]]], derived: Iterable[Any], now: datetime
+) -> list[Finding]:
+    """The checks over the household as it is once the derived changes are made; ``last`` is how it was before."""
+    households = {row["name"]: dict(row) for row in seen.get("household", ())}
+    members = {row["name"]: dict(row) for row in seen.get("member", ())}
+    before = next((dict(row) for row in households.values()), {})
+    for change in derived:
+        kept = {"household": households, "member": members}.get(change.entity)
+        if kept is not None:
+            new = {name: _text(step["new"] if isinstance(step, Mapping) else step.new) for name, step in change.fields.items()}
+            kept.setdefault(change.id, {}).update(new)
+    if not households:
+        return []
+    household = next(iter(households.values()))
+    people = [{**fields, "id": id_} for id_, fields in members.items()]
+    return checks.household(household, people, now=now, last=before)
+
+
+def _check_told(found: Finding, reason: str) -> dict[str, Any]:
+    """unexplained: the phone asks for a reason, and none came."""
+    severity = shipped().rules[found.rule].severity
+    return {"rule": found.rule, "member": found.member, "severity": severity, "reason": reason,
+            "unexplained": severity != FLAG and not reason}  # fmt: skip
+
+
+def _place(form: Form, row: Mapping[str, Any]) -> str:
+    """Where the form was filled, as a geopoint; '' when it does not say."""
+    paths = [node["path"] for node in form.definition["nodes"] if node.get("type") == "geopoint"]
+    answers = _object(row["answers"])
+    return next((found for path in paths if (found := _answer_at(answers, path))), "")
+
+
+def _answer_at(answers: Any, path: str) -> str:
+    for name in path.split("/")[2:]:
+        answers = answers.get(name) if isinstance(answers, dict) else None
+    return answers if isinstance(answers, str) else ""
+
+
+def _object(text: Any) -> dict[str, Any]:
+    try:
+        read = json.loads(text or "{}")
+    except (TypeError, ValueError):
+        return {}
+    return read if isinstance(read, dict) else {}
 
 
 def differences(derived: Iterable[Any], ops: Iterable[Op]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ is told to be unreadable, and the next one meets a new child.
 
     python -m app.tables.review_process STORE READ_TABLES
 
-One line of JSON in, one out: {"row", "form", "definition"} → {"problems", "differences"}.
+One line of JSON in, one out: {"row", "form", "definition"} → {"problems", "differences", "checks"}.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from urllib.parse import quote
 
 from sqlite_utils import Database
 
+from app.checks import amounts
 from app.config import ROOT
 from app.tables.review import UNREADABLE, Findings, FormReviewer, Shelf
 from app.tables.seen import History
@@ -36,7 +37,8 @@ from sync.store.sqlite_history import SqliteHistory
 SECONDS = 30.0
 IDLE_SECONDS = 60.0
 NICE = 10
-_ASKED = ("id", "form_id", "form_version", "household_id", "area", "answers", "ended")
+_ASKED = ("id", "form_id", "form_version", "household_id", "area", "answers", "started", "ended", "sender", "reasons",
+          "answers_digest")  # fmt: skip
 
 
 class ReviewProcess:
@@ -62,7 +64,7 @@ class ReviewProcess:
         for _ in range(2):  # a second child, should the first have died of something else
             answer = self._ask(row, named, form, until)
             if answer is not None:
-                return Findings(answer["problems"], answer["differences"])
+                return Findings(answer["problems"], answer["differences"], answer["checks"])
         return Findings([UNREADABLE])
 
     def _ask(self, row: Mapping[str, Any], named: tuple[str, str], form: Form, until: float) -> dict[str, Any] | None:
@@ -157,13 +159,14 @@ def _history(store: str) -> History:
 def main(store: str, tables: str) -> None:
     os.nice(NICE)
     known = _Known()
-    reviewer = FormReviewer(_Looking(tables), _history(store), known)
+    reviewer = FormReviewer(_Looking(tables), _history(store), known, amounts())
     for line in sys.stdin.buffer:
         asked = json.loads(line)
         if asked["definition"] is not None:
             known.forms[tuple(asked["form"])] = Form(asked["definition"], [])
         found = reviewer(asked["row"]) or Findings([UNREADABLE])
-        sys.stdout.buffer.write(json.dumps({"problems": found.problems, "differences": found.differences}).encode() + b"\n")
+        told = {"problems": found.problems, "differences": found.differences, "checks": found.checks}
+        sys.stdout.buffer.write(json.dumps(told).encode() + b"\n")
         sys.stdout.buffer.flush()
 
 

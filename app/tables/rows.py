@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +14,9 @@ from forms.register import FIELDS
 from sync.records import Record
 
 Row = tuple[Any, ...]
+# A visit where nobody was met has a handful of answers, and they are alike.
+SHORT_ANSWERS = 400
+_PHOTO = re.compile(r"\b([0-9a-f]{64})\.(?:jpe?g|png|webp)\b")
 
 
 TABLE_OF = {
@@ -25,6 +30,8 @@ TABLE_OF = {
     "form": "forms",
     "conflict": "conflicts",
     "decision": "decisions",
+    "exemption": "exemptions",
+    "rules": "rule_settings",
 }
 
 _RECORD = ("id", "area", "rev", "seq", "pending", "since")
@@ -40,6 +47,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("form_id", "form_version", "form_hash", "household_id", "sheet", "started", "ended", "day"),
         *("instance_name", "answers", "carried", "sender", "cadre", "cadre_name", "received"),
         *("reviewed", "problems", "problem_count", "differences", "difference_count"),
+        *("answers_digest", "reasons", "visit_checks", "visit_check_count"),
     ),
     "area": ("code", "name", "level", "seq"),
     "user": ("id", "area", "username", "name", "role", "unit", "phone", "state", "seq"),
@@ -52,6 +60,11 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("id", "area", "seq", "verdict", "reason", "code", "entity", "entity_id", "kind"),
         *("author", "said_at", "by", "at"),
     ),
+    "exemption": (
+        *("id", "area", "seq", "household_id", "member_id", "rule", "reason", "state", "asked_by", "asked_on"),
+        *("approver", "answer", "valid_until", "evidence"),
+    ),
+    "rules": ("id", "area", "seq", "off", "limits"),
 }
 
 _LEVEL_ENDS = (2, 4, 6, 9, 12)
@@ -108,8 +121,18 @@ def _submission(record: Record) -> Row:
         *(value(name, "") for name in ("form_id", "form_version", "form_hash", "household_id", "sheet")),
         *(value("started", ""), value("ended", ""), local_time(ended)[:10], value("instance_name", "")),
         *(value("answers", "{}"), value("carried", "{}"), "", "", "", ""),
-        *(0, "[]", 0, "[]", 0),
+        *(0, "[]", 0, "[]", 0, answers_digest(value("answers", "{}")), value("checks", "{}"), "[]", 0),
     )
+
+
+def answers_digest(answers: str) -> str:
+    """Names a whole set of answers, so that two households with the very same ones are found; '' for none."""
+    return hashlib.sha256(answers.encode()).hexdigest()[:32] if len(answers) > SHORT_ANSWERS else ""
+
+
+def photos_in(answers: str) -> list[str]:
+    """SHA-256 names of the pictures that answers hold."""
+    return sorted(set(_PHOTO.findall(answers)))
 
 
 def area_key(record: Record) -> str:
@@ -156,4 +179,6 @@ _MAKERS: dict[str, Callable[[Record], Row]] = {
     "form": _plain,
     "conflict": _conflict,
     "decision": _decision,
+    "exemption": _plain,
+    "rules": _plain,
 }

@@ -50,6 +50,10 @@ TABLES: dict[str, dict[str, type]] = {
         "problem_count": int,
         "differences": str,
         "difference_count": int,
+        "answers_digest": str,
+        "reasons": str,
+        "visit_checks": str,
+        "visit_check_count": int,
     },
     "areas": {"code": str, "name": str, "level": int, "seq": int},
     "users": {
@@ -101,12 +105,44 @@ TABLES: dict[str, dict[str, type]] = {
         "by": str,
         "at": str,
     },
+    "exemptions": {
+        "id": str,
+        "area": str,
+        "seq": int,
+        "household_id": str,
+        "member_id": str,
+        "rule": str,
+        "reason": str,
+        "state": str,
+        "asked_by": str,
+        "asked_on": str,
+        "approver": str,
+        "answer": str,
+        "valid_until": str,
+        "evidence": str,
+    },
+    "rule_settings": {"id": str, "area": str, "seq": int, "off": str, "limits": str},
+    # What the checks found of the register; key is household|member|rule. since: the day it was first seen here.
+    "findings": {
+        "key": str,
+        "area": str,
+        "household_id": str,
+        "member_id": str,
+        "rule": str,
+        "severity": str,
+        "since": str,
+        "exempt": int,
+    },
+    # Households the checks have not looked at since something changed.
+    "check_due": {"household_id": str},
+    "photos": {"sha256": str, "submission_id": str, "household_id": str},
     "meta": {"name": str, "value": str},
     # Households and submissions whose derived columns are behind; empty between two catch-ups.
     "unsettled": {"kind": str, "id": str},
 }
 
-KEYS = {"households": "n", "areas": "code", "meta": "name", "unsettled": ("kind", "id")}
+KEYS = {"households": "n", "areas": "code", "meta": "name", "unsettled": ("kind", "id"),
+        "findings": "key", "check_due": "household_id", "photos": ("sha256", "submission_id")}  # fmt: skip
 
 INDEXES = (
     "CREATE UNIQUE INDEX households_id ON households(id)",
@@ -123,6 +159,14 @@ INDEXES = (
     "CREATE INDEX submissions_household ON submissions(household_id)",
     "CREATE INDEX submissions_form ON submissions(form_id, seq)",
     "CREATE INDEX submissions_reviewed ON submissions(reviewed, seq) WHERE reviewed < 1",
+    "CREATE INDEX members_id_no ON members(id_no) WHERE id_no <> ''",
+    "CREATE INDEX findings_household ON findings(household_id)",
+    "CREATE INDEX findings_rule ON findings(rule, area)",
+    "CREATE INDEX findings_area ON findings(area, rule)",
+    "CREATE INDEX exemptions_household ON exemptions(household_id)",
+    "CREATE INDEX photos_submission ON photos(submission_id)",
+    "CREATE INDEX submissions_digest ON submissions(answers_digest)",
+    "CREATE INDEX submissions_usual ON submissions(form_id, area, ended)",
     "CREATE INDEX conflicts_entity ON conflicts(entity, entity_id)",
 )
 

@@ -1,0 +1,193 @@
+"""What the checks find of the register: by rule and by place, each with the household, the fields and what to do."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Response, flash, redirect, request, stream_with_context, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.access import office
+from app.auth import current_user
+from app.checks import amounts, change_settings
+from app.errors import Problem
+from app.i18n import language
+from app.node import node
+from app.office import blueprint, page, words
+from app.office.csv_export import csv_lines
+from app.office.xlsx_export import Kind, Sheet, write_workbook
+from app.tables import checks
+from app.tables.checks import FindingWish, Settings, settings_by_county
+from forms.register import field_of
+from forms.rules.reading import SEVERITIES, Rule, shipped
+from sync.scope import prefixes_of, within
+
+SEVERITY = {"block": ("必须改", "Must be corrected"), "query": ("疑点", "Query"), "flag": ("要人定", "Needs a decision")}
+MOST_ROWS = 200_000
+
+
+@blueprint.get("/findings")
+@office()
+def findings() -> str:
+    wish = _wish()
+    tables, scope = page.tables(), page.scope()
+    return page.show(
+        "findings.html",
+        found=checks.find_findings(tables, scope, wish, page.page_number()),
+        counts=_counts(wish.area),
+        wish=wish,
+        villages=page.villages(),
+        severities=[(name, words.pick(pair, language())) for name, pair in SEVERITY.items()],
+        rules=[(rule.name, rule.message[_lang()]) for rule in shipped().rules.values() if rule.over != "visit"],
+        told=told,
+        due=checks.due(tables),
+        settings=_may_set(),
+    )
+
+
+def told(row: dict[str, Any]) -> dict[str, Any]:
+    """A finding in words: what is wrong, which fields, what to do."""
+    rule = shipped().rules.get(row["rule"])
+    if rule is None:  # of a newer version than this program
+        return {"message": row["rule"], "todo": "", "fields": "", "severity": row["severity"]}
+    return {
+        "message": rule.message[_lang()],
+        "todo": rule.todo[_lang()],
+        "fields": _("、").join(field_words(rule)),
+        "severity": words.pick(SEVERITY[rule.severity], language()),
+    }
+
+
+def field_words(rule: Rule) -> list[str]:
+    kinds = ("member", "household") if rule.over == "member" else ("household", "member")
+    found = []
+    for name in rule.fields:
+        field = field_of(kinds[0], name) or field_of(kinds[1], name)
+        found.append((field.en if language() == "en" else field.zh) if field else name)
+    return found
+
+
+def _counts(area: str) -> list[dict[str, Any]]:
+    order = {name: place for place, name in enumerate(shipped().rules)}
+    rows = checks.by_rule(page.tables(), page.scope(), area)
+    rows.sort(key=lambda row: (SEVERITIES.index(row["severity"]), order.get(row["rule"], 999)))
+    return [row | told(row) for row in rows]
+
+
+def _wish() -> FindingWish:
+    rule, severity = request.args.get("rule", ""), request.args.get("severity", "")
+    return FindingWish(
+        area=page.area_wish(),
+        rule=rule if rule in shipped().rules else "",
+        severity=severity if severity in SEVERITIES else "",
+        exempt=request.args.get("exempt") == "1",
+    )
+
+
+def _lang() -> str:
+    return "en" if language() == "en" else "zh"
+
+
+# --- to hand on -------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/findings.csv")
+@office()
+def findings_csv() -> Response:
+    lines = csv_lines(_head(), _cells())
+    response = Response(stream_with_context(line.encode() for line in lines), mimetype="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = 'attachment; filename="findings.csv"'
+    return response
+
+
+@blueprint.get("/findings.xlsx")
+@office()
+def findings_xlsx() -> Response:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as out:
+        sheet = Sheet(_("疑点清单"), _head(), [Kind.TEXT] * len(_head()))
+        write_workbook(out, [sheet], ((0, cells) for cells in _cells()), folder=folder)
+        out.seek(0)
+        body = out.read()
+    response = Response(body, mimetype="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+    response.headers["Content-Disposition"] = 'attachment; filename="findings.xlsx"'
+    return response
+
+
+def _head() -> list[str]:
+    return [_("程度"), _("疑点"), _("乡镇"), _("村"), _("组"), _("门牌号"), _("户主"), _("姓名"), _("核对哪几项"),
+            _("怎么办"), _("入户码"), _("哪天发现"), _("核查结果"), _("核查人"), _("核查日期")]  # fmt: skip
+
+
+def _cells() -> Iterator[list[str]]:
+    """The last three columns are for the hand that checks."""
+    for number, row in enumerate(checks.each_finding(page.tables(), page.scope(), _wish())):
+        if number == MOST_ROWS:
+            break
+        said = told(row)
+        yield [said["severity"], said["message"], page.places().level(row["area"], 9) or "", page.places().name(row["area"]),
+               row["group"] or "", row["house_no"] or "", row["head_name"] or "", row["full_name"] or "", said["fields"],
+               said["todo"], row["code"] or "", row["since"], "", "", ""]  # fmt: skip
+
+
+# --- the county's own amounts and switches ----------------------------------------------------------------
+
+
+def _counties() -> list[str]:
+    """The counties whose settings this person may change, six digits each."""
+    places = prefixes_of([grant for grant in current_user().grants if grant.role == "county"])
+    known = {row["code"][:6] for row in page.villages()}
+    return sorted(code for code in known if within(code, places))
+
+
+def _may_set() -> bool:
+    return bool(_counties())
+
+
+@blueprint.get("/findings/rules")
+@office()
+def check_rules() -> str:
+    """Every rule with its source; a county manager may switch one off and set the amounts."""
+    counties = _counties()
+    known = {row["code"][:6] for row in page.villages()}
+    county = request.args.get("county", "")
+    county = county if county in known else next(iter(counties or sorted(known)), "")
+    own = settings_by_county(page.tables().reading().conn).get(county, Settings(frozenset(), {}))
+    defaults = {name: limit.amount for name, limit in shipped().limits.items()} | amounts()
+    return page.show(
+        "check_rules.html",
+        rules=list(shipped().rules.values()),
+        limits=shipped().limits.values(),
+        defaults=defaults,
+        own=own,
+        county=county,
+        counties=[(code, page.places().name(code.ljust(12, "0"))) for code in sorted(known)],
+        may=county in counties,
+        severity=lambda name: words.pick(SEVERITY[name], language()),
+        fields=field_words,
+        tongue=_lang(),
+    )
+
+
+@blueprint.post("/findings/rules")
+@office("county")
+def set_check_rules() -> AnyResponse:
+    county = request.form.get("county", "")
+    if county not in _counties():
+        raise Problem("not_found")
+    limits = {}
+    for name, limit in shipped().limits.items():
+        typed = request.form.get(f"limit.{name}", "").strip()
+        if not typed:
+            continue
+        if not typed.isascii() or not typed.replace(".", "", 1).isdigit() or len(typed) > 9:
+            words_ = _("“%(label)s”应是数字,如 8800。没有改动。", label=limit.label[_lang()])
+            raise Problem("bad_request", message=words_, next=_("退回上一页改好再保存。"))
+        limits[name] = typed
+    on = set(request.form.getlist("on"))
+    off = [name for name in shipped().rules if name not in on]
+    change_settings(node().store, county, current_user().id, off, limits, node().now)
+    flash(_("已保存。户册正在按新的规则重新核对,手机下次同步后也用新的。"))
+    return redirect(url_for("office.check_rules", county=county), 303)

@@ -1,0 +1,355 @@
+"""What the checks find of the register, kept beside it: a household is looked at again when something of it changed.
+
+Looking needs no store: the tables are enough. Many at once (a first start,
+other rules, a new day) are looked at in processes of their own, so that
+pushes do not wait for it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from itertools import groupby
+from multiprocessing import get_context
+from typing import Any
+
+from app.tables.follow import Tables
+from app.tables.query import Conditions, Found, Row, count, every, one, page_of
+from app.tables.scope import HasPrefixes
+from forms.expression.geometry import length, points
+from forms.expression.values import EvaluationError
+from forms.register import FIELDS
+from forms.rules.reading import RuleSet, shipped
+from forms.rules.running import Checks, Finding
+
+CHUNK = 400
+# Below this a process of its own costs more than it saves.
+MANY = 1_200
+WORKERS = 2
+APPROVED, REQUESTED, REJECTED, ENDED = "approved", "requested", "rejected", "ended"
+ELSEWHERE = "id_elsewhere"
+
+# (key, area, household_id, member_id, rule, severity, since, exempt)
+Line = tuple[str, str, str, str, str, str, str, int]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a county changed of the shipped rules. county: its six digits."""
+
+    off: frozenset[str]
+    limits: Mapping[str, str]
+
+
+def settings_by_county(db: sqlite3.Connection) -> dict[str, Settings]:
+    found = {}
+    for id_, off, limits in db.execute("SELECT id, off, limits FROM rule_settings WHERE id <> 'shipped'"):
+        found[id_] = Settings(frozenset(off.split()), _amounts(limits))
+    return found
+
+
+def _amounts(text: str) -> dict[str, str]:
+    try:
+        read = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return {str(k): str(v) for k, v in read.items()} if isinstance(read, dict) else {}
+
+
+def check_some(tables: Tables, now: datetime, *, limit: int = 20 * CHUNK, defaults: Mapping[str, str] | None = None) -> int:
+    """Look at households that are due, at most about limit; answers how many were. defaults: amounts by limit name."""
+    today = now.date().isoformat()
+    with tables.writing() as db:
+        _new_day(db.conn, today)
+        ids = [row[0] for row in db.execute("SELECT household_id FROM check_due LIMIT ?", [limit]).fetchall()]
+    if not ids:
+        return 0
+    chunks = [ids[at : at + CHUNK] for at in range(0, len(ids), CHUNK)]
+    for chunk, lines in zip(chunks, _looked_at(tables, chunks, now, dict(defaults or {})), strict=True):
+        with tables.writing() as db:
+            _keep(db.conn, chunk, lines)
+    return len(ids)
+
+
+def due(tables: Tables) -> int:
+    """Households not yet looked at."""
+    return int(tables.reading().execute("SELECT count(*) FROM check_due").fetchone()[0])
+
+
+def _new_day(db: sqlite3.Connection, today: str) -> None:
+    """Ages, deadlines and exemptions move with the date: once a day everything is due."""
+    known = db.execute("SELECT value FROM meta WHERE name = 'checked_on'").fetchone()
+    if known is None or known[0] != today:
+        if known is not None:
+            db.execute("INSERT OR IGNORE INTO check_due SELECT id FROM households")
+        db.execute("INSERT OR REPLACE INTO meta(name, value) VALUES ('checked_on', ?)", (today,))
+
+
+def _looked_at(tables: Tables, chunks: Sequence[Sequence[str]], now: datetime, defaults: dict[str, str]) -> Iterator[list[Line]]:
+    if sum(map(len, chunks)) < MANY or ":memory:" in tables.path:
+        connection = tables.reading().conn
+        for chunk in chunks:
+            yield look_at(connection, chunk, now, defaults)
+        return
+    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_in_a_process, ((tables.path, chunk, now, defaults) for chunk in chunks))
+
+
+def _in_a_process(work: tuple[str, Sequence[str], datetime, dict[str, str]]) -> list[Line]:
+    path, chunk, now, defaults = work
+    with closing(sqlite3.connect(path, timeout=15)) as db:
+        db.execute("PRAGMA query_only = 1")
+        return look_at(db, chunk, now, defaults)
+
+
+def look_at(db: sqlite3.Connection, ids: Sequence[str], now: datetime, defaults: Mapping[str, str]) -> list[Line]:
+    """What the checks find of these households as they stand in the tables."""
+    marks = ", ".join("?" * len(ids))
+    households = _rows(db, f"SELECT {_columns('household')} FROM households WHERE id IN ({marks})", ids)  # noqa: S608
+    members = _rows(
+        db,
+        f"SELECT {_columns('member')} FROM members WHERE household_id IN ({marks}) ORDER BY household_id, id",  # noqa: S608
+        ids,
+    )
+    of = {id_: list(group) for id_, group in groupby(members, key=lambda one: one["household_id"])}
+    elsewhere = _numbers_elsewhere(db, members)
+    exempt = _exempt(db, ids, now.date().isoformat())
+    settings = settings_by_county(db)
+    today = now.date().isoformat()
+    lines: list[Line] = []
+    for household in households:
+        people = of.get(household["id"], [])
+        for person in people:
+            person[ELSEWHERE] = elsewhere.get(person["id_no"], "") if person["state"] in ("", "active") else ""
+        checks = _checks_of(household["area"][:6], settings, defaults)
+        for found in checks.household(household, people, now=now):
+            lines.append(_line(household, found, today, exempt))
+    return lines
+
+
+def _line(household: Mapping[str, str], found: Finding, today: str, exempt: set[tuple[str, str, str]]) -> Line:
+    who = (household["id"], found.member, found.rule)
+    severity = shipped().rules[found.rule].severity
+    return ("|".join(who), household["area"], *who, severity, today, int(who in exempt))  # type: ignore[return-value]
+
+
+def checks_for(db: sqlite3.Connection, county: str, defaults: Mapping[str, str]) -> Checks:
+    """The checks as a county has them."""
+    return _checks_of(county, settings_by_county(db), defaults)
+
+
+def _checks_of(county: str, settings: Mapping[str, Settings], defaults: Mapping[str, str]) -> Checks:
+    own = settings.get(county, Settings(frozenset(), {}))
+    return _made(tuple(sorted({**defaults, **own.limits}.items())), own.off)
+
+
+@lru_cache(maxsize=64)
+def _made(limits: tuple[tuple[str, str], ...], off: frozenset[str]) -> Checks:
+    return Checks(shipped(), limits=dict(limits), off=off)
+
+
+@lru_cache(maxsize=2)
+def _columns(kind: str) -> str:
+    return ", ".join(f"[{name}]" for name in ("id", "area", *(field.name for field in FIELDS[kind])))
+
+
+def _rows(db: sqlite3.Connection, sql: str, values: Sequence[str]) -> list[dict[str, str]]:
+    cursor = db.execute(sql, values)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def _numbers_elsewhere(db: sqlite3.Connection, members: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """ID numbers of these people that somebody of another household has as well, with where: village or county."""
+    own = {member["id_no"]: member for member in members if member["id_no"] and member["state"] in ("", "active")}
+    found: dict[str, str] = {}
+    numbers = sorted(own)
+    for at in range(0, len(numbers), 500):
+        part = numbers[at : at + 500]
+        marks = ", ".join("?" * len(part))
+        sql = f"SELECT id_no, household_id, area FROM members WHERE id_no IN ({marks}) AND id_no <> '' AND state IN ('', 'active')"  # noqa: S608
+        for number, household, area in db.execute(sql, part):
+            if household != own[number]["household_id"]:
+                near = area[:12] == own[number]["area"][:12]
+                found[number] = "village" if near or found.get(number) == "village" else "county"
+    return found
+
+
+def _exempt(db: sqlite3.Connection, ids: Sequence[str], today: str) -> set[tuple[str, str, str]]:
+    marks = ", ".join("?" * len(ids))
+    sql = (
+        f"SELECT household_id, member_id, rule FROM exemptions WHERE household_id IN ({marks}) AND state = ?"  # noqa: S608
+        " AND (valid_until = '' OR valid_until >= ?)"
+    )
+    return set(db.execute(sql, (*ids, APPROVED, today)).fetchall())
+
+
+def _keep(db: sqlite3.Connection, ids: Sequence[str], lines: Sequence[Line]) -> None:
+    """Put what was found in the place of what was known; what is still true keeps the day it was first seen."""
+    marks = ", ".join("?" * len(ids))
+    known = dict(db.execute(f"SELECT key, since FROM findings WHERE household_id IN ({marks})", ids))  # noqa: S608
+    db.execute(f"DELETE FROM findings WHERE household_id IN ({marks})", ids)  # noqa: S608
+    db.executemany(
+        "INSERT OR REPLACE INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [(*line[:6], known.get(line[0], line[6]), line[7]) for line in lines],
+    )
+    db.executemany("DELETE FROM check_due WHERE household_id = ?", [(id_,) for id_ in ids])
+
+
+# --- lists ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FindingWish:
+    """What a list of findings is to hold; '' asks for nothing. exempt: those too that are exempted."""
+
+    area: str = ""
+    rule: str = ""
+    severity: str = ""
+    exempt: bool = False
+
+
+_COLUMNS = 'f.*, h.head_name, h."group", h.house_no, h.code, m.full_name'
+_SOURCE = "findings f JOIN households h ON h.id = f.household_id LEFT JOIN members m ON m.id = f.member_id"
+_ORDER = "CASE f.severity WHEN 'block' THEN 0 WHEN 'flag' THEN 1 ELSE 2 END, f.rule, f.area, h.place_key, f.key"
+
+
+def find_findings(tables: Tables, scope: HasPrefixes, wish: FindingWish, page: int = 1) -> Found:
+    return page_of(tables, _COLUMNS, _SOURCE, _asked_for(scope, wish), _ORDER, page)
+
+
+def each_finding(tables: Tables, scope: HasPrefixes, wish: FindingWish) -> Iterator[Row]:
+    where = _asked_for(scope, wish)
+    yield from tables.reading().query(f"SELECT {_COLUMNS} FROM {_SOURCE} WHERE {where.sql} ORDER BY {_ORDER}", where.values)  # noqa: S608
+
+
+def findings_of(tables: Tables, scope: HasPrefixes, household_id: str) -> list[Row]:
+    where = Conditions(scope, "f.")
+    where.add("f.household_id = ?", household_id)
+    return every(tables, f"SELECT {_COLUMNS} FROM {_SOURCE} WHERE {where.sql} ORDER BY {_ORDER}", where.values)  # noqa: S608
+
+
+def finding(tables: Tables, scope: HasPrefixes, key: str) -> Row | None:
+    where = Conditions(scope, "f.")
+    where.add("f.key = ?", key)
+    return one(tables, f"SELECT {_COLUMNS} FROM {_SOURCE} WHERE {where.sql}", where.values)  # noqa: S608
+
+
+def by_rule(tables: Tables, scope: HasPrefixes, area: str = "") -> list[Row]:
+    """How many each rule finds, exempted ones apart."""
+    where = Conditions(scope)
+    where.add_within(area)
+    sql = f"SELECT rule, severity, sum(exempt = 0) AS open, sum(exempt) AS exempted, count(DISTINCT household_id) AS households FROM findings WHERE {where.sql} GROUP BY rule, severity"  # noqa: S608, E501
+    return every(tables, sql, where.values)
+
+
+def open_findings(tables: Tables, scope: HasPrefixes) -> int:
+    where = Conditions(scope)
+    where.add("exempt = 0")
+    return count(tables, f"SELECT count(*) FROM findings WHERE {where.sql}", where.values)  # noqa: S608
+
+
+def find_exemptions(tables: Tables, scope: HasPrefixes, state: str = "", page: int = 1) -> Found:
+    """Those that wait for an answer first, then the ones that end soonest."""
+    where = Conditions(scope, "e.")
+    where.add_if(state, "e.state = ?")
+    source = "exemptions e LEFT JOIN households h ON h.id = e.household_id LEFT JOIN members m ON m.id = e.member_id"
+    columns = 'e.*, h.head_name, h."group", h.house_no, m.full_name'
+    return page_of(tables, columns, source, where, "e.state <> 'requested', e.valid_until, e.id", page)
+
+
+def exemption(tables: Tables, scope: HasPrefixes, id: str) -> Row | None:
+    where = Conditions(scope)
+    where.add("id = ?", id)
+    return one(tables, f"SELECT * FROM exemptions WHERE {where.sql}", where.values)  # noqa: S608
+
+
+def waiting_exemptions(tables: Tables, scope: HasPrefixes) -> int:
+    where = Conditions(scope)
+    where.add("state = 'requested'")
+    return count(tables, f"SELECT count(*) FROM exemptions WHERE {where.sql}", where.values)  # noqa: S608
+
+
+def _asked_for(scope: HasPrefixes, wish: FindingWish) -> Conditions:
+    where = Conditions(scope, "f.")
+    where.add_within(wish.area)
+    where.add_if(wish.rule, "f.rule = ?")
+    where.add_if(wish.severity, "f.severity = ?")
+    if not wish.exempt:
+        where.add("f.exempt = 0")
+    return where
+
+
+# --- how visits were made ---------------------------------------------------------------------------------
+
+
+def visit_facts(db: Any, row: Mapping[str, Any], location: str, home: str, now: datetime) -> dict[str, str]:
+    """What rules over a visit ask for, of one row of submissions. location, home: geopoints as text."""
+    minutes = minutes_between(row["started"], row["ended"])
+    usual = db.execute(
+        "SELECT started, ended FROM submissions WHERE form_id = ? AND area >= ? AND area < ? AND id <> ?"
+        " ORDER BY ended DESC LIMIT 60",
+        [row["form_id"], row["area"][:9], row["area"][:9] + ":", row["id"]],
+    ).fetchall()
+    known = sorted(float(m) for m in (minutes_between(a, b) for a, b in usual) if m)
+    photos = db.execute(
+        "SELECT count(DISTINCT p.sha256) FROM photos p JOIN photos o ON o.sha256 = p.sha256 AND o.household_id <> p.household_id"
+        " WHERE p.submission_id = ?",
+        [row["id"]],
+    ).fetchone()[0]
+    minute = str(row["ended"])[:16]
+    together = db.execute(
+        "SELECT count(DISTINCT household_id) FROM submissions WHERE sender = ? AND sender <> '' AND ended >= ? AND ended < ?",
+        [row["sender"], minute, minute + "~"],
+    ).fetchone()[0]
+    same = db.execute(
+        "SELECT count(*) FROM submissions WHERE answers_digest = ? AND answers_digest <> '' AND household_id <> ?",
+        [row["answers_digest"], row["household_id"]],
+    ).fetchone()[0]
+    return {
+        "minutes": minutes,
+        "usual_minutes": f"{known[len(known) // 2]:.1f}" if len(known) >= 10 else "",
+        "metres": metres_between(location, home),
+        "photos_again": str(photos),
+        "same_minute": str(together) if minute else "",
+        "same_answers": str(same),
+        "future": "yes" if _after(row["ended"], now) else "",
+    }
+
+
+def minutes_between(started: str, ended: str) -> str:
+    """Minutes with one decimal, '' when they cannot be told."""
+    try:
+        seconds = (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
+    except (TypeError, ValueError):
+        return ""
+    return f"{seconds / 60:.1f}" if seconds >= 0 else ""
+
+
+def metres_between(here: str, there: str) -> str:
+    """Whole metres between two geopoints ("lat lon …"); '' when one is missing."""
+    try:
+        pair = [*points(here)[:1], *points(there)[:1]]
+    except EvaluationError:
+        return ""
+    return str(round(length(pair))) if len(pair) == 2 else ""
+
+
+def _after(moment: str, now: datetime) -> bool:
+    try:
+        ended = datetime.fromisoformat(moment)
+    except (TypeError, ValueError):
+        return False
+    return ended.tzinfo is not None and (ended - now).total_seconds() > 300
+
+
+def default_limits(amounts: Mapping[str, str], rules: RuleSet | None = None) -> dict[str, str]:
+    """Amounts for the limits that rules.md leaves open, from the shared list of thresholds."""
+    names = (rules or shipped()).limits
+    return {name: amounts[name] for name, limit in names.items() if not limit.amount and name in amounts}
