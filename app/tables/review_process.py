@@ -72,7 +72,7 @@ class ReviewProcess:
         # A definition goes to a child once: it is larger than the answers.
         definition = None if named in self._told else form.definition
         self._told.add(named)
-        asked = {"row": {name: row[name] for name in _ASKED}, "form": named, "definition": definition}
+        asked = {"row": {name: row.get(name, "") for name in _ASKED}, "form": named, "definition": definition}
         line = _exchanged(child, json.dumps(asked).encode() + b"\n", until)
         self._used = time.monotonic()
         if line is None:

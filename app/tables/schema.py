@@ -10,7 +10,7 @@ import sqlite_utils
 
 from forms.register import FIELDS
 
-VERSION = 3
+VERSION = 4
 
 # Columns of every record, beside its own fields.
 RECORD: dict[str, type] = {"id": str, "area": str, "rev": int, "seq": int, "pending": int, "since": str}
@@ -159,7 +159,6 @@ INDEXES = (
     "CREATE INDEX submissions_household ON submissions(household_id)",
     "CREATE INDEX submissions_form ON submissions(form_id, seq)",
     "CREATE INDEX submissions_reviewed ON submissions(reviewed, seq) WHERE reviewed < 1",
-    "CREATE INDEX members_id_no ON members(id_no) WHERE id_no <> ''",
     "CREATE INDEX findings_household ON findings(household_id)",
     "CREATE INDEX findings_rule ON findings(rule, area)",
     "CREATE INDEX findings_area ON findings(area, rule)",
