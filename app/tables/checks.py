@@ -291,26 +291,27 @@ def _asked_for(scope: HasPrefixes, wish: FindingWish) -> Conditions:
 
 def visit_facts(db: Any, row: Mapping[str, Any], location: str, home: str, now: datetime) -> dict[str, str]:
     """What rules over a visit ask for, of one row of submissions. location, home: geopoints as text."""
-    minutes = minutes_between(row["started"], row["ended"])
+    value = row.get
+    minutes = minutes_between(value("started", ""), value("ended", ""))
     usual = db.execute(
         "SELECT started, ended FROM submissions WHERE form_id = ? AND area >= ? AND area < ? AND id <> ?"
         " ORDER BY ended DESC LIMIT 60",
-        [row["form_id"], row["area"][:9], row["area"][:9] + ":", row["id"]],
+        [value("form_id", ""), value("area", "")[:9], value("area", "")[:9] + ":", value("id", "")],
     ).fetchall()
     known = sorted(float(m) for m in (minutes_between(a, b) for a, b in usual) if m)
     photos = db.execute(
         "SELECT count(DISTINCT p.sha256) FROM photos p JOIN photos o ON o.sha256 = p.sha256 AND o.household_id <> p.household_id"
         " WHERE p.submission_id = ?",
-        [row["id"]],
+        [value("id", "")],
     ).fetchone()[0]
-    minute = str(row["ended"])[:16]
+    minute = str(value("ended", ""))[:16]
     together = db.execute(
         "SELECT count(DISTINCT household_id) FROM submissions WHERE sender = ? AND sender <> '' AND ended >= ? AND ended < ?",
-        [row["sender"], minute, minute + "~"],
+        [value("sender", ""), minute, minute + "~"],
     ).fetchone()[0]
     same = db.execute(
         "SELECT count(*) FROM submissions WHERE answers_digest = ? AND answers_digest <> '' AND household_id <> ?",
-        [row["answers_digest"], row["household_id"]],
+        [value("answers_digest", ""), value("household_id", "")],
     ).fetchone()[0]
     return {
         "minutes": minutes,
@@ -319,7 +320,7 @@ def visit_facts(db: Any, row: Mapping[str, Any], location: str, home: str, now: 
         "photos_again": str(photos),
         "same_minute": str(together) if minute else "",
         "same_answers": str(same),
-        "future": "yes" if _after(row["ended"], now) else "",
+        "future": "yes" if _after(value("ended", ""), now) else "",
     }
 
 

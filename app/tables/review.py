@@ -104,7 +104,7 @@ class FormReviewer:
         checks = checks_for(db.conn, row["area"][:6], self.limits)
         home = db.execute("SELECT location FROM households WHERE id = ?", [row["household_id"]]).fetchone()
         facts = visit_facts(db, row, _place(form, row), home[0] or "" if home else "", datetime.now(UTC))
-        reasons = _object(row["reasons"])
+        reasons = _object(row.get("reasons"))
         found = [*checks.visit(facts, now=ended), *after_checks(checks, seen, derived, ended)]
         return [_check_told(one, _text(reasons.get(f"{one.rule}|{one.member}"))) for one in found]
 

@@ -64,7 +64,7 @@ class ReviewProcess:
         for _ in range(2):  # a second child, should the first have died of something else
             answer = self._ask(row, named, form, until)
             if answer is not None:
-                return Findings(answer["problems"], answer["differences"], answer["checks"])
+                return Findings(answer["problems"], answer["differences"], answer.get("checks", []))
         return Findings([UNREADABLE])
 
     def _ask(self, row: Mapping[str, Any], named: tuple[str, str], form: Form, until: float) -> dict[str, Any] | None:
