@@ -45,6 +45,7 @@ def devices() -> str:
         relays=here.relay is not None,
         mended=_mended(),
         when=_when,
+        day=lambda moment: _when(moment)[5:] if _when(moment)[:4] == page.today()[:4] else _when(moment),
         span=span,
         phone_name=phone_name,
     )
