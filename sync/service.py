@@ -134,7 +134,7 @@ def pull(store: Store, credential: Credential, cursor: str | None, limit: int, *
         "scope_version": scope_version(scope),
         "cursor": page.cursor,
         "more": page.more,
-        "records": msgspec.to_builtins(page.records),
+        "records": page.records,
         "confirmed_dseq": store.confirmed([credential.install_id]),
         "time": _text(now),
     }

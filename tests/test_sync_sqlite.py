@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 
 from sync.problems import Problem
+from sync.records import Credential, Grant
+from sync.scope import scope_of
 from sync.store import sqlite_file
+from sync.store.scope_sql import scope_sql
+from sync.store.sqlite import PULL, SqliteStore
 from sync.store.sqlite_file import SqliteFile
 
 
@@ -55,3 +59,24 @@ def test_a_disk_without_write_ahead_log_is_refused(tmp_path: Path, monkeypatch: 
     with pytest.raises(Problem) as refused:
         SqliteFile(tmp_path)
     assert refused.value.code == "unsafe_file"
+
+
+def test_a_pull_reads_an_index_and_sorts_nothing(tmp_path: Path) -> None:
+    """Otherwise every look for news would read the whole register of a county."""
+    store = SqliteStore(tmp_path / "data")
+    try:
+        for scope in (scope_of(Credential(install_id="i", user_id="u", kind=kind, grants=(Grant("cadre", "500156103203"),)))
+                      for kind in ("device", "node")):  # fmt: skip
+            where, values = scope_sql(scope)
+            steps = [row[3] for row in store.rows("EXPLAIN QUERY PLAN " + _filled(PULL.format(where=where), (0, *values, 500)))]
+            assert any("COVERING INDEX record_by_seq (seq>?" in step for step in steps), steps
+            assert any("PRIMARY KEY (kind=? AND id=?)" in step for step in steps), steps
+            assert not any("TEMP B-TREE" in step and "ORDER BY" in step for step in steps[:-1]), steps
+    finally:
+        store.close()
+
+
+def _filled(question: str, values: tuple[Any, ...]) -> str:
+    for value in values:
+        question = question.replace("?", repr(value), 1)
+    return question

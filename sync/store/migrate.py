@@ -91,6 +91,14 @@ CREATE TABLE log_head (
 CREATE TABLE centre_head (install_id TEXT PRIMARY KEY, head TEXT NOT NULL) WITHOUT ROWID
 """
 
+
+@migrations()
+def m016_pulls_read_an_index(db: Database) -> None:
+    """The log's index also holds the area, so that a pull finds what is in its scope without reading any other record."""
+    db.execute("DROP INDEX record_by_seq")
+    db.execute("CREATE UNIQUE INDEX record_by_seq ON record (seq, area)")
+
+
 _BEGIN = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 

@@ -153,23 +153,24 @@ export function createStore({ db, outbox }) {
       const round = (await tx.objectStore('meta').get('round'))?.value ?? 0;
       for (const { kind, id } of erased) if (kind === 'household') await dropDrafts(tx, id);
       const households = new Set();
-      for (const record of page.records) {
-        if (record.deleted) {
-          const before = await records.get([record.kind, record.id]);
-          if (before?.fields.household_id && record.kind === 'member') households.add(before.fields.household_id);
-          sent(records.delete([record.kind, record.id]));
-        } else {
-          sent(records.put(round ? { ...record, round } : record));
-        }
+      // Everything is asked for at once and nothing waited for in between: a turn of the event loop a record is what
+      // a first download would spend its time on. IndexedDB answers in the order it was asked.
+      await Promise.all(page.records.map(async (record) => {
+        const key = [record.kind, record.id];
+        const before = record.deleted && record.kind === 'member' ? records.get(key) : null;
+        sent(record.deleted ? records.delete(key) : records.put(round ? { ...record, round } : record));
         if (record.kind === 'household') households.add(record.id);
         if (record.kind === 'member' && record.fields.household_id) households.add(record.fields.household_id);
-      }
-      for (const id of households) {
-        const household = await records.get(['household', id]);
-        const people = await records.index('by_household').getAll(['member', id]);
+        const was = (await before)?.fields.household_id;
+        if (was) households.add(was);
+      }));
+      await Promise.all([...households].map(async (id) => {
+        const [household, people] = await Promise.all([
+          records.get(['household', id]), records.index('by_household').getAll(['member', id]),
+        ]);
         if (household) sent(tx.objectStore('row').put(rowOf(household, people)));
         else sent(tx.objectStore('row').delete(id));
-      }
+      }));
       sent(tx.objectStore('meta').put({ key: 'cursor', value: page.cursor }));
       if (page.scope_version) sent(tx.objectStore('meta').put({ key: 'scope_version', value: page.scope_version }));
       if (!page.more) sent(tx.objectStore('meta').put({ key: 'complete', value: true }));

@@ -14,6 +14,10 @@ import { fetchReceipts, isOurServer, pushAll, pushBlobs } from './push.js';
  *   trouble: ReturnType<typeof explain>|null, next_try: number|null}} SyncState */
 
 const LOCK = 'ruhu-sync';
+/** Records of a page: a slow line gets small ones, for a page that is cut begins anew. */
+const SMALL_PAGE = 500;
+const LARGE_PAGE = 2000;
+const QUICK_MS = 1_000;
 const EVERY_MS = 5 * 60_000;
 /** The first look for the centre's word on what was just sent; each one in vain doubles the wait. */
 const CONFIRM_MS = 3_000;
@@ -187,12 +191,25 @@ export function createSync(parts) {
     return trouble;
   }
 
-  /** @param {string} token @returns {Promise<Trouble | null>} */
+  /**
+   * Page after page; on a good line the next one travels while the last is written, and pages grow.
+   * @param {string} token @returns {Promise<Trouble | null>}
+   */
   async function pull(token) {
     quiet = false;
+    let limit = SMALL_PAGE;
+    /** @param {string | null} cursor */
+    const fetched = async (cursor) => {
+      const began = now().getTime();
+      const answer = await api.get(`/sync/v1/pull?limit=${limit}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`, token);
+      limit = now().getTime() - began < QUICK_MS ? Math.min(limit * 2, LARGE_PAGE) : SMALL_PAGE;
+      return answer;
+    };
+    /** @type {ReturnType<typeof fetched> | null} */
+    let next = null;
     for (let restarts = 0, pages = 0, all = 0; ;) {
-      const cursor = await store.cursor();
-      const answer = await api.get(`/sync/v1/pull?limit=500${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`, token);
+      const answer = await (next ?? fetched(await store.cursor()));
+      next = null;
       if (answer.kind === 'refused' && answer.code === 'cursor_stale' && restarts++ < 1) {
         await store.startAfresh();
         const told = AFRESH[answer.reason];
@@ -201,6 +218,7 @@ export function createSync(parts) {
       }
       if (answer.kind !== 'ok') return answer;
       if (!isOurServer(session, answer.data)) return { kind: 'offline', cause: 'wrong_server' };
+      if (answer.data.more) next = fetched(answer.data.cursor);
       const dropped = await store.applyPage(answer.data);
       if (dropped) await log.add(true, '重新下载完成，手机上去掉了 {n} 条不再由您负责或已作废的记录', '', { n: dropped });
       pages = answer.data.records.length;
