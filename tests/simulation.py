@@ -8,7 +8,6 @@ played again. `World.settle` lets the network work and everybody finish;
 
 from __future__ import annotations
 
-import json
 import random
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +23,7 @@ from sync import failpoints, service
 from sync.author import Author
 from sync.conflict import equal
 from sync.problems import Problem
-from sync.protocol import Hello, checked_body, push_body, push_headers
+from sync.protocol import Hello, checked_body, encode, push_body, push_headers
 from sync.records import CENTRE, Op, Scope
 from sync.relay import Relay, Reply
 from sync.store.backup import back_up, restore
@@ -120,7 +119,7 @@ class Upward:
                 raise Problem("upstream_silent") from None
             except Problem as problem:
                 status, said = (409 if problem.code == "cursor_stale" else 404), {"error": {"code": problem.code}}
-            return Reply(status, {}, json.dumps(said).encode())
+            return Reply(status, {}, encode(said))
 
         answer: Reply = self.world.network.carry(ask)
         return answer

@@ -5,7 +5,6 @@ In-process transport: the same service functions the HTTP API calls.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +16,7 @@ import pytest
 from sync import service
 from sync.author import Author
 from sync.problems import Problem
-from sync.protocol import Hello, checked_body, push_body, push_headers
+from sync.protocol import Hello, checked_body, encode, push_body, push_headers
 from sync.records import CENTRE, NODE, Credential, FieldChange, Op
 from sync.relay import Relay, Reply
 from sync.scope import scope_of
@@ -52,7 +51,7 @@ class Wire:
         if path in self.lose:
             self.lose.discard(path)
             raise Problem("upstream_silent")
-        raw = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        raw = answer if isinstance(answer, bytes) else encode(answer)
         return Reply(status, {}, raw)
 
     def _answer(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Any:
