@@ -56,8 +56,10 @@ def create_app(config: Any, here: Any = None) -> Flask:
     csrf.exempt(sync_api.blueprint)
     csrf.exempt("app.auth.api_sign_in")
     csrf.exempt("app.auth.api_sign_out")
-    csrf.exempt("app.office.importing.import_new")  # likewise: a roster is larger than a form
-    csrf.exempt("app.formpost.post")  # it asks for the token itself, once it has allowed a larger form
+    # These ask for the token themselves, once they have allowed a larger form.
+    csrf.exempt("app.formpost.post")
+    csrf.exempt("app.office.importing.import_new")
+    csrf.exempt("app.office.courier.courier_bring")
     for blueprint in _pages():
         app.register_blueprint(blueprint)
     return app

@@ -33,6 +33,8 @@ from sync.sealed import OVERHEAD, key_id, seal, unseal
 MAGIC = b"\x89RUHU\r\n\x1a"  # as PNG's: a copy made as text shows at once
 VERSION = 1
 OPS, RECEIPTS, BACKUP = "ops", "receipts", "backup"
+SENDER = "sender"
+"""In ``by``: the key is that of the sender. A phone cannot spell its own: no script may read it."""
 ENDING = "ruhu"
 
 MAX_HEAD = 2048
@@ -53,7 +55,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What anybody may read of a courier file; random names only, none of a person or a place.
 
     sender: install or server that made it. reader: the install it is for, where it answers one.
-    to: `key_id` of who can open it, '' for open parts. by: `key_id` of who signed its parts, '' for none.
+    to: `key_id` of who can open it, '' for open parts. by: `key_id` of who signed its parts, or `SENDER`, '' for none.
     about: the file that this one answers. salt: of a backup that a password closes.
     """
 
@@ -84,7 +86,8 @@ class Writer:
     """Writes one courier file. `close` ends it; without that it reads as torn."""
 
     def __init__(self, out: IO[bytes], head: Head, *, seal_to: str = "", sign_with: keys.PrivateKey | None = None) -> None:
-        head = msgspec.structs.replace(head, to=key_id(seal_to) if seal_to else "", by=key_id(sign_with) if sign_with else "")
+        by = (head.by or key_id(sign_with)) if sign_with else ""
+        head = msgspec.structs.replace(head, to=key_id(seal_to) if seal_to else "", by=by)
         spelled = msgspec.json.encode(head)
         self.head = head
         self.parts = 0
@@ -147,7 +150,7 @@ class Reader:
         head = self.head
         if head.to and (key is None or key_id(key) != head.to):
             raise Problem("courier_not_for_us")
-        if head.by and (not signer or key_id(signer) != head.by):
+        if head.by and (not signer or head.by not in (SENDER, key_id(signer))):
             raise Problem("courier_not_signed")
         while self.parts < MAX_PARTS:
             part = self._counted(MAX_PART, "courier_altered")

@@ -233,16 +233,6 @@ class Relay:
         except (msgspec.ValidationError, KeyError, AttributeError) as error:
             raise Problem("upstream_strange") from error
 
-    def _heads_of(self, batch: Sequence[ToRelay]) -> list[LogHead]:
-        """What covers the ops of a batch: the heads they came with, and our own over our own logs."""
-        found = {(one.install_id, one.head.dseq): one.head for one in batch if one.head}
-        last = {one.install_id: one.dseq for one in batch if one.own}
-        if self._key:
-            for install, dseq in last.items():
-                chain = self._store.chain_at(install, dseq)
-                found[install, dseq] = sign_head(self._key, install, dseq, chain)
-        return list(found.values())
-
     def _trusted(self, said: Mapping[str, Any]) -> dict[str, ServerHead] | None:
         """The centre's heads in a reply that agree with the logs here, kept to be handed down.
 
@@ -273,9 +263,7 @@ class Relay:
     def _push(self) -> bool:
         moved = False
         while batch := self._store.to_relay(BATCH_OPS, BATCH_BYTES):
-            marks = {one.op_id: one.mark for one in batch if one.mark in VOUCHED}
-            body = push_body((one.body for one in batch), server_id=None, epoch=None, marks=marks,
-                             heads=self._heads_of(batch))
+            body = push_of(self._store, batch, self._key)
             headers = push_headers(body)
             said = self._json("POST", "/sync/v1/push", body, headers)
             try:
@@ -381,6 +369,22 @@ class Relay:
 
     def _json(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> dict[str, Any]:
         return _object(self._ask(method, path, body, headers))
+
+
+def push_of(store: Store, batch: Sequence[ToRelay], key: PrivateKey | None) -> bytes:
+    """The push of a batch: its ops with what vouches for them, key being what our own logs are signed with."""
+    marks = {one.op_id: one.mark for one in batch if one.mark in VOUCHED}
+    return push_body((one.body for one in batch), server_id=None, epoch=None, marks=marks, heads=_heads_of(store, batch, key))
+
+
+def _heads_of(store: Store, batch: Sequence[ToRelay], key: PrivateKey | None) -> list[LogHead]:
+    """What covers the ops of a batch: the heads they came with, and our own over our own logs."""
+    found = {(one.install_id, one.head.dseq): one.head for one in batch if one.head}
+    last = {one.install_id: one.dseq for one in batch if one.own}
+    if key:
+        for install, dseq in last.items():
+            found[install, dseq] = sign_head(key, install, dseq, store.chain_at(install, dseq))
+    return list(found.values())
 
 
 def _object(reply: Reply) -> dict[str, Any]:

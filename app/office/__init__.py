@@ -32,6 +32,7 @@ def _catch_up() -> None:
 from app.office import (  # noqa: E402
     checks,  # noqa: F401
     connect,  # noqa: F401
+    courier,  # noqa: F401
     devices,  # noqa: F401
     erase,  # noqa: F401
     exemptions,  # noqa: F401

@@ -330,6 +330,14 @@ class Store(Protocol):
 
     def blob_relayed(self, sha256: str) -> None: ...
 
+    # The same hop by a file: everything the centre has not answered for, whatever was offered before.
+
+    def unconfirmed_ops(self, after: int, limit: int, max_bytes: int) -> list[tuple[int, ToRelay]]:
+        """Ops without the present centre's receipt past a place of this store's list of ops, in order, each with its place."""
+
+    def blobs_to_carry(self) -> list[str]:
+        """Blobs that are here, named by an op, and not known to be above."""
+
     def agree(self, name: str, proposal: str) -> str:
         """The value that all hosts of this store use under a name: the first that was proposed."""
 

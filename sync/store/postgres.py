@@ -669,6 +669,12 @@ class PostgresStore:
     def blob_relayed(self, sha256: str) -> None:
         raise Problem("centre_only")
 
+    def unconfirmed_ops(self, after: int, limit: int, max_bytes: int) -> list[tuple[int, ToRelay]]:
+        return []
+
+    def blobs_to_carry(self) -> list[str]:
+        return []
+
 
 def refuse_unsafe(connection: psycopg.Connection) -> None:
     """Raises Problem unsafe_database when an answered commit could be lost with the power."""

@@ -525,18 +525,22 @@ class SqliteStore(SqliteHistory):
         self._tier = NODE
 
     def to_relay(self, limit: int, max_bytes: int) -> list[ToRelay]:
+        return [one for _, one in self._offered("o.up_status IS NULL", (), limit, max_bytes)]
+
+    def _offered(self, where: str, values: tuple[Any, ...], limit: int, max_bytes: int) -> list[tuple[int, ToRelay]]:
+        """The first of these ops with their places, cut where heads cover them all."""
         while True:
             rows = self._all(
-                "SELECT o.install_id, o.dseq, o.op_id, o.body, o.code, h.dseq, h.chain, h.sig, i.user_id = '' FROM op o"
+                "SELECT o.n, o.install_id, o.dseq, o.op_id, o.body, o.code, h.dseq, h.chain, h.sig, i.user_id = '' FROM op o"  # noqa: S608 - our own
                 " LEFT JOIN install i ON i.install_id = o.install_id"
                 " LEFT JOIN log_head h ON h.install_id = o.install_id AND h.dseq = (SELECT min(dseq) FROM log_head"
                 " WHERE install_id = o.install_id AND dseq >= o.dseq AND sig <> '')"
-                " WHERE o.up_status IS NULL AND o.variant = 0 ORDER BY o.n LIMIT ?",
-                limit,
-            )
-            batch = whole_batch([_to_relay(*row) for row in rows], max_bytes)
+                f" WHERE {where} AND o.variant = 0 ORDER BY o.n LIMIT ?",
+                *values, limit,
+            )  # fmt: skip
+            batch = whole_batch([_to_relay(*row[1:]) for row in rows], max_bytes)
             if batch or len(rows) < limit:
-                return batch
+                return [(row[0], one) for row, one in zip(rows, batch, strict=False)]
             limit *= 2
 
     def take_results(self, results: Sequence[tuple[str, Result]], *, tier: str) -> None:
@@ -659,6 +663,23 @@ class SqliteStore(SqliteHistory):
     def blob_relayed(self, sha256: str) -> None:
         with self._writing() as write:
             write.execute("UPDATE blob SET relayed = 1 WHERE sha256 = ?", (sha256,))
+
+    def unconfirmed_ops(self, after: int, limit: int, max_bytes: int) -> list[tuple[int, ToRelay]]:
+        # Where the centre is directly above and was restored, every op is offered anew: old receipts count no more.
+        _, source = self.upstream_cursor()
+        lost = "o.up_status IS NULL AND json_extract(o.centre_receipt, '$.server_id') = ?"
+        return self._offered(
+            f"o.n > ? AND (o.centre_receipt IS NULL OR ({lost}))", (after, source[0] if source else ""), limit, max_bytes
+        )
+
+    def blobs_to_carry(self) -> list[str]:
+        return [
+            row[0]
+            for row in self._all(
+                "SELECT DISTINCT b.sha256 FROM blob b JOIN blob_named m USING (sha256) JOIN op o"
+                " ON o.entity = m.kind AND o.id = m.id WHERE b.relayed = 0 ORDER BY b.sha256"
+            )
+        ]
 
 
 def _to_relay(

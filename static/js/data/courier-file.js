@@ -15,6 +15,7 @@ const MAX_HEAD = 2048;
 const MAX_BODY = 1024 * 1024;
 const MAX_PART = MAX_BODY + 4096 + 147;
 const SIGNATURE = 64;
+const SENDER = 'sender';
 const WORTH_PACKING = 200;
 export const BLOB_CHUNK = 256 * 1024;
 
@@ -30,9 +31,11 @@ export class CourierProblem extends Error {
 /**
  * Starts a file closed for one reader. Its pieces are Blobs, so that many photos need not fit into memory.
  * @param {Head} head @param {string} sealTo public key of the reader
+ * @param {CryptoKey | null} [signer] signs every part as the sender, whose public key the reader knows
  */
-export async function courierWriter(head, sealTo) {
-  const spelled = new TextEncoder().encode(JSON.stringify({ v: VERSION, ...head, to: await keyId(sealTo) }));
+export async function courierWriter(head, sealTo, signer = null) {
+  const by = signer ? { by: SENDER } : {};
+  const spelled = new TextEncoder().encode(JSON.stringify({ v: VERSION, ...head, to: await keyId(sealTo), ...by }));
   const digest = await sha256(spelled);
   /** @type {Blob[]} */
   const pieces = [blobOf([MAGIC, counted(spelled)])];
@@ -45,7 +48,10 @@ export async function courierWriter(head, sealTo) {
     const about = new TextEncoder().encode(JSON.stringify({ m: name, ...facts, ...(smaller ? { gzip: 1 } : {}) }));
     parts += 1;
     const plain = joined([Uint8Array.of(about.length >> 8, about.length & 255), about, smaller ?? body]);
-    pieces.push(blobOf([counted(await seal(plain, sealTo, contextOf(digest, parts)))]));
+    const context = contextOf(digest, parts);
+    const closed = await seal(plain, sealTo, context);
+    const sig = signer ? await signature(joined([context, closed]), signer) : new Uint8Array();
+    pieces.push(blobOf([counted(joined([sig, closed]))]));
   }
 
   return {
@@ -90,7 +96,7 @@ export async function courierHead(file) {
 export async function* courierMessages(file, { key, keyId: mine = '', signer = '' }) {
   const { head, digest, from } = await courierHead(file);
   if (head.to && (!key || head.to !== mine)) throw new CourierProblem('courier_not_for_us');
-  if (head.by && (!signer || head.by !== await keyId(signer))) throw new CourierProblem('courier_not_signed');
+  if (head.by && (!signer || ![SENDER, await keyId(signer)].includes(head.by))) throw new CourierProblem('courier_not_signed');
   for (let at = from, number = 1; ; number++) {
     const length = numberAt(await slice(file, at, at + 4), 0);
     if (length > MAX_PART) throw new CourierProblem('courier_altered');
@@ -121,6 +127,10 @@ async function opened(part, head, context, key, signer) {
     throw new CourierProblem('courier_altered');
   }
 }
+
+/** @param {Uint8Array} message @param {CryptoKey} key */
+const signature = async (message, key) =>
+  new Uint8Array(await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, key, message.slice()));
 
 /** @param {Uint8Array} message @param {Uint8Array} sig @param {string} publicKey */
 async function signed(message, sig, publicKey) {

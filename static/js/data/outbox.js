@@ -314,6 +314,20 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
     return works.size;
   });
 
+  /** What the centre has not confirmed of an install, in order. @param {string} installId */
+  const unconfirmedRows = (installId) => db.outbox.run(async (idb) => {
+    const rows = /** @type {Row[]} */ (await idb.getAllFromIndex('op', 'unconfirmed'));
+    return rows.filter((row) => row.op && row.install_id === installId).sort((a, b) => a.dseq - b.dseq);
+  });
+
+  /** Photos and files that are still here of these ops, or that no server has yet. @param {Row[]} rows */
+  const blobsOf = (rows) => db.outbox.run(async (idb) => {
+    const named = new Set(rows.flatMap((row) => row.op?.blobs ?? []).map((blob) => blob.sha256));
+    const wanted = [...named, ...await idb.getAllKeysFromIndex('blob', 'unsent')];
+    const here = new Set(await idb.getAllKeys('blob'));
+    return /** @type {string[]} */ ([...new Set(wanted)].filter((sha256) => here.has(sha256)));
+  });
+
   /** How many ops of an install are unconfirmed: the office wants to know. @param {string} installId */
   const unconfirmedOps = (installId) => db.outbox.run(async (idb) =>
     (await idb.getAllKeysFromIndex('op', 'unconfirmed')).filter((/** @type {any} */ key) => key[0] === installId).length);
@@ -375,7 +389,7 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
   return {
     finish, append, undo, noteOffered, toOffer, noteResults, noteReceipts, offerAgain, overlaid, openRecords, settle,
     openInstalls, firstUnconfirmed, unconfirmed, unconfirmedOps, works, blobsToSend, blob, markBlob, prune, noteErased,
-    submissions, lastDseq, chainAt,
+    submissions, lastDseq, chainAt, unconfirmedRows, blobsOf,
     /** @param {() => void} listener */
     subscribe(listener) {
       listeners.add(listener);

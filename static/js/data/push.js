@@ -71,7 +71,7 @@ export async function pushAll({ api, outbox, session, now }, installId, token, w
  * @param {number} dseq
  * @returns {Promise<object[] | null>} null when it should sign and can't
  */
-async function headsOf(outbox, session, installId, dseq) {
+export async function headsOf(outbox, session, installId, dseq) {
   const key = session.installs.find((one) => one.install_id === installId)?.key;
   if (!key) return [];
   try {

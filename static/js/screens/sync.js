@@ -1,4 +1,5 @@
 /** What has reached whom, what went wrong and what to do about it. */
+import { courierCard } from './courier.js';
 import { ticksOf } from './rows.js';
 import { button, element } from './widgets/dom.js';
 
@@ -6,6 +7,7 @@ import { button, element } from './widgets/dom.js';
 export async function show(root, ctx) {
   const { t } = ctx;
   ctx.header({ title: t('同步') });
+  const courier = courierCard(ctx);
   const stop = [ctx.sync.subscribe(() => void paint()), ctx.outbox.subscribe(() => void paint())];
   await paint();
   return () => stop.forEach((one) => one());
@@ -20,6 +22,7 @@ export async function show(root, ctx) {
     const names = await Promise.all(works.slice(0, 40).map(async (/** @type {any} */ work) =>
       (work.household && (await ctx.store.get('household', work.household))?.fields.head_name) || t('(不属于某一户)')));
     const offset = Math.round((ctx.session.server?.clock_offset_ms ?? 0) / 60000);
+    courier.paint(waiting);
     root.replaceChildren(
       element('section', { class: 'card' },
         element('p', { class: 'sum', 'data-name': 'waiting' }, waiting ? t('还有 {n} 份没有到中心', { n: waiting }) : t('全部已到中心,可以放心')),
@@ -32,6 +35,7 @@ export async function show(root, ctx) {
           element('b', {}, names[i]), ` ${work.made.slice(5, 16).replace('T', ' ')} `, element('span', { class: 'ticks' }, ticksOf(ctx, work.state)),
           ...(work.attention ? [element('small', { class: 'error' }, work.message || t('待办公室处理'))] : [])))
           : [element('p', { class: 'empty' }, t('还没有送出的走访。'))])),
+      courier.card,
       element('section', { class: 'card' }, element('h2', {}, t('这部手机')),
         element('p', {}, t('离线可用:表单 {here}/{wanted},扫码器{scanner}', {
           here: forms?.here ?? 0, wanted: forms?.wanted ?? '?', scanner: scanner ? t('已备好') : t('还没下载') })),

@@ -1,0 +1,84 @@
+"""捎带文件:courier out|in 文件,没有网络时用 U 盘同步 · sync by a file on a stick"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from app.config import ROOT
+
+
+def main(arguments: list[str]) -> int:
+    from sync.problems import Problem
+
+    parser = argparse.ArgumentParser(prog="run.py courier", description="捎带文件 · courier files")
+    parser.add_argument("what", choices=("out", "in"), help="out 做一个带走;in 收下一个 · make one, or take one in")
+    parser.add_argument("file", type=Path, help=".ruhu 文件 · the file")
+    parser.add_argument("--data", type=Path, default=ROOT / "data" / "centre", help="数据文件夹 · data folder")
+    parser.add_argument("--receipts", type=Path, help="回执写到哪里(默认在文件旁边) · where the receipts go")
+    options = parser.parse_args(arguments)
+    try:
+        return _out(options) if options.what == "out" else _in(options)
+    except Problem as problem:
+        print(f"✗ {problem.message()} {problem.next()}", file=sys.stderr)
+        if problem.code == "folder_in_use":
+            print("  节点正在运行:请用办公端的“捎带”页 · it is serving: use the office page /office/courier", file=sys.stderr)
+    except OSError as error:
+        print(f"✗ {error.strerror}: {error.filename}", file=sys.stderr)
+    return 1
+
+
+def _out(options: argparse.Namespace) -> int:
+    with _desk(options.data) as desk:
+        part = options.file.with_name(options.file.name + ".part")
+        try:
+            with part.open("wb") as out:
+                _, held = desk.make(out)
+                out.flush()
+                os.fsync(out.fileno())  # the stick may be pulled out at once
+            os.replace(part, options.file)
+        finally:
+            part.unlink(missing_ok=True)
+    print(f"✓ {options.file}: {held.ops} 条操作 · ops, {held.blobs} 个附件 · files, {options.file.stat().st_size / 1e6:.1f} MB")
+    print("  已封好,只有中心能打开;这里的内容没有删 · closed for the centre; nothing was deleted here")
+    return 0
+
+
+def _in(options: argparse.Namespace) -> int:
+    with _desk(options.data) as desk, options.file.open("rb") as source:
+        errand = desk.bring(source, by="", now=datetime.now().astimezone(), wait=True)
+        if errand.answered:
+            target = options.receipts or options.file.with_suffix(".receipts.ruhu")
+            target.write_bytes(desk.answer(errand).read_bytes())
+            print(f"  回执 · receipts: {target}")
+    for name, value in errand.found.items():
+        print(f"  {name}: {value}")
+    if errand.problem:
+        from sync.problems import message_of, next_of
+
+        print(f"✗ {message_of(errand.problem)} {next_of(errand.problem)}", file=sys.stderr)
+        return 1
+    print(f"✓ {options.file}: {errand.state}")
+    return 0
+
+
+@contextlib.contextmanager
+def _desk(data: Path) -> Iterator[Any]:
+    """The desk of a folder that nobody serves at the moment."""
+    from app.courier import Desk
+    from sync.problems import Problem
+    from sync.store.sqlite import SqliteStore
+
+    if not (data / "store.db").exists():
+        raise Problem("not_found", where=str(data))
+    store = SqliteStore(data.resolve())
+    try:
+        yield Desk(store, data.resolve(), lambda: datetime.now().astimezone())
+    finally:
+        store.close()
