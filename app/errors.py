@@ -6,8 +6,10 @@ and nodes get them as JSON, people get a page; nobody gets a stack trace.
 
 from __future__ import annotations
 
+import errno
 import logging
 import secrets
+import sqlite3
 from collections.abc import Mapping
 
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
@@ -186,6 +188,8 @@ def init_app(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> Response:
+        if is_disk_full(error):
+            return answer(of_sync(SyncProblem("disk_full")))
         incident = secrets.token_hex(4)
         # The rule, not the path: a path may hold a household's code. Where, not what:
         # the text of an exception may quote somebody's answers.
@@ -193,6 +197,13 @@ def init_app(app: Flask) -> None:
         log.error("incident %s %s %s: %s", incident, request.method, rule, _where(error))
         g.incident = incident
         return answer(Problem("server_error"), incident)
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether a disk without room is what stopped it, wherever that was met."""
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or (
+        isinstance(error, sqlite3.Error) and error.sqlite_errorcode == sqlite3.SQLITE_FULL
+    )
 
 
 def _where(error: BaseException) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -206,7 +207,7 @@ def open_node(config: Config) -> Node:
         shelf = FormShelf(store)
         if is_database(config.upstream):
             refresh_views(store, shelf)
-        tables = Tables(config.data_dir / "read.db", store)
+        tables = _tables(config.data_dir / "read.db", store)
         return Node(
             config=config,
             store=store,
@@ -224,6 +225,16 @@ def open_node(config: Config) -> Node:
     except BaseException:
         store.close()
         raise
+
+
+def _tables(path: Path, store: Store) -> Tables:
+    try:
+        return Tables(path, store)
+    except sqlite3.Error as error:
+        raise NodeProblem(
+            f"页面用的查询表 {path} 打不开({error})。请检查磁盘空间;这个文件可以删除,会自动重建 · "
+            "the read tables cannot be opened; check the room on the disk, the file may be deleted and is made anew"
+        ) from error
 
 
 def _usable(folder: Path) -> None:

@@ -83,6 +83,11 @@ CATALOGUE: dict[str, Entry] = {
     "disk_full": Entry(
         Text("服务器磁盘空间不足。", "The server's disk is full."),
         Text("请管理员清理磁盘;数据仍在手机里。", "Free space on the server; all is still on the phone.")),
+    "flush_failed": Entry(
+        Text("磁盘没有写成功,程序已停止;没有写成的内容没有答应过任何人。",
+             "The disk did not keep what it was given; the program has stopped, and nothing of it was promised to anybody."),
+        Text("请检查或更换磁盘,再启动;手机和下级节点会自动重发。",
+             "Check or replace the disk, then start again; phones and nodes send again by themselves.")),
     # One op that is stored but not applied.
     "hash_mismatch": Entry(
         Text("操作内容与其校验值不一致。", "The op does not match its hash."), _TRAY),
@@ -150,7 +155,9 @@ CATALOGUE: dict[str, Entry] = {
         Text("请检查文件夹的权限和磁盘是否只读。", "Check its permissions and whether the disk is read-only.")),
     "folder_damaged": Entry(
         Text("数据库文件打不开或已损坏。", "The database cannot be opened or is damaged."),
-        Text("请保留该文件夹,用最近的备份恢复。", "Keep the folder as it is and restore the latest backup.")),
+        Text("请用最近的备份恢复:python3 run.py restore 备份文件 --data 文件夹;现在的文件夹会另外保留,之后的走访由手机自动补报。",
+             "Restore the latest backup: python3 run.py restore BACKUP --data FOLDER; the folder as it is is kept beside,"
+             " and phones send again what came later.")),
     "backup_broken": Entry(
         Text("备份文件不完整或被改动过,不能使用。", "The backup is incomplete or was altered and cannot be used."),
         Text("请换一份备份;数据文件夹没有改动。", "Use another backup; the data folder is unchanged.")),

@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
         made = (back_up_sealed(folder, target, now=now, say=_say, **sealing) if any(sealing.values())
                 else back_up(folder, target, now=now, say=_say))  # fmt: skip
     except Problem as problem:
-        print(f"✗ {problem.message()} {problem.next()}", file=sys.stderr)
+        print(f"✗ 备份没有做成 · no backup was made: {problem.message()} {problem.next()}", file=sys.stderr)
         return 1
     except OSError as error:
         print(f"✗ 备份没有写成({error.strerror}): {target} · the backup was not written", file=sys.stderr)

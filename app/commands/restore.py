@@ -44,6 +44,9 @@ def main(arguments: list[str]) -> int:
     except FileExistsError as error:
         print(f"✗ 上次恢复没有完成,请先删除 · an earlier restore was cut short, remove first: {error.filename}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"✗ 没有恢复成({error.strerror}),原数据没有改动: {folder} · not restored, the folder is as it was", file=sys.stderr)
+        return 1
     print(f"✓ {manifest['made']} 的备份,{manifest['ops']} 条操作 · backup of that moment, ops")
     if not options.check:
         print(f"  已放到 {folder};之后的走访会由手机和下级节点重新上报 · what came later is offered again")

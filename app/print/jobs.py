@@ -23,7 +23,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from app.errors import is_disk_full
 from app.print import fonts
+from sync.store.disk import MB, room
 
 log = logging.getLogger("ruhu.print")
 
@@ -37,6 +39,8 @@ KEEP_DAYS = 7
 QUEUED, RUNNING, DONE = "queued", "running", "done"
 FAILED, CANCELLED, INTERRUPTED = "failed", "cancelled", "interrupted"
 UNFINISHED = (QUEUED, RUNNING)
+
+NO_ROOM = "服务器磁盘空间不足,没有生成文件。请管理员清理磁盘,再重新打印。"
 
 _ID = re.compile(r"[0-9a-f]{24}")
 
@@ -76,6 +80,7 @@ class Jobs:
         self._manifests = threading.Lock()
         self._queue: queue.Queue[tuple[str, Callable[[], Iterable[str]]]] = queue.Queue()
         self._cancelled: set[str] = set()
+        self._unwritten: dict[str, Job] = {}
         self._thread: threading.Thread | None = None
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._interrupt_unfinished()
@@ -94,6 +99,8 @@ class Jobs:
     def get(self, id: str) -> Job | None:
         if not _ID.fullmatch(id):
             return None
+        if id in self._unwritten:
+            return self._unwritten[id]
         try:
             loaded: dict[str, Any] = json.loads((self.folder / id / "job.json").read_text("utf-8"))
         except (OSError, ValueError):
@@ -144,8 +151,15 @@ class Jobs:
     def _put(self, job: Job) -> None:
         path = self.folder / job.id / "job.json"
         part = path.with_suffix(".part")
-        part.write_text(json.dumps(asdict(job), ensure_ascii=False), "utf-8")
-        os.replace(part, path)
+        try:
+            part.write_text(json.dumps(asdict(job), ensure_ascii=False), "utf-8")
+            os.replace(part, path)
+        except OSError:
+            # A full disk: the page still tells how the job ended, as long as the program runs.
+            part.unlink(missing_ok=True)
+            self._unwritten[job.id] = job
+            return
+        self._unwritten.pop(job.id, None)
 
     def _interrupt_unfinished(self) -> None:
         for job in self.all():
@@ -166,8 +180,10 @@ class Jobs:
                 self._fail(id, "有一批表超过时限没有排完,已停止。请少选一些户再打印。")
             except Exception as error:  # one bad job must not end the thread that runs the others
                 log.error("print job failed: %s", type(error).__name__)
-                self._fail(id, "排版出错,没有生成文件。请重试;还不行就换一户试试,并告诉管理员。")
+                full = is_disk_full(error) or room(self.folder)[0] < MB
+                self._fail(id, NO_ROOM if full else "排版出错,没有生成文件。请重试;还不行就换一户试试,并告诉管理员。")
             finally:
+                self.result(id).with_suffix(".part").unlink(missing_ok=True)
                 for piece in (self.folder / id).glob("piece-*.pdf"):
                     piece.unlink(missing_ok=True)
 

@@ -7,6 +7,8 @@ thread. A page of changes and the new position are one transaction.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,8 +23,12 @@ from app.tables import rows, schema
 from app.tables.clock import local_time
 from app.tables.names import arabic, initials, tokens
 from sync.erasing import is_erased
+from sync.problems import Problem
 from sync.records import Page, Record
 from sync.store.base import Maker
+from sync.store.sqlite_file import refuse_damaged
+
+log = logging.getLogger("ruhu.tables")
 
 PAGE = 5_000
 # Stands between two names, so that a search never matches across them. A
@@ -51,6 +57,7 @@ class Tables:
         self._lock = threading.Lock()
         self._threads = threading.local()
         self._readers: list[sqlite3.Connection] = []
+        remove_damaged(Path(path))
         self._writer = sqlite_utils.Database(_connect(self.path))
         self._writer.execute("PRAGMA journal_mode = WAL")
         self._writer.execute("PRAGMA synchronous = NORMAL")
@@ -305,6 +312,19 @@ def search_entry(people: Sequence[tuple[Any, ...]]) -> tuple[int, str, str, str,
         f" {_BETWEEN} ".join(" ".join(tokens(arabic(part))) for part in (group, house_no) if part),
         "".join(tokens(code)),
     )
+
+
+def remove_damaged(path: Path) -> None:
+    """Delete read tables with an unsound page: they are made anew from the store."""
+    try:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as looked:
+            refuse_damaged(looked, path.parent)
+    except (Problem, sqlite3.DatabaseError) as error:
+        if isinstance(error, sqlite3.OperationalError):
+            return  # no room, or not ours to read: told when it is opened
+        log.error("read tables were damaged; they are made anew")
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def _connect(path: str) -> sqlite3.Connection:

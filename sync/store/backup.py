@@ -25,9 +25,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from sync.problems import Problem
+from sync.store import disk
 from sync.store.high_water import NAME as HIGH_WATER
 from sync.store.sqlite_file import NAME as DATABASE
-from sync.store.sqlite_file import hold_folder
+from sync.store.sqlite_file import hold_folder, open_reader
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -42,12 +43,28 @@ def back_up(folder: Path, target: Path, *, now: datetime, say: Callable[[str], N
     """Write the backup and read it again; answers its manifest.
 
     target appears whole or not at all. Raises Problem folder_damaged,
-    backup_broken or OSError of the disk.
+    backup_broken, disk_full or store_failed.
     """
     if not (folder / DATABASE).exists():
         raise Problem("not_found", where=str(folder / DATABASE))
     part = target.with_name(target.name + ".part")
-    with tempfile.TemporaryDirectory(prefix=".backup-", dir=target.parent) as work:
+    try:
+        manifest = _write_backup(folder, part, now=now, say=say)
+        say("verifying")
+        verify(part)
+        os.replace(part, target)
+        _flush_folder(target.parent)
+    except BaseException as error:
+        part.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            # A flush that failed is an error like any other here: there is no backup then, and nobody tries again.
+            raise disk.of_os(error, str(target)) from error
+        raise
+    return manifest
+
+
+def _write_backup(folder: Path, part: Path, *, now: datetime, say: Callable[[str], None]) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix=".backup-", dir=part.parent) as work:
         snapshot = Path(work) / DATABASE
         say("snapshot")
         _snapshot(folder / DATABASE, snapshot)
@@ -69,19 +86,11 @@ def back_up(folder: Path, target: Path, *, now: datetime, say: Callable[[str], N
             whole.write(sealed.encode())
             whole.flush()
             os.fsync(whole.fileno())
-    say("verifying")
-    try:
-        verify(part)
-    except Problem:
-        part.unlink()
-        raise
-    os.replace(part, target)
-    _flush_folder(target.parent)
     return manifest
 
 
 def verify(backup: Path) -> dict[str, Any]:
-    """The manifest of a backup that holds what it says, its database sound. Raises Problem backup_broken."""
+    """The manifest of a backup that holds what it says, its database sound. Raises Problem backup_broken, disk_full."""
     with tempfile.TemporaryDirectory(prefix="ruhu-verify-", dir=backup.parent) as work:
         return _unpack(backup, Path(work))
 
@@ -90,7 +99,7 @@ def restore(backup: Path, folder: Path, *, now: datetime) -> dict[str, Any]:
     """Put a backup into a folder; what was there is set aside beside it, never overwritten.
 
     The store gets a new epoch, so that phones and nodes offer again what came
-    after the backup. Raises Problem backup_broken, folder_in_use.
+    after the backup. Raises Problem backup_broken, folder_in_use, disk_full; the folder is as it was then.
     """
     hold_folder(folder).close()  # nobody may be serving it
     part = folder.with_name(f"{folder.name}.restoring")
@@ -119,6 +128,9 @@ def renew_epoch(folder: Path) -> str:
             epoch = str(uuid.uuid4())
             db.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (epoch,))
             db.execute("DELETE FROM meta WHERE key = 'moved_to'")
+    except sqlite3.Error as error:
+        raise disk.of_sqlite(error, folder) from error
+    else:
         (folder / HIGH_WATER).unlink(missing_ok=True)
         (folder / "read.db").unlink(missing_ok=True)  # made anew from the store
     finally:
@@ -129,13 +141,17 @@ def renew_epoch(folder: Path) -> str:
 def _snapshot(database: Path, target: Path) -> None:
     """One moment of a database that may be in use; the whole copy is one read transaction."""
     try:
-        with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(target)) as copy:
-            source.execute("PRAGMA query_only=1")
-            source.execute("PRAGMA wal_autocheckpoint=0")
+        with closing(open_reader(database)) as source, closing(sqlite3.connect(target)) as copy:
             source.backup(copy)
             copy.execute("PRAGMA journal_mode=DELETE")
     except sqlite3.Error as error:
-        raise Problem("folder_damaged", where=str(database)) from error
+        raise _told(error, database) from error
+
+
+def _told(error: sqlite3.Error, database: Path) -> Problem:
+    """A full disk is no damage: nobody shall restore a backup because of it."""
+    problem = disk.of_sqlite(error, database.parent)
+    return problem if problem.code == "disk_full" else Problem("folder_damaged", where=str(database))
 
 
 def _facts(database: Path) -> dict[str, Any]:
@@ -149,7 +165,7 @@ def _facts(database: Path) -> dict[str, Any]:
             ops = db.execute("SELECT count(*), coalesce(max(n), 0) FROM op").fetchone()
             seq = db.execute("SELECT coalesce(max(seq), 0) FROM change").fetchone()[0]
     except sqlite3.Error as error:
-        raise Problem("folder_damaged", where=str(database)) from error
+        raise _told(error, database) from error
     return {"server_id": meta.get("server_id"), "epoch": meta.get("epoch"), "tier": meta.get("tier"),
             "ops": ops[0], "last_n": ops[1], "last_seq": seq}  # fmt: skip
 
@@ -203,6 +219,8 @@ def _unpack(backup: Path, folder: Path) -> dict[str, Any]:
                     raise Problem("backup_broken", where=member.name)
                 _write(_content(tar, member), _place(folder, member.name), said, member.name)
     except (tarfile.TarError, ValueError, KeyError, TypeError, EOFError, OSError) as error:
+        if isinstance(error, OSError) and (problem := disk.of_os(error, str(folder))).code == "disk_full":
+            raise problem from error
         raise Problem("backup_broken", where=backup.name) from error
     if missing:
         raise Problem("backup_broken", where=next(iter(missing)))

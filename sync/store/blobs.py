@@ -6,6 +6,7 @@ is renamed only after its hash was checked and its bytes were flushed.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -14,6 +15,7 @@ from typing import BinaryIO
 
 from sync.failpoints import reach
 from sync.problems import Problem
+from sync.store import disk
 
 MAX_BLOB = 64 * 1024 * 1024
 _NAME = re.compile(r"[0-9a-f]{64}")
@@ -39,18 +41,17 @@ class BlobFolder:
             return 0
 
     def append(self, sha256: str, offset: int, length: int, body: bytes) -> int:
-        """Add a part; answers the bytes now here. The caller holds a lock for this blob."""
+        """Add a part; answers the bytes now here. The caller holds a lock for this blob.
+
+        Raises Problem disk_full with what was here before still here. A failed flush drops the part and ends the process.
+        """
         if not 0 < length <= MAX_BLOB:
             raise Problem("too_large", limit=MAX_BLOB)
         here = self.received(sha256)
         if offset != here or offset + len(body) > length:
             raise Problem("blob_offset", offset=here)
         part = self._part(sha256)
-        part.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with part.open("ab") as out:
-            out.write(body)
-            out.flush()
-            os.fsync(out.fileno())
+        self._write(part, here, body)
         reach("blob.part")
         if here + len(body) == length:
             self._finish(sha256, part)
@@ -75,12 +76,33 @@ class BlobFolder:
             raise Problem("blob_digest")
         reach("blob.checked")
         os.replace(part, self.path(sha256))
-        directory = os.open(part.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)  # the new name itself must survive a power cut
-        finally:
-            os.close(directory)
+        disk.flush_folder(part.parent)
         reach("blob.named")
+
+    def _write(self, part: Path, here: int, body: bytes) -> None:
+        disk.need_room_for_blobs(self.folder.parent)
+        try:
+            part.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with part.open("ab", buffering=0) as out:
+                try:
+                    written = out.write(body)
+                    if written != len(body):
+                        raise OSError(errno.ENOSPC, "short write")
+                except OSError:
+                    out.truncate(here)
+                    raise
+                self._flush(out.fileno(), part)
+        except OSError as error:
+            raise disk.of_os(error) from error
+
+    @staticmethod
+    def _flush(handle: int, part: Path) -> None:
+        try:
+            os.fsync(handle)
+        except OSError as error:
+            # The kernel may call these bytes clean; a phone that went on from here would build on sand.
+            part.unlink()
+            disk.give_up("flush_failed", f"errno {error.errno}")
 
     def _part(self, sha256: str) -> Path:
         return self.path(sha256).with_suffix(".part")

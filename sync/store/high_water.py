@@ -6,9 +6,12 @@ second time, and phones would believe to be delivered what is gone.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
+
+from sync.store import disk
 
 NAME = "high-water"
 _WIDTH = 160
@@ -18,7 +21,10 @@ class HighWater:
     """The file. It is written after each commit and not flushed: being behind the database is harmless."""
 
     def __init__(self, folder: Path) -> None:
-        self._handle = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            self._handle = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise disk.of_os(error, str(folder)) from error
 
     def is_above(self, epoch: str, last_n: int, last_seq: int) -> bool:
         """Whether this epoch had come further than the database says."""
@@ -30,7 +36,8 @@ class HighWater:
 
     def note(self, epoch: str, last_n: int, last_seq: int) -> None:
         line = json.dumps({"epoch": epoch, "n": last_n, "seq": last_seq})
-        os.pwrite(self._handle, line.ljust(_WIDTH - 1).encode() + b"\n", 0)
+        with contextlib.suppress(OSError):  # the commit is done: a full disk here is no reason to answer otherwise
+            os.pwrite(self._handle, line.ljust(_WIDTH - 1).encode() + b"\n", 0)
 
     def close(self) -> None:
         if self._handle >= 0:

@@ -45,7 +45,7 @@ from sync.records import (
     ServerHead,
 )
 from sync.scope import grants_of, scope_version, shown
-from sync.store import sqlite_audit, sqlite_compare
+from sync.store import disk, sqlite_audit, sqlite_compare
 from sync.store.base import Compared, Copy, Mended, NewInstall, ToRelay
 from sync.store.batches import whole_batch
 from sync.store.blobs import BlobFolder
@@ -90,22 +90,28 @@ class SqliteStore(SqliteHistory):
         super().__init__(self._file.all)
         self._one, self._writing = self._file.one, self._file.writing
         self._blobs = BlobFolder(folder / "blobs")
+        try:
+            self._begin()
+        except BaseException:
+            self._file.close()
+            raise
+        self._push_together = GroupCommit(self._push_all)
+
+    def _begin(self) -> None:
+        """Who this store is and how far it has come. Raises Problem folder_moved, folder_rolled_back, disk_full."""
         self._server_id = self._file.meta_or("server_id", uuid.uuid4)
         self._epoch = self._file.meta_or("epoch", uuid.uuid4)
         self._tier = self._file.meta_or("tier", lambda: CENTRE)
         if moved := self._one("SELECT value FROM meta WHERE key = 'moved_to'"):
-            self._file.close()
             raise Problem("folder_moved", where=str(moved[0]))
         self._latest = int(self._one("SELECT coalesce(max(seq), 0) FROM change")[0])
         self._last_n = int(self._one("SELECT coalesce(max(n), 0) FROM op")[0])
-        self._high_water = HighWater(folder)
+        self._high_water = HighWater(self.folder)
         if self._high_water.is_above(self._epoch, self._last_n, self._latest):
             self._high_water.close()
-            self._file.close()
-            raise Problem("folder_rolled_back", where=str(folder))
+            raise Problem("folder_rolled_back", where=str(self.folder))
         self._high_water.note(self._epoch, self._last_n, self._latest)
         sqlite_audit.begin(self._file, self._server_id, self._epoch, moment_text(self._clock()))
-        self._push_together = GroupCommit(self._push_all)
         self._drop_blobs()
 
     @property
@@ -174,6 +180,7 @@ class SqliteStore(SqliteHistory):
     def _taking_in(self, received: str) -> Iterator[tuple[sqlite3.Connection, Intake]]:
         """A transaction whose intake is written down at its end. Whoever places it does so inside."""
         with self._file.write_lock:
+            disk.need_room_for_ops(self.folder)
             with self._writing() as write:
                 intake = Intake(SqliteMemory(write), self._tier, self._server_id, self._epoch, received)
                 intake.chain = chain_of(write)

@@ -13,6 +13,7 @@ import fcntl
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from sync.problems import Problem
+from sync.store import disk
 from sync.store.credential_memory import CredentialMemory
 from sync.store.migrate import migrations
 
@@ -27,6 +29,8 @@ NAME = "store.db"
 FULL = 2
 CHECKPOINT_PAGES = 8000
 """32 MB of log: pages that every commit touches (the ends of indexes) go to the file once for hundreds of commits."""
+CHECK_SECONDS = 3.0
+"""How long a start may look for damaged pages; what is larger is looked through by every backup."""
 
 
 class SqliteFile:
@@ -44,8 +48,7 @@ class SqliteFile:
             self._db = self._open_writer()
         except sqlite3.Error as error:
             self._folder_lock.close()
-            code = "folder_read_only" if "readonly" in str(error) else "folder_damaged"
-            raise Problem(code, where=str(folder)) from error
+            raise disk.of_sqlite(error, folder) from error
         except Problem:
             self._folder_lock.close()
             raise
@@ -61,6 +64,9 @@ class SqliteFile:
         connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
         # What is overwritten or deleted leaves no bytes behind in the file: an erased value must be gone.
         connection.execute("PRAGMA secure_delete=ON")
+        # What an earlier process could not flush may be in the log as if it were on disk: it is written anew.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        refuse_damaged(connection, self.folder)
         db = Database(connection)
         migrations.apply(db)
         self.credentials.watch(connection)
@@ -70,9 +76,7 @@ class SqliteFile:
         """This thread's query-only connection."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = sqlite3.connect(self.folder / NAME, check_same_thread=False, isolation_level=None)
-            connection.execute("PRAGMA query_only=1")
-            connection.execute("PRAGMA wal_autocheckpoint=0")
+            connection = open_reader(self.folder / NAME)
             self._local.connection = connection
             with self._readers_lock:
                 self._readers.append(connection)
@@ -82,7 +86,8 @@ class SqliteFile:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction of the one writer: everything inside is on disk afterwards, or nothing is.
 
-        Raises Problem disk_full or store_failed for what the database refuses.
+        Raises Problem disk_full or store_failed for what the database refuses. A failed flush or a damaged
+        page ends the process.
         """
         with self.write_lock:
             connection = self._db.conn
@@ -95,9 +100,8 @@ class SqliteFile:
             except BaseException as error:
                 with contextlib.suppress(sqlite3.Error):
                     connection.execute("ROLLBACK")
-                if isinstance(error, sqlite3.OperationalError):
-                    code = "disk_full" if "full" in str(error) else "store_failed"
-                    raise Problem(code) from error
+                if isinstance(error, sqlite3.DatabaseError):
+                    self._refused(error)
                 raise
 
     @contextlib.contextmanager
@@ -115,11 +119,27 @@ class SqliteFile:
         with self.write_lock, contextlib.suppress(sqlite3.OperationalError):
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def _refused(self, error: sqlite3.DatabaseError) -> None:
+        """Raises what a refusal means; returns where it is a fault of ours."""
+        problem = disk.of_sqlite(error, self.folder)
+        if problem.code == "folder_damaged":
+            disk.give_up(problem.code, str(self.folder))
+        if isinstance(error, sqlite3.OperationalError):
+            raise Problem(problem.code) from error
+
     def one(self, sql: str, *values: Any) -> Any:
-        return self.reader().execute(sql, values).fetchone()
+        try:
+            return self.reader().execute(sql, values).fetchone()
+        except sqlite3.DatabaseError as error:
+            self._refused(error)
+            raise
 
     def all(self, sql: str, *values: Any) -> list[Any]:
-        return self.reader().execute(sql, values).fetchall()
+        try:
+            return self.reader().execute(sql, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            self._refused(error)
+            raise
 
     def meta_or(self, key: str, make: Callable[[], object]) -> str:
         found = self.one("SELECT value FROM meta WHERE key = ?", key)
@@ -140,6 +160,41 @@ class SqliteFile:
         self._folder_lock.close()
 
 
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A connection that can neither write nor checkpoint. Raises Problem unsafe_file where SQLite does not obey."""
+    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    connection.execute("PRAGMA query_only=1")
+    connection.execute("PRAGMA wal_autocheckpoint=0")
+    obeyed = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("query_only", "wal_autocheckpoint")]
+    if obeyed != [1, 0] and has_reset_fault(sqlite3.sqlite_version_info):
+        connection.close()
+        raise Problem("unsafe_file", where=f"SQLite {sqlite3.sqlite_version}")
+    return connection
+
+
+def has_reset_fault(version: tuple[int, ...]) -> bool:
+    """Whether a second writer or checkpointer may lose committed data in WAL mode (docs/decisions/0007-sqlite.md)."""
+    mended = version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
+    return version >= (3, 7, 0) and not mended
+
+
+def refuse_damaged(connection: sqlite3.Connection, folder: Path, seconds: float = CHECK_SECONDS) -> None:
+    """Raises Problem folder_damaged for a database with an unsound page; what takes longer is left to the backup."""
+    end = time.monotonic() + seconds
+    connection.set_progress_handler(lambda: time.monotonic() > end, 100_000)
+    try:
+        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.OperationalError as error:
+        if "interrupted" not in str(error):
+            raise
+        found = "ok"
+    finally:
+        connection.set_progress_handler(None, 0)
+    if found != "ok":
+        connection.close()
+        raise Problem("folder_damaged", where=str(folder))
+
+
 def set_meta(write: sqlite3.Connection, key: str, value: str) -> None:
     write.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value))
 
@@ -158,7 +213,7 @@ def hold_folder(folder: Path) -> Any:
         holder = handle.read().strip()
         handle.close()
         raise Problem("folder_in_use", where=f"pid {holder}" if holder else str(folder)) from error
-    handle.truncate(0)
-    handle.write(str(os.getpid()))
-    handle.flush()
+    with contextlib.suppress(OSError):  # a full disk: the lock holds without a name on it
+        handle.truncate(0)
+        os.write(handle.fileno(), str(os.getpid()).encode())
     return handle
