@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -38,13 +37,11 @@ def audit_of(folder: Path, database: str = "") -> Iterator[tuple[str, Ask, Itera
             yield _server_id(ask), ask, postgres_audit.found_faults(there)
         return
     from sync.store import sqlite_audit
-    from sync.store.sqlite_file import NAME
+    from sync.store.sqlite_file import NAME, open_reader
 
     if not (folder / NAME).exists():
         raise Problem("not_found", where=str(folder / NAME))
-    with contextlib.closing(sqlite3.connect(folder / NAME, isolation_level=None)) as here:
-        here.execute("PRAGMA query_only=1")
-        here.execute("PRAGMA wal_autocheckpoint=0")
+    with contextlib.closing(open_reader(folder / NAME)) as here:
         ask = lambda question, *values: here.execute(question, values).fetchall()  # noqa: E731
         yield _server_id(ask), ask, sqlite_audit.found_faults(here)
 
