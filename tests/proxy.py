@@ -16,13 +16,18 @@ class FaultyProxy:
 
     toxic: lost_answers (the request arrives, its answer never does), resets
     (the connection breaks at any byte), slices (a few bytes at a time), delays
-    (every piece waits). harmed counts what was done.
+    (every piece waits), slow (2 kB/s, and 3 s on the way), flaps (five seconds
+    there, five seconds gone). harmed counts what was done; an empty toxic harms nothing.
     """
+
+    TOXICS = ("lost_answers", "resets", "slices", "delays", "slow", "flaps", "")
+    SLOW_BYTES, SLOW_SECONDS, FLAP_SECONDS = 2000, 3.0, 5.0
 
     def __init__(self, target: int, toxic: str, *, seed: int) -> None:
         self.target, self.toxic = target, toxic
         self.chance = random.Random(seed)
         self.harmed = 0
+        self._begun = time.monotonic()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._open: list[socket.socket] = []
@@ -32,6 +37,9 @@ class FaultyProxy:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._listener.close()
         for line in self._open:
             line.close()
@@ -42,8 +50,17 @@ class FaultyProxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            server = socket.create_connection(("127.0.0.1", self.target))
-            self._open += [client, server]
+            try:
+                server = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:  # killed
+                self._reset(client)
+                continue
+            self._open = [line for line in self._open if line.fileno() >= 0] + [client, server]
+            if self._is_gone():
+                self.harmed += 1
+                self._reset(client)
+                self._reset(server)
+                continue
             unlucky = self.chance.random() < 0.4
             threading.Thread(target=self._pass, args=(client, server, False, unlucky), daemon=True).start()
             threading.Thread(target=self._pass, args=(server, client, True, unlucky), daemon=True).start()
@@ -52,6 +69,11 @@ class FaultyProxy:
         left = self.chance.randrange(1, 4000)  # bytes until a reset
         try:
             while piece := source.recv(4096):
+                if self._is_gone():
+                    self.harmed += 1
+                    self._reset(source)
+                    self._reset(target)
+                    return
                 if self.toxic == "lost_answers" and answering and unlucky:
                     self.harmed += 1
                     self._reset(target)
@@ -70,7 +92,13 @@ class FaultyProxy:
         except OSError:
             target.close()
 
+    def _is_gone(self) -> bool:
+        return self.toxic == "flaps" and (time.monotonic() - self._begun) % (2 * self.FLAP_SECONDS) > self.FLAP_SECONDS
+
     def _parts(self, piece: bytes) -> list[bytes]:
+        if self.toxic == "slow":
+            self.harmed += 1
+            time.sleep(self.SLOW_SECONDS + len(piece) / self.SLOW_BYTES)
         if self.toxic == "delays":
             self.harmed += 1
             time.sleep(self.chance.uniform(0.01, 0.08))

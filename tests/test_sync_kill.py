@@ -65,6 +65,8 @@ sys.exit(serve(config, say=print))
 class Phone:
     """A phone over HTTP that goes on until everything was answered."""
 
+    patience = 5.0
+
     def __init__(self, url: str, token: str, install_id: str) -> None:
         self.url, self.token = url, token
         self.author = Author(install_id, "u-cadre", clock=clock)
@@ -75,7 +77,7 @@ class Phone:
         request = urllib.request.Request(
             self.url + path, body, {"Authorization": f"Bearer {self.token}", **(headers or {})}, method=method
         )
-        with urllib.request.urlopen(request, timeout=5) as reply:
+        with urllib.request.urlopen(request, timeout=self.patience) as reply:
             return reply.headers, reply.read()
 
     def push(self, most: int = 5) -> bool:

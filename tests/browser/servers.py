@@ -14,6 +14,8 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 120.0
+"""A busy machine starts a server slowly."""
 CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
 CHROMIUM_ARGS = [
     "--no-sandbox",
@@ -58,7 +60,8 @@ class NodeProcess:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
             )
-        for _ in range(300):
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
             if self.process.poll() is not None:
                 break
             try:
@@ -66,6 +69,8 @@ class NodeProcess:
                     return self
             except (urllib.error.URLError, OSError):
                 time.sleep(0.1)
+        if self.process.poll() is None:
+            self.process.kill()
         raise RuntimeError(f"the node did not start: {self.log.read_text()[-2000:]}")
 
     def command(self) -> list[str]:
