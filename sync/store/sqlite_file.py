@@ -116,8 +116,11 @@ class SqliteFile:
 
     def forget_old_pages(self) -> None:
         """Empty the write-ahead log, which still holds pages as they were; a reader at work puts it off to the next time."""
-        with self.write_lock, contextlib.suppress(sqlite3.OperationalError):
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with self.write_lock:
+            try:
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.OperationalError as error:
+                disk.of_sqlite(error, self.folder)  # busy is no harm, a failed flush ends the process
 
     def _refused(self, error: sqlite3.DatabaseError) -> None:
         """Raises what a refusal means; returns where it is a fault of ours."""
