@@ -295,11 +295,7 @@ class Intake:
         if code and not late:
             return self._set_aside(arrival, code)
         kept = self._keep(arrival)
-        try:
-            self._apply(op, kept)
-        except Exception:
-            # A poison op is set aside with its bytes; the rest of the batch flows.
-            kept.status, kept.code, kept.rev, kept.seq = QUARANTINED, "cannot_apply", 0, 0
+        self._apply_or_set_aside(op, kept)
         if late and kept.status == APPLIED:
             kept.code = LATE
             self._makers.setdefault((op.entity, op.id), op.install_id)  # it had the record, also for its next op
@@ -544,15 +540,16 @@ class Intake:
                 if again is not one:
                     self.released.append(again)
             elif isinstance(one, Kept):
-                self._apply_again(one.arrival.op, one)
+                self._apply_or_set_aside(one.arrival.op, one, waited=True)
             else:
                 again = Kept(Arrival(one.op, b"", ""), one.n)
-                self._apply_again(one.op, again)
+                self._apply_or_set_aside(one.op, again, waited=True)
                 self.released.append(again)
 
-    def _apply_again(self, op: Op, kept: Kept) -> None:
+    def _apply_or_set_aside(self, op: Op, kept: Kept, *, waited: bool = False) -> None:
+        """A poison op is set aside with its bytes; the rest of the batch flows."""
         try:
-            self._apply(op, kept, waited=True)
+            self._apply(op, kept, waited=waited)
         except Exception:
             kept.status, kept.code, kept.rev, kept.seq = QUARANTINED, "cannot_apply", 0, 0
 
