@@ -195,6 +195,12 @@ CATALOGUE: dict[str, Entry] = {
     "database_silent": Entry(
         Text("连不上 PostgreSQL 数据库。", "The PostgreSQL database cannot be reached."),
         Text("请检查地址、账号和数据库是否已启动。", "Check its address, the account and whether it runs.")),
+    "database_rolled_back": Entry(
+        Text("数据库比这台主机上次看到的旧,像是恢复过备份。",
+             "The database is older than when this host last saw it, as if a backup had been restored."),
+        Text("请停下所有主机,运行 run.py restore --confirm --upstream postgresql://…,再启动;下级节点会把缺少的重新上报。",
+             "Stop every host, run: run.py restore --confirm --upstream postgresql://…, and start again;"
+             " the nodes below then send again what is missing.")),
     "unsafe_database": Entry(
         Text("数据库的设置在断电时可能丢失已确认的数据,拒绝使用。",
              "The database is set so that confirmed data could be lost with the power; it is not used."),

@@ -225,16 +225,6 @@ def go_on_after_a_failed_flush(patch: Patch) -> None:
     patch.setattr(disk, "_FLUSH", ())
 
 
-def room_is_kept_for_the_database(folder: Path) -> None:
-    with at_a_centre(folder) as phone, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(disk, "room", lambda _: (disk.MB, 100 * disk.MB))
-        refused("disk_full", lambda: phone.push(phone.visit("s1")))
-
-
-def use_the_last_byte(patch: Patch) -> None:
-    patch.setattr(disk, "need_room", lambda *_, **__: None)
-
-
 def damage_is_not_served(folder: Path) -> None:
     centre(folder / "data").close()
     path = folder / "data" / "store.db"
@@ -430,7 +420,6 @@ GUARDS = {
                  a_log_that_may_be_unflushed_is_written_anew, trust_the_log),
     "flush": Guard("a failed flush ends the process", "disk.of_sqlite", a_failed_flush_ends_the_process,
                    go_on_after_a_failed_flush),
-    "room": Guard("room is kept for the database", "disk.need_room", room_is_kept_for_the_database, use_the_last_byte),
     "damage": Guard("a damaged database is not served", "sqlite_file.refuse_damaged", damage_is_not_served, look_at_no_page),
     "height": Guard("an old copy put in place is noticed", "HighWater.is_above", an_old_copy_is_noticed, remember_no_height),
     "backup": Guard("a backup is read again before it is one", "backup.verify", a_broken_backup_is_none, read_no_backup_again),

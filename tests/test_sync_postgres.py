@@ -6,21 +6,25 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import psycopg
 import pytest
 
+from app.commands.restore import main as restore_command
 from sync import service
 from sync.author import Author
 from sync.own import write_own
 from sync.problems import Problem
 from sync.protocol import push_body
 from sync.store import postgres as module
+from sync.store.opening import open_store
 from sync.store.postgres import PostgresStore
 from sync.store.postgres_views import make_views
 from tests.postgres import NoPostgres, Postgres
+from tests.simulation import World
 from tests.store_contract import ABROAD, VILLAGE, Phone, clock, statuses, together
 
 _json = msgspec.json.Encoder()
@@ -169,6 +173,41 @@ def test_answered_pushes_survive_a_power_cut_of_the_database() -> None:
         phone.author.next_dseq = 21
         assert statuses(phone.push(phone.visit("again"))) == ["applied"]
         store.close()
+    finally:
+        server.close()
+
+
+def test_a_database_put_back_to_yesterday_is_noticed_and_the_nodes_offer_again(tmp_path: Path) -> None:
+    """Row 27: a backup of the whole cluster is restored under a centre that had gone on."""
+    try:
+        server = Postgres()
+    except NoPostgres as missing:
+        pytest.skip(f"no PostgreSQL here: {missing}")
+    try:
+        url = server.database()
+        host = tmp_path / "host"
+        host.mkdir()
+        world = World(tmp_path, 1, lambda clock: open_store(host, url, clock=clock))
+        world.network.quiet = True
+        world.visit(0)
+        world.settle()
+        world.centre.store.close()
+        yesterday = server.copy_aside()
+        world.centre.store = world.centre.open_it()
+        world.visit(0)
+        world.visit(1)
+        world.settle()
+        assert world.centre.store.latest_seq() > 0
+        world.centre.store.close()
+        server.put_back(yesterday)
+        with pytest.raises(Problem) as noticed:
+            world.centre.open_it()
+        assert noticed.value.code == "database_rolled_back"
+        assert restore_command(["--confirm", "--upstream", url, "--data", str(host)]) == 0
+        world.centre.store = world.centre.open_it()
+        world.settle()
+        world.check()
+        world.close()
     finally:
         server.close()
 

@@ -22,11 +22,18 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--check", action="store_true", help="只校验备份 · verify the backup only")
     parser.add_argument("--key", type=Path, help="加密备份的恢复密钥 · recovery key of a sealed backup")
     parser.add_argument("--confirm", action="store_true", help="确认文件夹里的旧数据就是要用的 · the old data shall go on")
+    parser.add_argument("--upstream", default="", help="与 --confirm 合用:恢复过的 postgresql://… · a database that was restored")
     options = parser.parse_args(arguments)
     if bool(options.backup) == options.confirm:
         parser.error("给出备份文件,或 --confirm · give a backup, or --confirm")
     folder: Path = options.data.resolve()
     try:
+        if options.confirm and options.upstream:
+            from sync.store.postgres_restored import renew_epoch as renew_database
+
+            renew_database(options.upstream)
+            print("✓ 数据库可以继续使用;下级节点会把缺少的重新上报 · the nodes below will offer again what is missing")
+            return 0
         if options.confirm:
             renew_epoch(folder)
             print(f"✓ {folder}: 手机和下级节点会把缺少的重新上报 · phones and nodes will offer again what is missing")

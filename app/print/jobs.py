@@ -25,7 +25,7 @@ from typing import Any
 
 from app.errors import is_disk_full
 from app.print import fonts
-from sync.store.disk import MB, room
+from sync.store.disk import MB, free
 
 log = logging.getLogger("ruhu.print")
 
@@ -180,7 +180,7 @@ class Jobs:
                 self._fail(id, "有一批表超过时限没有排完,已停止。请少选一些户再打印。")
             except Exception as error:  # one bad job must not end the thread that runs the others
                 log.error("print job failed: %s", type(error).__name__)
-                full = is_disk_full(error) or room(self.folder)[0] < MB
+                full = is_disk_full(error) or free(self.folder) < MB
                 self._fail(id, NO_ROOM if full else "排版出错,没有生成文件。请重试;还不行就换一户试试,并告诉管理员。")
             finally:
                 self.result(id).with_suffix(".part").unlink(missing_ok=True)

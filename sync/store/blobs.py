@@ -80,7 +80,6 @@ class BlobFolder:
         reach("blob.named")
 
     def _write(self, part: Path, here: int, body: bytes) -> None:
-        disk.need_room_for_blobs(self.folder.parent)
         try:
             part.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with part.open("ab", buffering=0) as out:

@@ -1,4 +1,4 @@
-"""When the disk says no: which problem that is, how much room there must be, and when a process may not go on.
+"""When the disk says no: which problem that is, and when a process may not go on.
 
 After a failed flush nobody knows what the disk holds: the kernel may call the
 pages clean that it could not write, and a second flush would succeed. So the
@@ -74,31 +74,12 @@ def of_sqlite(error: sqlite3.Error, folder: Path) -> Problem:
         return Problem("folder_damaged", where=str(folder))
     if kind == _READONLY:
         return Problem("folder_read_only", where=str(folder))
-    if kind == _FULL or room(folder)[0] < MB // 16:
+    if kind == _FULL or free(folder) < MB // 16:
         return Problem("disk_full", where=str(folder))
     return Problem("store_failed", where=str(folder))
 
 
-def room(folder: Path) -> tuple[int, int]:
-    """Bytes that are free for us, and all, of the disk a folder is on."""
+def free(folder: Path) -> int:
+    """Bytes that are free for us on the disk a folder is on."""
     found = os.statvfs(folder)
-    return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
-
-
-def need_room(folder: Path, *, percent: int, most: int) -> None:
-    """Raises Problem disk_full when less than that share is free; most: bytes that are enough on a big disk.
-
-    What is refused in time leaves the database the room it needs to tidy up.
-    """
-    free, whole = room(folder)
-    if free < min(whole * percent // 100, most):
-        raise Problem("disk_full", where=str(folder))
-
-
-def need_room_for_ops(folder: Path) -> None:
-    need_room(folder, percent=3, most=64 * MB)
-
-
-def need_room_for_blobs(folder: Path) -> None:
-    """Pictures can wait longer than words."""
-    need_room(folder, percent=10, most=256 * MB)
+    return found.f_bavail * found.f_frsize

@@ -14,15 +14,17 @@ from pathlib import Path
 from sync.store import disk
 
 NAME = "high-water"
+OF_DATABASE = "high-water.database"
+"""The same of a PostgreSQL that a web host serves, in the host's folder."""
 _WIDTH = 160
 
 
 class HighWater:
     """The file. It is written after each commit and not flushed: being behind the database is harmless."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = NAME) -> None:
         try:
-            self._handle = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o600)
+            self._handle = os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise disk.of_os(error, str(folder)) from error
 

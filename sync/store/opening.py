@@ -55,7 +55,7 @@ def open_store(folder: Path, database: str = "", *, clock: Callable[[], datetime
     if is_database(database):
         from sync.store.postgres import PostgresStore  # not loaded on a village box
 
-        return PostgresStore(database, clock=clock)
+        return PostgresStore(database, clock=clock, beside=folder)
     from sync.store.sqlite import SqliteStore
 
     return SqliteStore(folder, clock=clock)

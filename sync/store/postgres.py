@@ -17,6 +17,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, BinaryIO, LiteralString, NoReturn, TypeVar
 
 import msgspec
@@ -52,6 +53,7 @@ from sync.scope import grants_of, prefixes_of, scope_version, shown, within
 from sync.store import postgres_audit
 from sync.store.base import Compared, Copy, Maker, Mended, NewInstall, ToRelay
 from sync.store.group import GroupCommit
+from sync.store.high_water import OF_DATABASE, HighWater
 from sync.store.intake import Intake, Key, Pushed
 from sync.store.pages import moment_text, page_of, place_of, token_hash
 from sync.store.postgres_blobs import PostgresBlobs
@@ -86,9 +88,11 @@ class PostgresStore:
     """A `Store` in the database that the URL names. Raises Problem when it cannot be used safely.
 
     It is always a centre: nothing is above it. connections: at most that many at once from this process.
+    beside: this host's folder, which remembers how far the database had come.
     """
 
-    def __init__(self, url: str, *, clock: Callable[[], datetime] | None = None, connections: int = 8) -> None:
+    def __init__(self, url: str, *, clock: Callable[[], datetime] | None = None, connections: int = 8,
+                 beside: Path | None = None) -> None:
         self._clock = clock or (lambda: datetime.now(UTC))
         try:
             with psycopg.connect(url, autocommit=True, connect_timeout=10) as first:
@@ -111,6 +115,11 @@ class PostgresStore:
         self._epoch = self._meta_or("epoch", lambda: str(uuid.uuid4()))
         self._begin_audit()
         self._push_together = GroupCommit(self._push_all)
+        self._high_water = HighWater(beside, OF_DATABASE) if beside else None
+        self._noted = 0
+        if self._high_water and self._high_water.is_above(self._epoch, 0, self.latest_seq(note=False)):
+            self.close()
+            raise Problem("database_rolled_back")
 
     @property
     def server_id(self) -> str:
@@ -138,6 +147,8 @@ class PostgresStore:
 
     def close(self) -> None:
         self._pool.close()
+        if self._high_water:
+            self._high_water.close()
 
     # --- asking and writing -------------------------------------------------------------------------------
 
@@ -284,8 +295,13 @@ class PostgresStore:
         found = self._one(f"SELECT {RECORD} FROM record WHERE kind = %s AND id = %s".encode(), kind, id)  # noqa: S608
         return record_of(found) if found else None
 
-    def latest_seq(self) -> int:
-        return int(self._one("SELECT seq FROM counter")[0])
+    def latest_seq(self, *, note: bool = True) -> int:
+        """The end of the log. note: this host remembers it, to notice a database put back to an earlier day."""
+        end = int(self._one("SELECT seq FROM counter")[0])
+        if note and self._high_water and end > self._noted:
+            self._noted = end
+            self._high_water.note(self._epoch, 0, end)
+        return end
 
     def changes(self, after_seq: int, limit: int) -> Page:
         end = self.latest_seq()

@@ -45,7 +45,7 @@ from sync.records import (
     ServerHead,
 )
 from sync.scope import grants_of, scope_version, shown
-from sync.store import disk, sqlite_audit, sqlite_compare
+from sync.store import sqlite_audit, sqlite_compare
 from sync.store.base import Compared, Copy, Mended, NewInstall, ToRelay
 from sync.store.batches import whole_batch
 from sync.store.blobs import BlobFolder
@@ -180,7 +180,6 @@ class SqliteStore(SqliteHistory):
     def _taking_in(self, received: str) -> Iterator[tuple[sqlite3.Connection, Intake]]:
         """A transaction whose intake is written down at its end. Whoever places it does so inside."""
         with self._file.write_lock:
-            disk.need_room_for_ops(self.folder)
             with self._writing() as write:
                 intake = Intake(SqliteMemory(write), self._tier, self._server_id, self._epoch, received)
                 intake.chain = chain_of(write)
