@@ -1,8 +1,8 @@
 """The safeguards of sync and what shows that each is needed: a probe that is green with it and red without it.
 
-`tests/test_sync_guards.py` runs every probe both ways; `docs/sync-protocol.md`
-lists the same guards, and a test compares the two. A guard whose removal needs a
-whole county, a kill or a browser names the test that does it instead (SEEN_BY).
+`tests/test_sync_guards.py` runs every probe both ways, and compares these guards
+with those of `docs/sync-protocol.md`. A guard whose removal needs a whole county,
+a kill or a browser is listed there with the test that sees to it.
 """
 
 from __future__ import annotations
@@ -429,27 +429,3 @@ GUARDS = {
     "redirect": Guard("a redirect is not followed", "HttpTransport", a_redirect_is_not_followed, follow_redirects),
     "portal": Guard("a portal's page is no answer", "relay._object", a_portal_is_no_answer, take_a_portal_for_a_node),
 }  # fmt: skip
-
-SEEN_BY = {
-    "numbers of a log must continue": "test_sync_simulation.py::test_without_the_gap_check_it_is_red",
-    "a restored store gets a new epoch": "test_sync_simulation.py::test_without_a_new_epoch_after_a_restore_it_is_red",
-    "the upstream's epoch is noted at the first contact": "test_sync_simulation.py::test_a_county_comes_to_agree",
-    "a conflict that only a node saw is withdrawn":
-        "test_sync_simulation.py::test_without_taking_back_what_only_a_node_disputed_it_is_red",
-    "a cursor never passes what is not committed": "test_sync_simulation.py::test_a_cursor_ahead_of_the_commit_is_red",
-    "places of the log are given out under a lock (PostgreSQL)":
-        "test_sync_postgres.py::test_without_the_counters_lock_the_follower_would_miss_some",
-    "a database that may forget commits is refused (PostgreSQL)":
-        "test_sync_backup.py::test_a_database_that_may_forget_commits_is_refused",
-    "a cut body stores nothing": "test_sync_kill.py::test_a_body_cut_anywhere_stores_nothing",
-    "every connection to a store is one of the two kinds": "test_sync_disk.py::test_nobody_else_opens_a_database",
-    "an unsafe SQLite that cannot be held to one checkpointer is refused":
-        "test_sync_disk.py::test_an_unsafe_version_that_cannot_be_held_to_one_checkpointer_is_refused",
-    "the phone: a portal is no answer":
-        "js/data_sync.test.js::a captive portal is no answer: nothing is ticked and the log says what to do",
-    "the phone: redirects are not followed": "js/data_sync.test.js::redirects are not followed",
-    "the phone: an answer counts only with a receipt that names the op":
-        "js/data_outbox.test.js::an answer counts only with a receipt that names this very op",
-    "the phone: every write is strict": "js/data_strict.test.js::the search for loose writes finds one",
-}  # fmt: skip
-"""Guards without a switch in `GUARDS`: file::test."""
