@@ -70,6 +70,7 @@ def courier_bring() -> AnyResponse:
     # Before anything reads the form; the check of the token, which reads it, is therefore called here.
     request.max_content_length = MOST_BYTES + 1024 * 1024
     current_app.extensions["csrf"].protect()
+    node().room.take_blobs()  # a file lies here until it was taken in
     given = request.files.get("file")
     if given is None or not given.filename:
         raise Problem("no_file", 422, _("还没有选文件。"), _("选好 .ruhu 文件,再点收下。"))
