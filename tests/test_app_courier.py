@@ -537,3 +537,22 @@ def test_a_wrong_message_does_not_hold_up_the_next(county: County) -> None:
     assert not county.centre.has_blob(PICTURE_NAME)
 
 
+
+
+def test_a_centre_in_postgresql_takes_a_file_in_and_answers(postgres: Any, tmp_path: Path) -> None:
+    from sync.store.postgres import PostgresStore
+
+    store = PostgresStore(postgres.database(), clock=clock)
+    seed = Author("seed", "seed", clock=clock)
+    store.load([seed.create("user", "u-cadre", VILLAGE, {"username": "c", "role": "cadre", "area": VILLAGE}),
+                seed.create("household", "h1", VILLAGE, {"head_name": "冉光明"})])  # fmt: skip
+    desk = Desk(store, tmp_path, clock)
+    centre = folder_keys.identity(tmp_path).public
+    phone = Phone(store)  # type: ignore[arg-type]
+    phone.visit("s1", blobs=[BlobRef(PICTURE_NAME, len(PICTURE))])
+    for results in ({"applied": 2}, {"duplicate": 2}):
+        taken = desk.bring(io.BytesIO(phone.file(centre.seal, pictures=[PICTURE])), by="u", now=NOW, wait=True)
+        assert (taken.state, taken.problem, taken.found["results"], taken.found["missing"]) == (DONE, "", results, 0)
+        messages = Reader(io.BytesIO(desk.answer(taken).read_bytes())).messages(signer=centre.sign)
+        assert [message.name for message in messages] == ["hello", "receipts", "blobs"]
+    store.close()
