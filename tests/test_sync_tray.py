@@ -107,7 +107,7 @@ def test_areas_change_with_a_full_outbox(county: County) -> None:
     assert [change.code for change in county.centre.history("household", "h1")] == ["", "applied_late"]
     # And nothing of the old area comes to the phone any more (I9).
     page = service.pull(county.village, county.credential, None, 500, now=NOW)
-    assert not [r for r in page["records"] if within(r["area"], (VILLAGE,)) and r["kind"] != "area"]
+    assert not [r for r in page["records"] if within(r.area, (VILLAGE,)) and r.kind != "area"]
 
 
 def folder_bytes(folder: Path) -> bytes:
@@ -132,7 +132,7 @@ def test_erasing_at_the_centre_reaches_the_village_and_the_phone(county: County,
     late = county.village.receipts(county.phone.install_id, 0)
     assert [one.receipt.hash for one in late][-1] == unsent.hash, "its hash is at the centre all the same"
     seen = service.pull(county.village, county.credential, None, 500, now=NOW)["records"]
-    assert [r["fields"] for r in seen if r["id"] == "h1"] == [{"erased": "1"}]
+    assert [r.fields for r in seen if r.id == "h1"] == [{"erased": "1"}]
 
 
 def test_a_village_that_offers_its_log_again_offers_what_it_has_wiped(county: County) -> None:

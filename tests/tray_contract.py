@@ -190,7 +190,11 @@ class TrayContract:
         for actor, grants in (("u-cadre", COUNTY), ("u-x", (Grant("county", "500240"),)), ("u-x", (Grant("node", "500156"),))):
             with pytest.raises(Problem):
                 decide(store, tray.ACCEPT, changes, actor=actor, grants=grants)
-        assert len(store.undecided()) == 1
+        # Nor by a decision made on the phone itself.
+        own = Phone(store)
+        fields = tray.decision_fields(changes[0], tray.REJECT, "x")
+        assert [one["code"] for one in own.push(own.author.create("decision", changes[0].hash, VILLAGE, fields))] == ["not_allowed"]
+        assert changes[0].hash in [change.hash for change in store.undecided()]
 
     # E: erasing
 

@@ -23,7 +23,7 @@ from sync import tray
 from sync.author import Author
 from sync.conflict import equal, plain
 from sync.own import write_own
-from sync.problems import CATALOGUE, message_of, next_of
+from sync.problems import CATALOGUE, message_of
 from sync.problems import Problem as SyncProblem
 from sync.records import Change, Op, Record
 from sync.scope import within
@@ -44,7 +44,7 @@ def quarantined() -> str:
     shown = {"due": due_items, "waiting": waiting_items}.get(tab, list)()
     told = [_told(item) for item in shown[:MOST_SHOWN]]
     found = others.find_decisions(page.tables(), page.scope(), page.page_number()) if tab == "decided" else None
-    decided = [row | {"why": _catalogue(message_of, row["code"])} for row in found.rows] if found else []
+    decided = [row | {"why": _why(row["code"])} for row in found.rows] if found else []
     people = page.names([one["actor"] for one in told] + [row[name] for row in decided for name in ("author", "by")])
     return page.show(
         "quarantined.html", tab=tab, items=told, found=found, decided=decided, people=people, more=len(shown) > MOST_SHOWN,
@@ -166,10 +166,7 @@ def _told(item: tray.Item) -> dict[str, Any]:
         "about": households.household(page.tables(), page.scope(), household) if household else None,
         "head": next((_text(op.fields["head_name"].new) for op in _ops_of(item) if "head_name" in op.fields), ""),
         "entities": list(dict.fromkeys(op.entity for op in _ops_of(item))),
-        "reasons": [
-            (_catalogue(message_of, code), _catalogue(next_of, code))
-            for code in dict.fromkeys(change.code for change in item.changes)
-        ],
+        "reasons": [_why(code) for code in dict.fromkeys(change.code for change in item.changes)],
     }
 
 
@@ -191,7 +188,7 @@ def _part(change: Change) -> dict[str, Any]:
     def shown(name: str, value: Any) -> str:
         return words.value_in_words(op.entity, name, masked_fields({name: _text(value)}, full)[name], lang)
 
-    lines = [
+    lines = [] if op.entity == "submission" else [
         (words.field_label(op.entity, name, lang), shown(name, step.old), _now(current, name, shown), shown(name, step.new))
         for name, step in op.fields.items()
         if not equal(step.old, step.new) and name not in ("household_id", "submission_id", "code")
@@ -199,12 +196,21 @@ def _part(change: Change) -> dict[str, Any]:
     return {
         "entity": op.entity,
         "kind": op.kind,
-        "name": _text(op.fields["full_name"].new) if "full_name" in op.fields else "",
+        "name": _name(op, current),
         "gone": current is not None and current.deleted,
         "missing": current is None,
         "lines": lines,
         "confirmed": sum(equal(step.old, step.new) for step in op.fields.values()),
     }
+
+
+def _name(op: Op, current: Record | None) -> str:
+    """Whom or what it is about, as far as a heading needs it."""
+    if op.entity == "submission":
+        form, answers = op.fields.get("form_id"), op.fields.get("answers")
+        return f"{_text(form.new) if form else ''} {_text(answers.new) if answers else ''}".strip()
+    said = op.fields.get("full_name")
+    return _text(said.new if said else current.fields.get("full_name") if current else "")
 
 
 def _now(current: Record | None, name: str, shown: Any) -> str:
@@ -222,5 +228,6 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else "…"
 
 
-def _catalogue(text_of: Any, code: str) -> str:
-    return str(text_of(code, language())) if code in CATALOGUE else code
+def _why(code: str) -> str:
+    """The reason in words; what the catalogue says to do next is for whoever holds the phone."""
+    return message_of(code, language()) if code in CATALOGUE else code
