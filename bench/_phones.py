@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import subprocess
 import sys
 import zlib
@@ -20,7 +21,7 @@ from browser.servers import ROOT, NodeProcess, make_demo
 from postgres import Postgres
 
 from forms.library import load_library
-from sync import protocol
+from sync import keys, logs, protocol
 from sync.author import Author
 from sync.records import Op
 
@@ -34,10 +35,13 @@ class Phone:
         self.parts = urlsplit(url)
         self.form = form
         self.connection = http.client.HTTPConnection(self.parts.hostname or "", self.parts.port, timeout=120)
-        signed = json.dumps({"username": username, "password": "ruhu-demo"}).encode()
+        self.key = keys.signing_key(os.urandom(32))
+        public = keys.public_text(self.key)
+        signed = json.dumps({"username": username, "password": "ruhu-demo", "key": public}).encode()
         given = self.asked("POST", "/api/sign-in", signed, {"Content-Type": "application/json"})
         self.token, self.user, self.install_id = given["token"], given["user"], given["install_id"]
         self.author = Author(self.install_id, self.user["id"], clock=lambda: datetime.now(UTC))
+        self.chain = logs.chain_start(self.install_id)
         self.households: list[dict[str, Any]] = []
         self.made = 0
 
@@ -87,11 +91,17 @@ class Phone:
     def requests(self, visits: int, ops_a_push: int) -> Pushes:
         """That many visits as prepared pushes."""
         ops = [op for _ in range(visits) for op in self.visit()]
-        plain = [protocol.encode({"format": 1, "ops": ops[at : at + ops_a_push]}) for at in range(0, len(ops), ops_a_push)]
+        plain = [self.signed(ops[at : at + ops_a_push]) for at in range(0, len(ops), ops_a_push)]
         return Pushes(
             [_load.push_request(self.parts.netloc, self.token, one) for one in plain],
             plain, {op.op_id: op.hash for op in ops},
         )  # fmt: skip
+
+    def signed(self, ops: list[Op]) -> bytes:
+        """A push body with the head that covers it."""
+        self.chain = logs.chain_over(self.chain, (op.hash for op in ops))
+        head = logs.sign_head(self.key, self.install_id, ops[-1].dseq, self.chain)
+        return protocol.encode({"format": 1, "ops": ops, "heads": [head]})
 
 
 @dataclass

@@ -62,6 +62,11 @@ def vouched(heads: Iterable[LogHead], public: str, chains: dict[int, str]) -> Lo
     return None
 
 
+def promises_more(heads: Iterable[LogHead], public: str, chains: dict[int, str]) -> bool:
+    """Whether the install signed beyond the last op here: what it signed cannot be judged before the rest has come."""
+    return any(head.dseq > max(chains) and is_signed(head, public) for head in heads)
+
+
 # --- heads and receipts of servers ------------------------------------------------------------------------
 
 

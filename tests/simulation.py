@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,12 +19,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from sync import failpoints, service
+from sync import failpoints, keys, logs, service
 from sync.author import Author
 from sync.conflict import equal
+from sync.devices import register
+from sync.identity import Identity, identity_of
 from sync.problems import Problem
-from sync.protocol import Hello, checked_body, encode, push_body, push_headers
-from sync.records import CENTRE, Op, Scope
+from sync.protocol import Hello, checked_body, encode, parse_server_heads, push_body, push_headers
+from sync.records import CENTRE, LateReceipt, Op, Scope, ServerHead
 from sync.relay import Relay, Reply
 from sync.store.backup import back_up, restore
 from sync.store.base import Store
@@ -131,9 +133,9 @@ class Upward:
         route, _, query = path.partition("?")
         asked = dict(pair.split("=", 1) for pair in query.split("&") if pair)
         if route.endswith("/hello"):
-            return service.hello(store, credential, Hello(), now=now)
+            return service.hello(store, credential, Hello(), now=now, identity=self.world.identity)
         if route.endswith("/push"):
-            return service.push(store, credential, checked_body(body, headers), now=now)
+            return service.push(store, credential, checked_body(body, headers), now=now, identity=self.world.identity)
         if route.endswith("/pull"):
             return service.pull(store, credential, asked.get("cursor"), int(asked["limit"]), now=now)
         if route.endswith("/digest"):
@@ -141,19 +143,28 @@ class Upward:
         if route.endswith("/bucket"):
             wanted = {int(one) for one in asked["buckets"].split(",")}
             return service.bucket(store, credential, asked.get("cursor"), asked["place"], wanted)
-        return service.receipts(store, credential, asked["install_id"], int(asked["after"]), now=now)
+        return service.receipts(store, credential, asked["install_id"], int(asked["after"]), now=now,
+                                identity=self.world.identity)  # fmt: skip
 
 
 class Node(Server):
     def __init__(self, world: World, folder: Path, village: str, token: str) -> None:
         super().__init__(lambda: SqliteStore(folder, clock=world.clock), folder)
-        self.village = village
+        self.village, self.clock = village, world.clock
+        self.identity = identity_of(village.encode())
         self.upward = Upward(world, token)
-        self.relay = Relay(self.store, transport=self.upward, compares=False)
+        self.relay = self.new_relay()
+
+    def new_relay(self) -> Relay:
+        return Relay(self.store, transport=self.upward, key=self.identity.signing, prepare=self.register, compares=False,
+                     clock=self.clock)  # fmt: skip
+
+    def register(self) -> None:
+        register(self.store, self.identity.public.sign, self.village, clock=self.clock)
 
     def restart(self) -> None:
         super().restart()
-        self.relay = Relay(self.store, transport=self.upward, compares=False)
+        self.relay = self.new_relay()
 
     def step(self) -> bool:
         try:
@@ -170,7 +181,10 @@ class Phone:
 
     def __init__(self, world: World, node: Node, user: str) -> None:
         self.world, self.node, self.user = world, node, user
-        self.install = node.store.add_install(user, kind="device", name=user)
+        self.key = keys.signing_key(f"phone of {user}".encode())
+        self.install = node.store.add_install(user, kind="device", name=user, key=keys.public_text(self.key))
+        node.register()
+        self.chains = [logs.chain_start(self.install.install_id)]
         self.author = Author(self.install.install_id, user, clock=world.clock)
         self.log: list[Said] = []
         self.next = 0  # of the log, to be offered
@@ -180,6 +194,7 @@ class Phone:
 
     def say(self, op: Op) -> None:
         self.log.append(Said(op.op_id, op.hash, _json.encode(op)))
+        self.chains.append(logs.chain_next(self.chains[-1], op.hash))
 
     def push(self) -> bool:
         """Offer the next ops; answers whether the server has more of the log than before."""
@@ -187,12 +202,15 @@ class Phone:
         ops = self.log[self.next : self.next + self.world.size.batch]
         if not ops:
             return False
-        body = push_body([op.body for op in ops], server_id=self.node.store.server_id, epoch=self.epoch)
+        end = self.next + len(ops)
+        head = logs.sign_head(self.key, self.install.install_id, end, self.chains[end])
+        body = push_body([op.body for op in ops], server_id=self.node.store.server_id, epoch=self.epoch, heads=[head])
 
         def ask() -> dict[str, Any]:
             credential = self.node.store.credential(self.install.token)
             assert credential is not None
-            return service.push(self.node.store, credential, checked_body(body, push_headers(body)), now=self.world.clock.now)
+            return service.push(self.node.store, credential, checked_body(body, push_headers(body)),
+                                now=self.world.clock.now, identity=self.node.identity)  # fmt: skip
 
         try:
             reply = self.world.network.carry(ask)
@@ -203,7 +221,8 @@ class Phone:
             if problem.code == "epoch_changed":
                 self.hello()
             return False
-        self.promised |= {r["op_id"] for r in reply["results"] if r["receipt"]}
+        upto = self.upto(parse_server_heads(reply["heads"]), self.node.identity, self.node.store.tier)
+        self.promised |= {r["op_id"] for at, r in enumerate(reply["results"], self.next + 1) if r["receipt"] and at <= upto}
         before = self.next
         self.next = reply["acked_dseq"][self.install.install_id]
         return self.next > before
@@ -215,9 +234,27 @@ class Phone:
             self.epoch = store.epoch
             self.next = store.acked([self.install.install_id])[self.install.install_id]
 
+    def upto(self, heads: Iterable[ServerHead], whose: Identity, tier: str) -> int:
+        """How far a server's own signed word about this phone's log reaches."""
+        mine = [head for head in heads if head.install_id == self.install.install_id]
+        found = logs.trusted(mine, whose.public.sign, tier, self.chain_at)
+        return max((head.dseq for head in found.values()), default=0)
+
+    def chain_at(self, install_id: str, dseq: int) -> str:
+        return self.chains[dseq] if dseq < len(self.chains) else ""
+
     def ask_receipts(self) -> None:
-        for late in all_receipts(self.node.store, self.install.install_id):
-            if late.receipt.tier == CENTRE:
+        store = self.node.store
+        credential = store.credential(self.install.token)
+        assert credential is not None
+        said = service.receipts(store, credential, self.install.install_id, 0, now=self.world.clock.now,
+                                identity=self.node.identity)  # fmt: skip
+        self.take_receipts(said, all_receipts(store, self.install.install_id))
+
+    def take_receipts(self, said: dict[str, Any], receipts: Iterable[LateReceipt]) -> None:
+        upto = self.upto(parse_server_heads(said["heads"]), self.world.identity, CENTRE)
+        for late in receipts:
+            if late.receipt.tier == CENTRE and late.dseq <= upto:
                 self.confirmed[late.op_id] = late.receipt.hash
 
 
@@ -232,6 +269,7 @@ class World:
         self.villages = [f"500156{103203 + n}" for n in range(self.size.villages)]
         self.households = {village: [f"h-{village}-{n}" for n in range(self.size.households)] for village in self.villages}
         self.chance = random.Random(seed)
+        self.identity = identity_of(b"centre")
         self.clock = Clock()
         self.network = Network(self.chance)
         self.backups: dict[Path, Path] = {}
@@ -332,7 +370,7 @@ class World:
         restore(self.backups[server.folder], server.folder, now=self.clock.now)
         server.store = server.open_it()
         if isinstance(server, Node):
-            server.relay = Relay(server.store, transport=server.upward, compares=False)
+            server.relay = server.new_relay()
 
     def follow(self, which: int) -> None:
         """Somebody pulls a little from a server, as read tables and devices do."""

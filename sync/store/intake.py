@@ -19,7 +19,7 @@ from sync.apply import conflict_id, disputed, effect_of
 from sync.audit import BEGINNING, Chain
 from sync.conflict import plain
 from sync.erasing import ERASE, FIELD, erased_conflict, is_erased
-from sync.logs import chain_next, chain_over, chain_start, vouched
+from sync.logs import chain_next, chain_over, chain_start, promises_more, vouched
 from sync.overlay import is_pending, visible
 from sync.problems import Problem
 from sync.records import (
@@ -80,6 +80,13 @@ class Log(NamedTuple):
     acked: int = 0
     chain: str = ""
     key: str | None = None
+
+
+class Cover(NamedTuple):
+    """The furthest head of a push that holds for a log, and what becomes of ops that it does not cover."""
+
+    head: LogHead | None
+    otherwise: str
 
 
 class Mark(NamedTuple):
@@ -254,7 +261,7 @@ class Intake:
         results: list[Result] = []
         expected: dict[str, int] = {}
         before = {arrival.op.install_id: self._log_of(arrival.op.install_id).acked for arrival in pushed.arrivals}
-        under: dict[str, LogHead | None] = {}
+        under: dict[str, Cover] = {}
         for arrival in pushed.arrivals:
             result = self._take(arrival, pushed, under)
             if result.status == RETRY:
@@ -262,14 +269,14 @@ class Intake:
             results.append(result)
         for install, acked in before.items():
             if self._log_of(install).acked > acked:
-                self._mark(install, under.get(install))
+                self._mark(install, under[install].head if install in under else None)
         installs = sorted({*before, pushed.credential.install_id})
         acked_dseq = {install: self._log_of(install).acked for install in installs}
         heads = tuple(self._head(install) for install in installs if acked_dseq[install])
         return PushReply(server_id=self.server_id, epoch=self.epoch, time=self.received, results=tuple(results),
                          acked_dseq=acked_dseq, expected=expected, heads=heads)  # fmt: skip
 
-    def _take(self, arrival: Arrival, pushed: Pushed, under: dict[str, LogHead | None]) -> Result:
+    def _take(self, arrival: Arrival, pushed: Pushed, under: dict[str, Cover]) -> Result:
         """under: by install the head that covers its ops of this push, found when the first of them is taken."""
         op, credential = arrival.op, pushed.credential
         known = self._known_op(op)
@@ -287,6 +294,8 @@ class Intake:
         if op.dseq <= acked:
             return self._set_aside(arrival, "forked_log")
         code = self._unsigned(op, pushed, under)
+        if code == RETRY:
+            return Result(op_id=op.op_id, status=RETRY, rev=0, seq=0, receipt=None, code="out_of_order")
         self._advance(op)
         mark = pushed.marks.get(op.op_id, "")
         said = mark if credential.kind == NODE and mark in VOUCHED else ""
@@ -442,16 +451,25 @@ class Intake:
         device = self._record("device", op.install_id, op.area)
         return str(device.fields.get("key") or "") if device else ""
 
-    def _unsigned(self, op: Op, pushed: Pushed, under: dict[str, LogHead | None]) -> str:
-        """'' unless the op's install has a key and no head of the push, signed with it, covers the op."""
+    def _unsigned(self, op: Op, pushed: Pushed, under: dict[str, Cover]) -> str:
+        """'' unless the op's install has a key and no head of the push, signed with it, covers the op.
+
+        RETRY where such a head covers ops that are missing from the push.
+        """
         key = self._key_of(op)
         if not key:
             return ""
         if op.install_id not in under:
-            heads = [head for head in pushed.heads if head.install_id == op.install_id]
-            under[op.install_id] = vouched(heads, key, self._chains(op.install_id, pushed)) if heads else None
-        head = under[op.install_id]
-        return "" if head is not None and op.dseq <= head.dseq else "bad_signature"
+            under[op.install_id] = self._cover_of(op.install_id, key, pushed)
+        head, otherwise = under[op.install_id]
+        return "" if head is not None and op.dseq <= head.dseq else otherwise
+
+    def _cover_of(self, install_id: str, key: str, pushed: Pushed) -> Cover:
+        heads = [head for head in pushed.heads if head.install_id == install_id]
+        if not heads:
+            return Cover(None, "bad_signature")
+        chains = self._chains(install_id, pushed)
+        return Cover(vouched(heads, key, chains), RETRY if promises_more(heads, key, chains) else "bad_signature")
 
     def _chains(self, install_id: str, pushed: Pushed) -> dict[int, str]:
         """The chain of a log after each op with which the push would continue it."""
