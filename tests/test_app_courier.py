@@ -556,3 +556,26 @@ def test_a_centre_in_postgresql_takes_a_file_in_and_answers(postgres: Any, tmp_p
         messages = Reader(io.BytesIO(desk.answer(taken).read_bytes())).messages(signer=centre.sign)
         assert [message.name for message in messages] == ["hello", "receipts", "blobs"]
     store.close()
+
+
+def test_the_command_on_nodes_that_nobody_serves(county: County, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from app.commands import courier
+
+    phone = Phone(county.village)
+    phone.visit("s1")
+    phone.push()
+    village, centre, stick = tmp_path / "village", tmp_path / "centre", tmp_path / "stick.ruhu"
+    assert courier.main(["out", str(stick), "--data", str(village)]) == 1
+    assert "捎带" in capsys.readouterr().err and not stick.exists()  # it is being served: the office page does it
+    county.village.close()
+    county.centre.close()
+    assert courier.main(["out", str(stick), "--data", str(village)]) == 0
+    assert courier.main(["in", str(stick), "--data", str(centre)]) == 0
+    assert courier.main(["in", str(tmp_path / "stick.receipts.ruhu"), "--data", str(village)]) == 0
+    assert courier.main(["out", str(tmp_path / "again.ruhu"), "--data", str(village)]) == 0
+    assert "0 条操作" in capsys.readouterr().out
+    stick.write_bytes(stick.read_bytes()[:-3])
+    assert courier.main(["in", str(stick), "--data", str(centre)]) == 1
+    assert "不完整" in capsys.readouterr().err
+    county.village, county.centre = SqliteStore(village, clock=clock), SqliteStore(centre, clock=clock)
+    assert county.confirmed(phone) == 2

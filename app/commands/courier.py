@@ -57,15 +57,30 @@ def _in(options: argparse.Namespace) -> int:
             target = options.receipts or options.file.with_suffix(".receipts.ruhu")
             target.write_bytes(desk.answer(errand).read_bytes())
             print(f"  回执 · receipts: {target}")
-    for name, value in errand.found.items():
-        print(f"  {name}: {value}")
+    for line in _told(errand.kind, errand.found):
+        print(f"  {line}")
     if errand.problem:
         from sync.problems import message_of, next_of
 
         print(f"✗ {message_of(errand.problem)} {next_of(errand.problem)}", file=sys.stderr)
         return 1
-    print(f"✓ {options.file}: {errand.state}")
+    waits = "等着带到中心 · waits to be carried to the centre" if errand.state == "carried" else "收下了 · taken in"
+    print(f"✓ {options.file}: {waits}")
     return 0
+
+
+def _told(kind: str, found: dict[str, Any]) -> Iterator[str]:
+    """What was in the file, a line each."""
+    if kind == "receipts" and found:
+        yield f"中心确认 {found['receipts']} 条 · confirmed, 新资料 {found['records']} 条 · news"
+        if found["differing"]:
+            yield f"对不上 {found['differing']} 条,请告诉管理员 · differ from this node's log: tell the administrator"
+    elif found:
+        results = dict(found["results"])
+        yield f"一共 {found['ops']} 条 · ops, 以前收过 {results.pop('duplicate', 0)} · known, 其余 · others {results}"
+        yield f"照片等附件 · files {found['blobs'] - found['missing']} / {found['blobs']}"
+        for install, first in found["gaps"].items():
+            yield f"设备 {install[:8]} 缺第 {first} 条起的内容 · ops are missing from that number on"
 
 
 @contextlib.contextmanager
