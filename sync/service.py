@@ -149,7 +149,7 @@ def digest(store: Store, credential: Credential, cursor: str | None, after: str)
     scope = scope_of(credential)
     found: dict[str, Any] = {}
     counted, moved = 0, False
-    waiting = sorted((place, count) for place, count in store.places(scope).items() if place > after)
+    waiting = sorted(store.places(scope, after).items())
     for place, count in waiting:
         if counted and counted + count > DIGEST_AT_ONCE:
             break

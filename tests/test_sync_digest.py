@@ -261,3 +261,18 @@ def test_a_strange_answer_is_told_and_changes_nothing(county: County, said: dict
     with pytest.raises((msgspec.ValidationError, KeyError)):
         comparing.compare(county.village, lambda path: said, datetime.fromisoformat("2026-11-24T12:00:00+00:00"))
     assert county.village.compared().get("") is None or county.village.compared()[""].result == "same"
+
+
+@pytest.mark.parametrize("kind", [NODE, "device"])
+def test_sqlite_reads_only_the_place(county: County, kind: str) -> None:
+    """Without naming the index SQLite reads all of the scope for each place."""
+    plans: list[str] = []
+    store = county.centre
+    connection = store._file.reader()
+    scope = scope_of(Credential(install_id="n", user_id="u", kind=kind, grants=(Grant("node", VILLAGE),)))
+    cursor = store.pull(scope, None, 5).cursor
+    connection.set_trace_callback(lambda sql: plans.append(sql) if "FROM record" in sql else None)
+    store.in_place(scope, VILLAGE, cursor)
+    connection.set_trace_callback(None)
+    told = [" ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")) for sql in plans]
+    assert len(told) == 2 and "record_by_seq (seq>?" in told[0] and "record_by_area (area>? AND area<?" in told[1], told

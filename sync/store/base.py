@@ -214,8 +214,8 @@ class Store(Protocol):
 
     # Comparing places with the tier above (`sync.digest`).
 
-    def places(self, scope: Scope) -> dict[str, int]:
-        """Place → number of records in scope, tombstones included."""
+    def places(self, scope: Scope, after: str = "") -> dict[str, int]:
+        """Place → number of records in scope, tombstones included; of places past one."""
 
     def in_place(self, scope: Scope, place: str, cursor: str | None) -> tuple[list[Record], bool]:
         """The records in scope of a place, and whether anything in scope changed since the cursor; of one moment.

@@ -522,9 +522,10 @@ class PostgresStore:
 
     # --- comparing ----------------------------------------------------------------------------------------
 
-    def places(self, scope: Scope) -> dict[str, int]:
+    def places(self, scope: Scope, after: str = "") -> dict[str, int]:
         where, values = scope_sql(scope, "%s")
-        return dict(self._all(f"SELECT substr(area, 1, 12), count(*) FROM record WHERE {where} GROUP BY 1".encode(), *values))  # noqa: S608
+        question = f"SELECT substr(area, 1, 12), count(*) FROM record WHERE area >= %s AND {where} GROUP BY 1"  # noqa: S608 - bound
+        return {place: count for place, count in self._all(question.encode(), after, *values) if place > after}
 
     def in_place(self, scope: Scope, place: str, cursor: str | None) -> tuple[list[Record], bool]:
         prefix = f"{self.epoch}.{scope_version(scope)}."

@@ -33,12 +33,12 @@ def scope_sql(scope: Scope, mark: str = "?") -> tuple[str, list[str]]:
     return where, values
 
 
-IN_PLACE = "(area = ? OR (area > ? AND area < ?))"
+IN_PLACE = "(area >= ? AND area < ?)"
 
 
-def in_place(place: str) -> tuple[str, str, str]:
+def in_place(place: str) -> tuple[str, str]:
     """Values of `IN_PLACE`: a village with its groups, or one larger place by itself."""
-    return (place, place, place + "~") if len(place) == PLACE else (place, place, place)
+    return (place, place + "~") if len(place) == PLACE else (place, place + " ")
 
 
 def marks(values: Sequence[object], mark: str = "?") -> str:

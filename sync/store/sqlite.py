@@ -386,18 +386,22 @@ class SqliteStore(SqliteHistory):
 
     # --- comparing ----------------------------------------------------------------------------------------
 
-    def places(self, scope: Scope) -> dict[str, int]:
+    def places(self, scope: Scope, after: str = "") -> dict[str, int]:
         where, values = scope_sql(scope)
-        return dict(self._all(f"SELECT substr(area, 1, 12), count(*) FROM record WHERE {where} GROUP BY 1", *values))  # noqa: S608
+        table = "record INDEXED BY record_by_area"
+        question = f"SELECT substr(area, 1, 12), count(*) FROM {table} WHERE area >= ? AND {where} GROUP BY 1"  # noqa: S608 - bound
+        return {place: count for place, count in self._all(question, after, *values) if place > after}
 
     def in_place(self, scope: Scope, place: str, cursor: str | None) -> tuple[list[Record], bool]:
         prefix = f"{self.epoch}.{scope_version(scope)}."
         where, values = scope_sql(scope)
+        # Left to itself SQLite would read all of the scope for either question.
+        newer = f"SELECT 1 FROM record INDEXED BY record_by_seq WHERE seq > ? AND {where} LIMIT 1"  # noqa: S608 - bound
+        there = f"SELECT {RECORD} FROM record INDEXED BY record_by_area WHERE {IN_PLACE} AND {where}"  # noqa: S608 - bound
         with self._file.moment() as ask:
             after = place_of(cursor, prefix, self._latest)
-            moved = ask(f"SELECT 1 FROM record WHERE seq > ? AND {where} LIMIT 1", (after, *values)).fetchone()  # noqa: S608
-            rows = ask(f"SELECT {RECORD} FROM record WHERE {IN_PLACE} AND {where}", (*in_place(place), *values))  # noqa: S608
-            return [shown(scope, record_of(row)) for row in rows], moved is not None
+            moved = ask(newer, (after, *values)).fetchone() is not None
+            return [shown(scope, record_of(row)) for row in ask(there, (*in_place(place), *values))], moved
 
     def copies_in(self, place: str) -> list[Copy]:
         return sqlite_compare.copies_in(self._file, place)
