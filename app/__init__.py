@@ -60,6 +60,7 @@ def create_app(config: Any, here: Any = None) -> Flask:
     csrf.exempt("app.formpost.post")
     csrf.exempt("app.office.importing.import_new")
     csrf.exempt("app.office.courier.courier_bring")
+    csrf.exempt("app.office.areas.area_list")
     for blueprint in _pages():
         app.register_blueprint(blueprint)
     return app

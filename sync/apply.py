@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any, NamedTuple
 
@@ -9,12 +10,13 @@ import msgspec
 
 from sync.conflict import merge, plain
 from sync.erasing import ERASE, erased_record, is_erased
-from sync.records import APPLIED, CONFLICT, HELD, QUARANTINED, Op, Record
+from sync.records import APPLIED, CONFLICT, HELD, MOVE, QUARANTINED, Op, Record
 
 # Documents: made once, never merged into by a second create.
 DOCUMENTS = frozenset({"submission"})
 # Said once: whoever comes second finds it said, which is no error.
 FIRST_WINS = frozenset({"decision"})
+_PLACE = re.compile("[0-9]{2,20}")
 _CONFLICT_IDS = uuid.UUID("0c1f1c0e-3d0a-5c77-9a2e-7275687500c1")
 
 
@@ -49,6 +51,8 @@ def effect_of(op: Op, current: Record | None) -> Effect:
         return _update(op, current)
     if op.kind == "void":
         return _void(op, current)
+    if op.kind == MOVE:
+        return _move(op, current)
     return Effect(QUARANTINED, current, code="unknown_kind")
 
 
@@ -98,6 +102,21 @@ def _void(op: Op, current: Record | None) -> Effect:
         return Effect(CONFLICT, current, False, (conflict_record(op, current, stale),), "kept_both")
     reasons = {name: plain(change.new) for name, change in op.fields.items()}
     return Effect(APPLIED, msgspec.structs.replace(current, deleted=True, fields=current.fields | reasons), True)
+
+
+def _move(op: Op, current: Record | None) -> Effect:
+    """The record lies in another place from now on. Everything else of it stays, tombstones move as well."""
+    if current is None:
+        return Effect(HELD, None, code="waiting_for_record")
+    change = op.fields.get("area")
+    to = plain(change.new) if change else None
+    if change is None or not isinstance(to, str) or not _PLACE.fullmatch(to):
+        return Effect(QUARANTINED, current, code="bad_op")
+    if current.area == to:
+        return Effect(APPLIED, current)
+    if current.area != plain(change.old):
+        return Effect(CONFLICT, current, False, (conflict_record(op, current, ("area",)),), "kept_both")
+    return Effect(APPLIED, msgspec.structs.replace(current, area=to), True)
 
 
 def _erase(op: Op, current: Record | None) -> Effect:

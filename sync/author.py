@@ -48,6 +48,10 @@ class Author:
         changes = {name: FieldChange(value, value) for name, value in seen.items()}
         return self.op("void", entity, record_id, area, changes | {"void_reason": FieldChange(None, reason)}, **more)
 
+    def move(self, entity: str, record_id: str, area: str, to: str, **more: Any) -> Op:
+        """The record from one area to another."""
+        return self.op("move", entity, record_id, area, {"area": FieldChange(area, to)}, **more)
+
     def op(self, kind: str, entity: str, record_id: str, area: str, fields: Mapping[str, FieldChange], *,
            base_rev: int = 0, submission: str | None = None, form_id: str | None = None,
            form_version: str | None = None, form_hash: str | None = None,

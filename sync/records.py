@@ -26,6 +26,10 @@ HELD, QUARANTINED, RETRY = "held", "quarantined", "retry"
 NODE, CENTRE, DEVICE, BROWSER = "node", "centre", "device", "browser"
 
 
+MOVE = "move"
+"""The kind of op that files a record under another area; fields holds ``area`` alone, from and to."""
+
+
 class FieldChange(msgspec.Struct, frozen=True):
     """One field from ``old`` to ``new``; equal values confirm what is there.
 

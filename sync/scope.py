@@ -14,17 +14,17 @@ import msgspec
 
 from sync.conflict import plain
 from sync.erasing import ERASE, FIELD, is_erased
-from sync.records import DEVICE, NODE, Credential, Grant, Op, Record, Scope
+from sync.records import DEVICE, MOVE, NODE, Credential, Grant, Op, Record, Scope
 
 EVERYTHING = Scope(area_prefixes=("",))
 
 DEVICE_KINDS = ("area", "user", "form", "village", "household", "member", "visit", "issue", "assignment", "rules", "exemption")
 # What a place above publishes for every place below it.
-DOWNWARD_KINDS = ("area", "form", "campaign", "rules")
+DOWNWARD_KINDS = ("area", "form", "campaign", "rules", "small_area")
 
 _FIELD_KINDS = frozenset({"village", "household", "member", "visit", "submission", "issue", "sheet"})
 _VILLAGE_KINDS = _FIELD_KINDS | {"conflict", "decision", "exemption"}
-_OFFICE_KINDS = _VILLAGE_KINDS | {"area", "user", "device", "form", "assignment", "campaign"}
+_OFFICE_KINDS = _VILLAGE_KINDS | {"area", "user", "device", "form", "assignment", "campaign", "small_area"}
 _WRITES: dict[str, frozenset[str]] = {
     "auditor": _FIELD_KINDS,
     "cadre": _VILLAGE_KINDS,
@@ -172,6 +172,8 @@ def refusal(op: Op, grants: Sequence[Grant], current: Record | None) -> str:
         return "outside_area"
     if op.entity == "exemption" and not _exemption_change_allowed(op, able, current):
         return "not_allowed"
+    if op.kind == MOVE and not within(str(_said(op, "area")), prefixes):
+        return "outside_area"  # nobody pushes a record into somebody else's place
     if op.entity == "user" and not _user_change_allowed(op, able, current):
         return "not_allowed"
     if op.entity == "decision" and op.actor == _said(op, "author"):

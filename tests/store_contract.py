@@ -266,6 +266,31 @@ class StoreContract:
         record = store.get("household", "h1")
         assert record is not None and record.deleted
 
+    def test_c7_a_record_moves_to_another_place_once_and_whole(self, store: Store) -> None:
+        """Also over the border of a county, by which a database may be divided."""
+        office = Author("i-office", "u-county", clock=clock)
+        there = "500240103201"
+        store.load([office.move("household", "h1", VILLAGE, there)])
+        moved = store.get("household", "h1")
+        assert moved is not None and moved.area == there and moved.fields["head_name"] == "冉光明"
+        assert [r.area for r in store.changes(0, 1000).records if (r.kind, r.id) == ("household", "h1")] == [there]
+        inside = Scope(area_prefixes=("500240",))
+        assert "h1" in [r.id for r in store.pull(inside, None, 100).records if r.kind == "household"]
+        store.load([office.move("household", "h1", VILLAGE, there)])
+        assert [change.op.kind for change in store.history("household", "h1")] == ["create", "move", "move"]
+        store.load([office.update("household", "h1", there, {"water_source": ("well", "piped")})])
+        again = store.get("household", "h1")
+        assert again is not None and again.fields["water_source"] == "piped"
+        store.load([office.move("household", "h1", VILLAGE, NEIGHBOUR)])
+        assert store.history("household", "h1")[-1].status == "conflict"
+
+    def test_c8_nobody_moves_a_record_out_of_their_place_or_into_it(self, store: Store, phone: Phone) -> None:
+        out = phone.author.move("household", "h1", VILLAGE, NEIGHBOUR)
+        into = phone.author.move("household", "h2", VILLAGE, VILLAGE)
+        assert statuses(phone.push(out, into)) == ["quarantined", "quarantined"]
+        there = store.get("household", "h2")
+        assert there is not None and there.area == NEIGHBOUR
+
     def test_c4_a_submission_is_made_once(self, store: Store, phone: Phone) -> None:
         phone.push(phone.visit("s1"))
         other = Phone(store)

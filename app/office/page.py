@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from flask import g, request
 from flask import render_template as render
 
+from app.areas import current
 from app.auth import current_user
 from app.i18n import language
 from app.node import node
@@ -72,7 +73,7 @@ def day_wish(name: str) -> str:
 
 def area_wish() -> str:
     wish = request.args.get("village", "")
-    return wish if _DIGITS.match(wish) else ""
+    return current(wish, others.successors(tables())) if _DIGITS.match(wish) else ""
 
 
 def today() -> str:
@@ -100,7 +101,10 @@ def show(template: str, **values: Any) -> str:
     )
 
 
-FILTERS = ("village", "group", "status", "sort", "s", "since", "until", "outcome", "state", "kind", "form", "cadre", "flagged")
+FILTERS = (
+    *("village", "small", "group", "status", "sort", "s", "since", "until"),
+    *("outcome", "state", "kind", "form", "cadre", "flagged"),
+)
 
 
 def _filters() -> dict[str, str]:

@@ -6,10 +6,11 @@ from flask import redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from app.access import office
+from app.areas import villages_of
 from app.auth import current_user
 from app.office import blueprint, page, printing
 from app.office.typed import Typed
-from app.tables import households
+from app.tables import households, others
 from app.tables.households import SORTS, HouseholdWish
 from app.tables.names import initials, normal
 
@@ -30,6 +31,8 @@ def register() -> str:
         matched=_matched(wish.text, everybody),
         villages=page.villages(),
         groups=[(name, name) for name in _groups(wish.area)],
+        small_areas=[(row["id"], row["name"]) for row in others.small_areas(page.tables(), page.scope())],
+        small=request.args.get("small", ""),
         sorts=list(SORTS),
         chosen=set(printing.chosen.ids(current_user().id)),
     )
@@ -39,7 +42,7 @@ def register() -> str:
 @office()
 def search_register() -> Response:
     """Take the typed text out of the form, so that it never stands in an address."""
-    kept = {name: request.form.get(name, "") for name in ("village", "group", "status", "sort")}
+    kept = {name: request.form.get(name, "") for name in ("village", "small", "group", "status", "sort")}
     number = typed.keep(current_user().id, request.form.get("text", ""))
     query = {name: value for name, value in (kept | {"s": number}).items() if value}
     return redirect(url_for("office.register", **query), 303)
@@ -56,11 +59,21 @@ def wish_asked() -> tuple[HouseholdWish, bool]:
     wish = HouseholdWish(
         text=text or "",
         area=page.area_wish(),
+        areas=_small_area(),
         group=request.args.get("group", ""),
         status=request.args.get("status", ""),
         sort=request.args.get("sort", "") if request.args.get("sort") in SORTS else "place",
     )
     return wish, text is None
+
+
+def _small_area() -> tuple[str, ...]:
+    """The villages of the small area asked for; a place that is nowhere when it is not to be seen."""
+    asked = request.args.get("small", "")
+    if not asked:
+        return ()
+    found = next((row for row in others.small_areas(page.tables(), page.scope()) if row["id"] == asked), None)
+    return villages_of(found) if found else ("none",)
 
 
 def _matched(text: str, members: list[dict[str, str]]) -> dict[str, list[str]]:

@@ -16,6 +16,9 @@ ENTITIES = {
     "user": ("账号", "account"),
     "form": ("表单", "form"),
     "area": ("区划", "area"),
+    "small_area": ("小片区", "small area"),
+    "conflict": ("冲突", "conflict"),
+    "sheet": ("纸质表", "sheet"),
     "assignment": ("任务", "assignment"),
     "village": ("村情", "village"),
 }

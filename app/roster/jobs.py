@@ -128,6 +128,10 @@ class Imports:
         found: list[dict[str, Any]] = _read(self.path(job) / "look.json").get("sheets", [])
         return found
 
+    def read(self, job: Import, name: str) -> dict[str, Any]:
+        """What the worker left under that name; {} when nothing is there."""
+        return _read(self.path(job) / name)
+
     def progress(self, job: Import) -> int:
         return int(_read(self.path(job) / "progress.json").get("done", 0))
 

@@ -35,8 +35,8 @@ class Known:
         return {row["code"]: row["name"] for row in self._db.execute("SELECT code, name FROM areas")}
 
     def successors(self) -> dict[str, str]:
-        """Codes that are no longer in use → the place that took over. Filled once areas know of it."""
-        return {}
+        """Codes that are no longer in use → the place that took over. """
+        return dict(self._db.execute("SELECT code, successor FROM areas WHERE successor <> ''").fetchall())
 
     def household(self, id: str) -> Row | None:
         return self._one("households", "id", id)

@@ -39,7 +39,8 @@ class Places:
         self.prefixes = tuple(prefixes)
         self.default = default
         self.successors = successors or {}
-        self.villages = [code for code in names if code[9:] != "000" and within(code, self.prefixes)]
+        in_use = (code for code in names if len(code) == 12 and code[9:] != "000" and code not in self.successors)
+        self.villages = [code for code in in_use if within(code, self.prefixes)]
         self._by_name: dict[str, list[str]] = defaultdict(list)
         for code in self.villages:
             for spelling in {names[code], bare(names[code])}:

@@ -2,6 +2,7 @@
 
     python -m app.roster.worker look FOLDER     first rows of every sheet → look.json
     python -m app.roster.worker compare FOLDER  the whole file against the register → plan.db
+    python -m app.roster.worker areas FOLDER    codes and names of places → areas.json
 
 What it is to do lies in the folder (``task.json``); how far it is, in
 ``progress.json``; why it gave up, in ``failed.json``.
@@ -18,6 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from app.areas import read_list
 from app.codelists import code_lists
 from app.roster import reading
 from app.roster.cells import Reader
@@ -68,6 +70,14 @@ def compare(folder: Path, task: dict[str, Any]) -> None:
     known.close()
 
 
+def areas(folder: Path, task: dict[str, Any]) -> None:
+    """A list of codes and names → areas.json."""
+    path, kind = folder / task["file"], task["kind"]
+    every = (row for name in reading.sheets(path, kind) for row in reading.rows(path, kind, name))
+    found = read_list(islice(every, reading.MOST_ROWS))
+    write_json(folder / "areas.json", {"places": found.places, "faults": found.faults})
+
+
 def write_json(path: Path, value: Any) -> None:
     part = path.with_suffix(".part")
     part.write_text(json.dumps(value, ensure_ascii=False), "utf-8")
@@ -78,7 +88,7 @@ def main(argv: list[str]) -> int:
     step, folder = argv[0], Path(argv[1])
     task = json.loads((folder / "task.json").read_text("utf-8"))
     try:
-        {"look": look, "compare": compare}[step](folder, task)
+        {"look": look, "compare": compare, "areas": areas}[step](folder, task)
     except reading.Unreadable as error:
         write_json(folder / "failed.json", {"code": str(error)})
         return 3

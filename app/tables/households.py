@@ -21,13 +21,15 @@ SORTS = {
 
 @dataclass(frozen=True)
 class HouseholdWish:
-    """What a list of households is to hold. area: 12-digit code or a prefix; sort: a key of SORTS."""
+    """What a list of households is to hold. area: 12-digit code or a prefix; areas: villages, of which
+    any; sort: a key of SORTS."""
 
     text: str = ""
     area: str = ""
     group: str = ""
     status: str = ""
     sort: str = "place"
+    areas: tuple[str, ...] = ()
 
 
 def find_households(tables: Tables, scope: HasPrefixes, wish: HouseholdWish, page: int = 1) -> Found:
@@ -51,6 +53,8 @@ def asked_for(scope: HasPrefixes, wish: HouseholdWish) -> tuple[Conditions, str]
     """The conditions and the FROM clause of a wish; the households are called h."""
     where, source = Conditions(scope, "h."), "households h"
     where.add_within(wish.area)
+    if wish.areas:
+        where.add(f"substr(h.area, 1, 12) IN ({', '.join('?' * len(wish.areas))})", *wish.areas)
     where.add_if(wish.group, 'h."group" = ?')
     where.add_if(wish.status, "h.status = ?")
     if wish.text.strip():

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from app.tables.follow import Tables
 from app.tables.query import Conditions, Found, Row, count, every, one, page_of
 from app.tables.scope import HasPrefixes, area_clause
-from sync.scope import ancestors_of
+from sync.scope import ancestors_of, prefix_of, within
 
 _BESIDE = 'h.head_name, h."group", h.house_no'
 
@@ -89,6 +89,32 @@ def area_names(tables: Tables, scope: HasPrefixes) -> dict[str, str]:
     """Names of the places in scope and of those they lie in, by 12-digit code."""
     where, values = _here_or_above(scope, "code")
     return {row["code"]: row["name"] for row in every(tables, f"SELECT code, name FROM areas WHERE {where}", values)}  # noqa: S608
+
+
+def successors(tables: Tables) -> dict[str, str]:
+    """Codes that are no longer in use → the place that took over. Names nobody; asked of all places."""
+    return dict(tables.reading().execute("SELECT code, successor FROM areas WHERE successor <> ''").fetchall())
+
+
+def areas_within(tables: Tables, scope: HasPrefixes, parent: str) -> list[Row]:
+    """The places in one, with the households of each: code, name, level, until, successor, households."""
+    clause, values = area_clause(scope, "code")
+    ends = [prefix_of(parent) if parent else "", (prefix_of(parent) if parent else "") + ":"]
+    sql = f"SELECT code, name, level, until, successor FROM areas WHERE {clause} AND code >= ? AND code < ? ORDER BY code"  # noqa: S608
+    places = every(tables, sql, [*values, *ends])
+    where = Conditions(scope)
+    where.add("area >= ? AND area < ?", *ends)
+    counted = every(tables, f"SELECT area, count(*) AS n FROM households WHERE {where.sql} GROUP BY area", where.values)  # noqa: S608
+    for place in places:
+        prefix = prefix_of(place["code"])
+        place["households"] = sum(row["n"] for row in counted if row["area"].startswith(prefix))
+    return places
+
+
+def small_areas(tables: Tables, scope: HasPrefixes) -> list[Row]:
+    """Small areas of which the reader may see at least one village."""
+    found = every(tables, "SELECT * FROM small_areas ORDER BY name, id")
+    return [row for row in found if any(within(code, scope.area_prefixes) for code in row["villages"].split())]
 
 
 def _here_or_above(scope: HasPrefixes, column: str = "area") -> tuple[str, list[str]]:

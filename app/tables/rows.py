@@ -26,6 +26,7 @@ TABLE_OF = {
     "issue": "issues",
     "submission": "submissions",
     "area": "areas",
+    "small_area": "small_areas",
     "user": "users",
     "form": "forms",
     "conflict": "conflicts",
@@ -49,7 +50,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("reviewed", "problems", "problem_count", "differences", "difference_count"),
         *("answers_digest", "reasons", "visit_checks", "visit_check_count"),
     ),
-    "area": ("code", "name", "level", "seq"),
+    "area": ("code", "name", "level", "seq", "until", "successor"),
+    "small_area": ("id", "area", "name", "villages", "seq"),
     "user": ("id", "area", "username", "name", "role", "unit", "phone", "state", "seq"),
     "form": ("id", "area", "form_id", "version", "hash", "title", "state", "versions", "seq"),
     "conflict": (
@@ -136,13 +138,15 @@ def photos_in(answers: str) -> list[str]:
 
 
 def area_key(record: Record) -> str:
-    """The 12 digits an area is known by; a county may come as its first six."""
-    return record.id[:12].ljust(12, "0")
+    """The 12 digits an area is known by; a county may come as its first six, a group has two more."""
+    return record.id.ljust(12, "0")
 
 
 def _area(record: Record) -> Row:
     code = area_key(record)
-    return (code, text_of(record.fields.get("name")), area_level(code), record.seq)
+    value = record.fields.get
+    level = len(code) if len(code) > 12 else area_level(code)
+    return (code, text_of(value("name")), level, record.seq, text_of(value("valid_until")), text_of(value("successor")))
 
 
 def _plain(record: Record) -> Row:
@@ -175,6 +179,7 @@ _MAKERS: dict[str, Callable[[Record], Row]] = {
     "issue": _register_row,
     "submission": _submission,
     "area": _area,
+    "small_area": _plain,
     "user": _user,
     "form": _plain,
     "conflict": _conflict,

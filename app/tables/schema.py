@@ -55,7 +55,8 @@ TABLES: dict[str, dict[str, type]] = {
         "visit_checks": str,
         "visit_check_count": int,
     },
-    "areas": {"code": str, "name": str, "level": int, "seq": int},
+    "areas": {"code": str, "name": str, "level": int, "seq": int, "until": str, "successor": str},
+    "small_areas": {"id": str, "area": str, "name": str, "villages": str, "seq": int},
     "users": {
         "id": str,
         "area": str,

@@ -18,7 +18,7 @@ import psycopg
 from sync.audit import entries_of, erasures
 from sync.erasing import stub_of
 from sync.protocol import claimed_hash, op_of_body
-from sync.records import QUARANTINED, RETRY, Delivered, Op, PushReply, Record
+from sync.records import MOVE, QUARANTINED, RETRY, Delivered, Op, PushReply, Record
 from sync.store.intake import Intake, Kept, Key, KnownOp, Log, Pushed, Stored, Unsettled, Waiting
 from sync.store.naming import blobs_named
 from sync.store.pages import gone_record
@@ -167,6 +167,13 @@ def write_down(connection: psycopg.Connection, intake: Intake) -> None:
     records = [put.record for put in intake.newest()]
     if records:
         connection.execute(_UPSERT, _columns([_record_row(record) for record in records]), prepare=True)
+    moved = {(kept.arrival.op.entity, kept.arrival.op.id) for kept in intake.kept if kept.arrival.op.kind == MOVE}
+    for record in records:
+        if (record.kind, record.id) in moved:  # its county may be another one now, and a record is in one place
+            connection.execute(
+                "DELETE FROM record WHERE kind = %s AND id = %s AND county <> %s",
+                (record.kind, record.id, county_of(record.area)), prepare=True,
+            )  # fmt: skip
     if intake.advanced:
         connection.execute(
             "UPDATE log SET acked = moved.acked, chain = moved.chain"

@@ -1,0 +1,78 @@
+"""A change of codes carried out: every record under the old ones, in pieces, each once, however often it is begun anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from app.areas import Step, recoded, steps_for
+from sync.author import Author
+from sync.own import write_own
+from sync.records import FieldChange, Op
+from sync.store.base import Store
+
+OWN_NAME = "areas"
+PAGE = 1_000
+
+
+def affected(store: Store, mapping: Mapping[str, str]) -> dict[str, int]:
+    """How many records of each kind the change would touch."""
+    found: dict[str, int] = {}
+    seq, end = 0, store.latest_seq()
+    while seq < end:
+        page = store.changes(seq, PAGE)
+        for record in page.records:
+            if not record.deleted and steps_for(record, mapping, ""):
+                found[record.kind] = found.get(record.kind, 0) + 1
+        seq = page.seq
+    return found
+
+
+def carry_out(
+    store: Store, mapping: Mapping[str, str], *, actor: str, day: str, clock: Callable[[], datetime],
+    goes_on: Callable[[], bool] = lambda: True, note: Callable[[int, int], None] = lambda done, end: None,
+) -> bool:  # fmt: skip
+    """Move everything; False when told to stop before the end. note: (places of the log seen, how many there are).
+
+    People and areas go first: whoever works there must have the new place
+    before its households arrive in it.
+    """
+    for first in (True, False):
+        seq, end = 0, store.latest_seq()
+        while seq < end:
+            if not goes_on():
+                return False
+            page = store.changes(seq, PAGE)
+            steps = [
+                step
+                for record in page.records
+                if (record.kind in ("area", "user")) is first
+                for step in steps_for(record, mapping, day)
+            ]
+            if steps:
+                write_own(store, OWN_NAME, actor, lambda author, steps=steps: _ops(author, steps), clock=clock)  # type: ignore[misc]
+            seq = page.seq
+            note(seq, end)
+    return True
+
+
+def _ops(author: Author, steps: Sequence[Step]) -> list[Op]:
+    made = []
+    for step in steps:
+        fields = {name: FieldChange(old, new) for name, (old, new) in step.fields.items()}
+        made.append(author.op(step.kind, step.entity, step.id, step.area, fields))
+    return made
+
+
+def wrong_with(mapping: Mapping[str, str], known: Mapping[str, str]) -> str:
+    """Why a mapping cannot be carried out: '' or a code of the page's. known: code → name of the places in scope."""
+    for old, new in mapping.items():
+        if old == new or not old or not new:
+            return "same"
+        if len(old) != len(new):
+            return "length"
+        if new.startswith(old) or recoded(new, mapping) != new:
+            return "circle"
+        if old.ljust(12, "0") not in known:
+            return "unknown"
+    return ""

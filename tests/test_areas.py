@@ -1,0 +1,280 @@
+"""Places that change.
+
+1. 武隆 500232 became 500156: households keep history and code, the old area code resolves, people's scope follows
+2. a change goes on where it was stopped and does nothing twice
+3. the official list comes in, is shown first, and names what it does not understand
+4. places added by hand, renamed; small areas across borders; nobody changes what is not theirs
+"""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+
+import pytest
+from conftest import COUNTY, NEXT_VILLAGE, OTHER_VILLAGE, TOWNSHIP, VILLAGE, Person
+from test_roster_import import Desk, workbook
+
+from app import areas, codes, recode
+from app.keys import code_key
+from sync.author import Author
+from sync.records import Record
+
+OLD = "500232"
+OLD_VILLAGE = "500232105203"
+DAY = "2026-11-28"
+
+
+def clock():
+    return datetime(2026, 11, 1, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def old_county(here):
+    """武隆 as it was: areas, a cadre, a county manager, a household with its code, a visit, a village's record."""
+    author = Author("i-old", "u-old", clock=clock)
+    names = {"500232000000": "武隆县", "500232105000": "土坎镇", OLD_VILLAGE: "老清水村", "500232105204": "邻村"}
+    code = codes.make_code(code_key(here.config.data_dir), b"123456789")
+    from conftest import password_hash
+
+    def user(id, role, area):
+        fields = {"username": id, "name": id, "role": role, "area": area, "password_hash": password_hash()}
+        return author.create("user", id, area, fields)
+
+    here.store.load(
+        [author.create("area", c, c, {"name": n, "level": areas.level_of(c)}) for c, n in names.items()]
+        + [user("u-old", "county", "500232000000"), user("u-old-cadre", "cadre", OLD_VILLAGE)]
+        + [
+            author.create("household", "h-old", OLD_VILLAGE, {"head_name": "冉老", "code": code, "group": "3组"}),
+            author.create("member", "m-old", OLD_VILLAGE, {"household_id": "h-old", "full_name": "冉老"}),
+            author.create("visit", "v-old", OLD_VILLAGE, {"household_id": "h-old", "date": "2026-10-01"}),
+            author.create("village", OLD_VILLAGE, OLD_VILLAGE, {"village_title": "老清水村", "altitude": "640"}),
+            author.create("household", "h-gone", OLD_VILLAGE, {"head_name": "走了"}),
+            author.void("household", "h-gone", OLD_VILLAGE, {"head_name": "走了"}, "搬走"),
+        ]
+    )
+    here.tables.catch_up()
+    return code
+
+
+MAPPING = {OLD: "500156"}
+
+
+def carried_out(here, mapping=None, **more):
+    done = recode.carry_out(here.store, mapping or MAPPING, actor="u-old", day=DAY, clock=here.now, **more)
+    here.tables.catch_up()
+    return done
+
+
+def test_wulong_becomes_500156(here, old_county, office):
+    assert recode.affected(here.store, MAPPING) == {"area": 4, "user": 2, "household": 1, "member": 1, "visit": 1, "village": 1}
+    assert carried_out(here)
+    for kind, id in (("household", "h-old"), ("member", "m-old"), ("visit", "v-old"), ("household", "h-gone")):
+        assert here.store.get(kind, id).area == "500156105203", (kind, id)
+    record = here.store.get("household", "h-old")
+    assert record.fields["code"] == old_county and record.fields["head_name"] == "冉老"
+    assert [change.op.kind for change in here.store.history("household", "h-old")] == ["create", "move"]
+    old = here.store.get("area", OLD_VILLAGE).fields
+    assert (old["successor"], old["valid_until"]) == (VILLAGE, DAY)
+    assert here.store.get("village", VILLAGE).fields["altitude"] == "640"
+    assert here.store.get("village", OLD_VILLAGE).deleted
+    # People's scope follows, and the old code still finds the place.
+    manager = office(Person("u-old", "u-old", "u-old", "county", ""))
+    assert "冉老" in manager.get(f"/office/register?village={OLD_VILLAGE}").text
+    assert "冉老" in manager.get(f"/office/register?village={VILLAGE}").text
+    assert old_county[:4] in manager.get("/office/households/h-old").text
+
+
+def test_a_phone_of_the_old_place_goes_on(here, old_county, phone):
+    cadre = phone(Person("u-old-cadre", "u-old-cadre", "", "cadre", ""))
+    assert {r["id"] for r in cadre.pull_all() if r["kind"] == "household" and not r.get("deleted")} == {"h-old"}
+    waiting = cadre.author.update("household", "h-old", OLD_VILLAGE, {"phone": ("", "139")})
+    carried_out(here)
+    again = [r for r in cadre.pull_all() if r["kind"] == "household" and not r.get("deleted")]
+    assert {"h-old", "h-ran"} == {r["id"] for r in again}, "the snapshot of the new place, which was there before as well"
+    result = cadre.push([waiting]).json["results"][0]
+    assert result["status"] in ("applied", "quarantined")  # never refused, never lost
+    assert here.store.history("household", "h-old") or here.store.quarantined()
+
+
+def test_twice_is_once(here, old_county):
+    carried_out(here)
+    before = here.store.latest_seq()
+    carried_out(here)
+    assert here.store.latest_seq() == before
+    assert recode.affected(here.store, MAPPING) == {}
+
+
+def test_a_stopped_change_goes_on(here, old_county, monkeypatch):
+    monkeypatch.setattr(recode, "PAGE", 3)
+    left = iter([True] * 7 + [False])
+    assert carried_out(here, goes_on=lambda: next(left)) is False
+    assert carried_out(here)
+    assert here.store.get("visit", "v-old").area == VILLAGE
+    assert [c.op.kind for c in here.store.history("household", "h-old")] == ["create", "move"]
+
+
+def test_two_villages_become_one(here, old_county):
+    author = Author("i-two", "u-old", clock=clock)
+    here.store.load([author.create("household", "h-two", "500232105204", {"head_name": "邻居"})])
+    carried_out(here, {"500232105204": OLD_VILLAGE})
+    assert here.store.get("household", "h-two").area == OLD_VILLAGE
+    assert here.store.get("household", "h-old").area == OLD_VILLAGE
+    assert here.store.get("area", OLD_VILLAGE).fields["name"] == "老清水村"
+    here.tables.catch_up()
+
+
+@pytest.mark.parametrize(
+    ("mapping", "wrong"),
+    [
+        ({OLD: OLD}, "same"), ({OLD: "500156105"}, "length"), ({OLD: "5001"}, "length"), ({"999999": "500156"}, "unknown"),
+        ({OLD: "500156", "500156": OLD}, "circle"), (MAPPING, ""),
+    ],
+)  # fmt: skip
+def test_mappings(mapping, wrong):
+    assert recode.wrong_with(mapping, {"500232000000": "武隆县", "500156000000": "武隆区"}) == wrong
+
+
+def test_codes_follow_every_change():
+    successors = {"500232000000": "500156000000", "500156000000": "500157000000", "1" * 12: "2" * 12, "2" * 12: "1" * 12}
+    assert areas.current("500232", successors) == "500157"
+    assert areas.current("500232000000", successors) == "500157000000"
+    assert areas.current("500240", successors) == "500240"
+    assert areas.current("1" * 12, successors) in ("1" * 12, "2" * 12)  # a circle ends
+
+
+def test_the_longest_old_code_counts():
+    assert areas.recoded("500232105203", {"500232": "500156", "500232105": "500156999"}) == "500156999203"
+
+
+def test_an_area_record_is_closed_and_its_heir_begins():
+    record = Record(kind="area", id="500232105000", area="500232105000", rev=1, seq=1, fields={"name": "土坎镇"}, since={})
+    made, closed = areas.steps_for(record, MAPPING, DAY)
+    assert (made.id, made.fields["parent"][1], made.fields["level"][1]) == ("500156105000", "500156000000", "township")
+    assert closed.fields["successor"] == ("", "500156105000")
+
+
+@pytest.mark.parametrize(("code", "level", "parent"), [
+    ("500000000000", "province", ""), ("500156000000", "county", "500100000000"), (TOWNSHIP, "township", COUNTY),
+    (VILLAGE, "village", TOWNSHIP), (VILLAGE + "02", "group", VILLAGE),
+])  # fmt: skip
+def test_the_tree(code, level, parent):
+    assert (areas.level_of(code), areas.parent_of(code)) == (level, parent)
+
+
+def test_a_list_of_codes():
+    rows = [
+        ["重庆市区划代码表"], ["代码", "名称"], ["500156", "武隆区"], ["500156105", "土坎镇"],
+        ["111", "500156105203", "220", "清水村"], ["5001561", "半个"], ["500156105204", ""], ["500156105203", "另一个名字"],
+    ]  # fmt: skip
+    found = areas.read_list(rows)
+    assert [tuple(one) for one in found.places] == [
+        ("500156000000", "武隆区"), ("500156105000", "土坎镇"), ("500156105203", "清水村"),
+    ]  # fmt: skip
+    assert [line for line, _text in found.faults] == [6, 7, 8]
+
+
+# --- the pages ----------------------------------------------------------------------------------------------
+
+
+class Places(Desk):
+    def post(self, path, **data):
+        page = self.browser.get("/office/areas").text
+        token = page.partition('name="csrf_token" value="')[2].partition('"')[0]
+        return self.browser.post(path, data={"csrf_token": token} | data, content_type="multipart/form-data")
+
+
+@pytest.fixture
+def desk(app, office, cast, here):
+    here.tables.catch_up()
+    return Places(app, office(cast.county))
+
+
+def test_the_official_list_is_shown_and_then_taken_in(desk, here):
+    rows = [["代码", "名称"], ["500156105205", "新坪村"], [VILLAGE, "清水新村"], [OTHER_VILLAGE, "外县"], ["12345678", "错"]]
+    body = workbook(rows)
+    preview = desk.post("/office/areas/list", file=(io.BytesIO(body), "区划.xlsx"))
+    assert preview.status_code == 200 and "清水新村" in preview.text and "12345678" in preview.text
+    assert here.store.get("area", "500156105205") is None
+    rows = preview.text.partition("hidden>")[2].partition("</textarea>")[0]
+    assert desk.post("/office/areas/list", sure="1", rows=rows).status_code == 303
+    assert here.store.get("area", "500156105205").fields["name"] == "新坪村"
+    assert here.store.get("area", VILLAGE).fields["name"] == "清水新村"
+    assert here.store.get("area", OTHER_VILLAGE).fields["name"] == "石角村"
+
+
+def test_rows_made_up_by_hand_do_not_reach_another_county(desk, here):
+    desk.post("/office/areas/list", sure="1", rows=f"{OTHER_VILLAGE} 抢来的\n500110999000 新镇")
+    assert here.store.get("area", OTHER_VILLAGE).fields["name"] == "石角村"
+    assert here.store.get("area", "500110999000") is None
+
+
+def test_places_by_hand(desk, here):
+    desk.post("/office/areas/new", parent=COUNTY, name="新镇")
+    assert here.store.get("area", "500156901000").fields["parent"] == COUNTY
+    desk.post("/office/areas/new", parent=VILLAGE, name="一组")
+    desk.post("/office/areas/new", parent=VILLAGE, name="大湾")
+    assert [here.store.get("area", VILLAGE + n).fields["name"] for n in ("01", "02")] == ["一组", "大湾"]
+    assert here.store.get("area", VILLAGE).fields["name"] == "清水村"
+    assert "大湾" in desk.browser.get(f"/office/areas?in={TOWNSHIP}").text
+    assert "清水村" in desk.browser.get("/office/register").text
+    assert desk.post("/office/areas/new", parent=COUNTY, name="外", code="500110777").status_code == 422
+    assert desk.post("/office/areas/new", parent=COUNTY, name="", code="").status_code == 422
+    desk.post(f"/office/areas/{VILLAGE}/rename", name="清水社区")
+    assert here.store.get("area", VILLAGE).fields["name"] == "清水社区"
+
+
+def test_a_change_of_codes_on_the_page(desk, here, app):
+    counted = desk.post("/office/areas/recode", mapping=f"{NEXT_VILLAGE} {VILLAGE}")
+    assert counted.status_code == 200 and NEXT_VILLAGE in counted.text
+    assert here.store.get("area", NEXT_VILLAGE).fields.get("successor") is None
+    assert desk.post("/office/areas/recode", mapping=f"{NEXT_VILLAGE} {VILLAGE}", sure="1").status_code == 303
+    app.extensions["ruhu_area_changes"]["change"].thread.join(20)
+    assert here.store.get("area", NEXT_VILLAGE).fields["successor"] == VILLAGE
+    assert here.store.get("user", "u-neighbour").fields["area"] == VILLAGE
+    here.tables.catch_up()
+    assert "代码变更已完成" in desk.browser.get("/office/areas").text
+
+
+@pytest.mark.parametrize("mapping", ["500110 500156", "500156 500110", f"{VILLAGE} {OTHER_VILLAGE}", "500156", "甲 乙", ""])
+def test_nobody_changes_codes_that_are_not_theirs(desk, here, mapping):
+    before = here.store.latest_seq()
+    assert desk.post("/office/areas/recode", mapping=mapping, sure="1").status_code == 422
+    assert here.store.latest_seq() == before
+
+
+def test_a_small_area_across_townships_filters_the_register(desk, here):
+    author = Author("i-more", "u-county", clock=clock)
+    here.store.load([author.create("household", "h-next", NEXT_VILLAGE, {"head_name": "关滩人"})])
+    here.tables.catch_up()
+    desk.post("/office/small-areas/new", name="清水片区", village=[VILLAGE, OTHER_VILLAGE])
+    row = next(iter(here.tables.reading().query("SELECT * FROM small_areas")))
+    assert (row["villages"], row["area"]) == (VILLAGE, VILLAGE)
+    found = desk.browser.get(f"/office/register?small={row['id']}").text
+    assert "冉光荣" in found and "关滩人" not in found
+    desk.post(f"/office/small-areas/{row['id']}", name="清水片区", village=[VILLAGE, NEXT_VILLAGE])
+    assert "关滩人" in desk.browser.get(f"/office/register?small={row['id']}").text
+    assert "没有找到" in desk.browser.get("/office/register?small=no-such").text
+    desk.post(f"/office/small-areas/{row['id']}/remove")
+    assert here.store.get("small_area", row["id"]).deleted
+
+
+def test_a_small_area_is_filed_where_all_its_villages_lie():
+    assert areas.common_area([VILLAGE, NEXT_VILLAGE]) == TOWNSHIP
+    assert areas.common_area([VILLAGE, "500156106201"]) == COUNTY
+    assert areas.common_area([VILLAGE, OTHER_VILLAGE]) == "500100000000"
+    assert areas.common_area([]) == ""
+    assert areas.villages_of({"villages": f"{VILLAGE} x {NEXT_VILLAGE} {VILLAGE}"}) == (VILLAGE, NEXT_VILLAGE)
+
+
+@pytest.mark.parametrize("who", ["neighbour", "auditor"])
+def test_who_may_not(office, cast, who):
+    assert office(getattr(cast, who)).get("/office/areas").status_code == 403
+
+
+def test_strangers_do_not_see_or_rename(app, office, cast, here):
+    here.tables.catch_up()
+    other = Places(app, office(cast.stranger))
+    assert "清水村" not in other.browser.get("/office/areas").text
+    assert other.browser.get(f"/office/areas?in={TOWNSHIP}").status_code == 404
+    assert other.post(f"/office/areas/{VILLAGE}/rename", name="x").status_code == 404
