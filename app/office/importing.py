@@ -391,7 +391,7 @@ def _target_name(target: str, lang: str) -> str:
 def _villages() -> list[dict[str, Any]]:
     """Every village in scope, also one without a household yet."""
     found = others.area_names(page.tables(), page.scope())
-    gone, prefixes = others.successors(page.tables()), page.scope().area_prefixes
+    gone, prefixes = others.successors(page.tables(), page.scope()), page.scope().area_prefixes
     in_use = (code for code in sorted(found) if len(code) == 12 and code[9:] != "000" and code not in gone)
     inside = [code for code in in_use if within(code, prefixes)]
     return [{"code": c, "name": found[c], "township": page.places().level(c, 9) or c[:9]} for c in inside]

@@ -73,7 +73,7 @@ def day_wish(name: str) -> str:
 
 def area_wish() -> str:
     wish = request.args.get("village", "")
-    return current(wish, others.successors(tables())) if _DIGITS.match(wish) else ""
+    return current(wish, others.successors(tables(), scope())) if _DIGITS.match(wish) else ""
 
 
 def today() -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.tables.follow import Tables
-from app.tables.households import SORTS, HouseholdWish, asked_for
+from app.tables.household_wish import HouseholdWish, asked_for
+from app.tables.households import SORTS
 from app.tables.query import Conditions
 from app.tables.scope import HasPrefixes, area_clause
 

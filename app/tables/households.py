@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from app.tables.follow import Tables
+from app.tables.household_wish import HouseholdWish, asked_for
 from app.tables.query import Conditions, Found, Row, every, one, page_of
 from app.tables.scope import HasPrefixes
-from app.tables.search import match_expression
+
+__all__ = ["SORTS", "HouseholdWish"]
 
 SORTS = {
     "place": "h.area, h.place_key, h.n",
@@ -17,19 +18,6 @@ SORTS = {
     "people": "h.people DESC, h.area, h.place_key, h.n",
     "issues": "h.open_issues DESC, h.area, h.place_key, h.n",
 }
-
-
-@dataclass(frozen=True)
-class HouseholdWish:
-    """What a list of households is to hold. area: 12-digit code or a prefix; areas: villages, of which
-    any; sort: a key of SORTS."""
-
-    text: str = ""
-    area: str = ""
-    group: str = ""
-    status: str = ""
-    sort: str = "place"
-    areas: tuple[str, ...] = ()
 
 
 def find_households(tables: Tables, scope: HasPrefixes, wish: HouseholdWish, page: int = 1) -> Found:
@@ -47,24 +35,6 @@ def household_ids(tables: Tables, scope: HasPrefixes, wish: HouseholdWish) -> li
     order = SORTS.get(wish.sort, SORTS["place"])
     found = every(tables, f"SELECT h.id FROM {source} WHERE {where.sql} ORDER BY {order}", where.values)  # noqa: S608
     return [row["id"] for row in found]
-
-
-def asked_for(scope: HasPrefixes, wish: HouseholdWish) -> tuple[Conditions, str]:
-    """The conditions and the FROM clause of a wish; the households are called h."""
-    where, source = Conditions(scope, "h."), "households h"
-    where.add_within(wish.area)
-    if wish.areas:
-        where.add(f"substr(h.area, 1, 12) IN ({', '.join('?' * len(wish.areas))})", *wish.areas)
-    where.add_if(wish.group, 'h."group" = ?')
-    where.add_if(wish.status, "h.status = ?")
-    if wish.text.strip():
-        expression = match_expression(wish.text)
-        if expression is None:
-            where.add("0")
-        else:
-            source = "household_search s JOIN households h ON h.n = s.rowid"
-            where.add("household_search MATCH ?", expression)
-    return where, source
 
 
 def household(tables: Tables, scope: HasPrefixes, id: str) -> Row | None:

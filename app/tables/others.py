@@ -91,9 +91,11 @@ def area_names(tables: Tables, scope: HasPrefixes) -> dict[str, str]:
     return {row["code"]: row["name"] for row in every(tables, f"SELECT code, name FROM areas WHERE {where}", values)}  # noqa: S608
 
 
-def successors(tables: Tables) -> dict[str, str]:
-    """Codes that are no longer in use → the place that took over. Names nobody; asked of all places."""
-    return dict(tables.reading().execute("SELECT code, successor FROM areas WHERE successor <> ''").fetchall())
+def successors(tables: Tables, scope: HasPrefixes) -> dict[str, str]:
+    """Codes that are no longer in use → the place in scope that took over."""
+    clause, values = area_clause(scope, "successor")
+    sql = f"SELECT code, successor FROM areas WHERE successor <> '' AND {clause}"  # noqa: S608
+    return {row["code"]: row["successor"] for row in every(tables, sql, values)}
 
 
 def areas_within(tables: Tables, scope: HasPrefixes, parent: str) -> list[Row]:
