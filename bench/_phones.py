@@ -46,8 +46,14 @@ class Phone:
         self.made = 0
 
     def asked(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Any:
-        self.connection.request(method, path, body, headers or {"Authorization": f"Bearer {self.token}"})
-        reply = self.connection.getresponse()
+        headers = headers or {"Authorization": f"Bearer {self.token}"}
+        try:
+            self.connection.request(method, path, body, headers)
+            reply = self.connection.getresponse()
+        except http.client.RemoteDisconnected:  # the server gave up an idle connection
+            self.connection.close()
+            self.connection.request(method, path, body, headers)
+            reply = self.connection.getresponse()
         text = reply.read()
         if reply.status != 200:
             raise RuntimeError(f"{path}: {reply.status} {text[:200]!r}")

@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from store_contract import clock
 
+from sync import service
+from sync.author import Author
 from sync.problems import Problem
+from sync.protocol import encode
 from sync.records import Credential, Grant
 from sync.scope import scope_of
 from sync.store import sqlite_file
@@ -80,3 +84,34 @@ def _filled(question: str, values: tuple[Any, ...]) -> str:
     for value in values:
         question = question.replace("?", repr(value), 1)
     return question
+
+
+def test_taking_ops_in_scans_no_table(tmp_path: Path) -> None:
+    """What is asked with every push must cost the same in a store of ten and of ten million ops."""
+    store = SqliteStore(tmp_path / "data")
+    asked: set[str] = set()
+    try:
+        own = Author(store.add_install("", kind="node", name="own").install_id, "", clock=clock)
+        store.load([own.create("household", "h", "500156103203", {"a": "1"})])
+        given = store.add_install("u", kind="device", name="")
+        phone = Author(given.install_id, "u", clock=clock)
+        ops = [phone.create("submission", "s", "500156103203", {"answers": {}}),
+               phone.update("household", "h", "500156103203", {"a": ("1", "2")}),
+               phone.update("household", "later", "500156103203", {"a": ("1", "2")})]  # fmt: skip
+        credential = Credential(install_id=given.install_id, user_id="u", kind="device",
+                                grants=(Grant("cadre", "500156103203"),))  # fmt: skip
+        with store._writing() as write:
+            write.set_trace_callback(asked.add)
+        service.push(store, credential, encode({"ops": ops}), now=clock())
+        with store._writing() as write:
+            write.set_trace_callback(None)
+            questions = [one for one in asked if one.lstrip().upper().startswith(("SELECT", "UPDATE", "DELETE"))]
+            plans = {one: [row[3] for row in write.execute("EXPLAIN QUERY PLAN " + one)] for one in questions}
+    finally:
+        store.close()
+    assert any("FROM op WHERE" in one for one in questions)
+    grown = tuple(f"SCAN {name}" for name in ("op", "record", "change", "audit", "raw_push", "blob_named", "log", "install"))
+    # The last row of a table is found from its end.
+    asked_often = {one: plan for one, plan in plans.items() if "ORDER BY n DESC LIMIT 1" not in one}
+    scans = {one: plan for one, plan in asked_often.items() for step in plan if step.startswith(grown) and "INDEX" not in step}
+    assert not scans

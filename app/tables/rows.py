@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Callable
 from typing import Any
+
+import msgspec
 
 from app.tables.clock import local_time
 from app.tables.names import natural_key, sort_key
@@ -14,6 +15,7 @@ from forms.register import FIELDS
 from sync.records import Record
 
 Row = tuple[Any, ...]
+_json = msgspec.json.Encoder(order="sorted")
 # A visit where nobody was met has a handful of answers, and they are alike.
 SHORT_ANSWERS = 400
 _PHOTO = re.compile(r"\b([0-9a-f]{64})\.(?:jpe?g|png|webp)\b")
@@ -89,7 +91,7 @@ def text_of(value: Any) -> str:
         return value
     if value is None:
         return ""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _json.encode(value).decode()
 
 
 def _common(record: Record) -> Row:
@@ -104,8 +106,9 @@ def _common(record: Record) -> Row:
 
 
 def _register_row(record: Record) -> Row:
-    value = record.fields.get
-    return (*_common(record), *[text_of(value(name)) for name in _FIELD_NAMES[record.kind]])
+    found = map(record.fields.get, _FIELD_NAMES[record.kind])
+    # Nearly all are text: a call for each of a county's fields is what catching up would spend its time on.
+    return (*_common(record), *[value if type(value) is str else text_of(value) for value in found])
 
 
 def _household(record: Record) -> Row:

@@ -20,6 +20,8 @@ from sync.store.sqlite_audit import bind
 
 DROP_BLOB = "drop_blob."
 RECORD = "kind, id, area, rev, seq, fields, since, pending, deleted"
+# The first condition is the partial index's own, without which it would not be used.
+ANY_HELD = "SELECT 1 FROM op WHERE status IN ('held', 'quarantined') AND status = 'held' LIMIT 1"
 _json = msgspec.json.Encoder()
 _document: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 _record = msgspec.json.Decoder(Record)
@@ -77,7 +79,7 @@ class SqliteMemory:
     def waiting(self, keys: Sequence[Key]) -> dict[Key, list[Waiting]]:
         if self._any_held is None:
             # Of all ops hardly one waits: one question spares one for each new record.
-            self._any_held = self._ask("SELECT 1 FROM op WHERE status = 'held' LIMIT 1").fetchone() is not None
+            self._any_held = self._ask(ANY_HELD).fetchone() is not None
         if not self._any_held:
             return {}
         sql = "SELECT n, body FROM op WHERE status = 'held' AND entity = ? AND id = ? ORDER BY n"

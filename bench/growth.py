@@ -1,0 +1,147 @@
+"""Growth: what taking in a visit costs in a store of 10⁴, 10⁵, 10⁶ … ops, in time and in bytes written.
+
+    python3 run.py bench growth [--ops 1000000] [--postgres] [--folder /a/disk/with/room]
+
+A store is filled with visits of a county (new submissions and visits, changes
+of 3,000 households), and at each power of ten 300 visits are taken in one a
+commit and 50 a commit, a phone with no news asks for some, and the database is
+measured. 10⁷ ops want an hour and 40 GB of disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from _phones import visit_form
+from postgres import Postgres
+
+from sync import service
+from sync.author import Author
+from sync.own import own_install
+from sync.protocol import encode
+from sync.records import DEVICE, Credential, Grant, Op
+from sync.scope import scope_of
+from sync.store.base import Store
+from sync.store.postgres import PostgresStore
+from sync.store.sqlite import SqliteStore
+
+COUNTY, HOUSEHOLDS, VILLAGES, PROBES = "500156", 3_000, 200, 300
+
+
+def village(number: int) -> str:
+    return f"{COUNTY}1{number % VILLAGES // 20 + 1:02d}{200 + number % VILLAGES % 20 + 1}"
+
+
+class Load:
+    """Visits without end, by one author."""
+
+    def __init__(self, author: Author) -> None:
+        self.author = author
+        self.form = visit_form()
+        self.households: list[list[str]] = []
+        self.visits = 0
+
+    def register(self) -> Iterator[Op]:
+        for number in range(HOUSEHOLDS):
+            id, area = self.author.ids(), village(number)
+            self.households.append([id, area, ""])
+            yield self.author.create("household", id, area, {"head_name": f"户主{number}", "last_visit": ""})
+
+    def visit(self) -> list[Op]:
+        household = self.households[self.visits * 7919 % HOUSEHOLDS]
+        id, area, before = household
+        household[2] = day = f"2026-{self.visits % 12 + 1:02}-{self.visits // 12 % 28 + 1:02}"
+        self.visits += 1
+        submission = self.author.ids()
+        sent: dict[str, Any] = {"form_id": "visit", "form_version": self.form.version, "household_id": id,
+                                "answers": self.form.answers}  # fmt: skip
+        visit = {"household_id": id, "submission_id": submission, "date": day, "outcome": "met"}
+        return [
+            self.author.create("submission", submission, area, sent, submission=submission),
+            self.author.create("visit", self.author.ids(), area, visit, submission=submission),
+            self.author.update("household", id, area, {"last_visit": (before, day)}, submission=submission),
+        ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="run.py bench growth")
+    parser.add_argument("--ops", type=int, default=1_000_000)
+    parser.add_argument("--postgres", action="store_true")
+    parser.add_argument("--folder", type=Path)
+    options = parser.parse_args()
+    database = Postgres() if options.postgres else None
+    try:
+        with tempfile.TemporaryDirectory(dir=options.folder) as name:
+            store: Store = PostgresStore(database.database()) if database else SqliteStore(Path(name))
+            try:
+                grow(store, options.ops, database.data if database else Path(name))
+            finally:
+                store.close()
+    finally:
+        if database:
+            database.close()
+
+
+def grow(store: Store, most: int, folder: Path) -> None:
+    load = Load(Author(own_install(store, "bench"), "", clock=lambda: datetime.now(UTC)))
+    ops = store.load(load.register())
+    target = 10_000
+    while target <= most:
+        began, first = time.perf_counter(), ops
+        while ops < target:
+            ops += store.load(op for _ in range(1500) for op in load.visit())
+        filled = f"filled at {(ops - first) / (time.perf_counter() - began):.0f} ops/s" if ops > first else ""
+        one, many = probed(store, load, 1), probed(store, load, 50)
+        ops += 2 * PROBES * 3
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        print(
+            f"  {ops:>9} ops: a visit {one[0] * 1e6:6.0f} µs alone ({one[1] / 1000:.0f} KB written), {many[0] * 1e6:6.0f} µs in "
+            f"batches ({many[1] / 1000:.0f} KB); no news {no_news(store) * 1e6:5.0f} µs; {size / 1e9:.2f} GB  {filled}",
+            flush=True,
+        )
+        target *= 10
+
+
+def probed(store: Store, load: Load, at_once: int) -> tuple[float, float]:
+    """(seconds, bytes written by this process) a visit, durable, pushed by a phone of its own."""
+    given = store.add_install("", kind=DEVICE, name="")
+    author = Author(given.install_id, "", clock=lambda: datetime.now(UTC))
+    # Whose rights these are does not matter here: no person is looked up.
+    credential = Credential(install_id=given.install_id, user_id="", kind=DEVICE, grants=(Grant("cadre", COUNTY),))
+    loaded, load.author = load.author, author
+    bodies = [encode({"ops": [op for _ in range(at_once) for op in load.visit()]}) for _ in range(PROBES // at_once)]
+    load.author = loaded
+    written, began = _written(), time.perf_counter()
+    for body in bodies:
+        results = service.push(store, credential, body, now=datetime.now(UTC))["results"]
+        if any(result["status"] != "applied" for result in results):
+            raise RuntimeError(f"not applied: {results[0]}")
+    return (time.perf_counter() - began) / PROBES, (_written() - written) / PROBES
+
+
+def no_news(store: Store) -> float:
+    """Seconds for a phone's look at whether there is anything new."""
+    scope = scope_of(Credential(install_id="", user_id="", kind=DEVICE, grants=(Grant("cadre", village(3)),)))
+    page = store.pull(scope, None, 2000)
+    while page.more:
+        page = store.pull(scope, page.cursor, 2000)
+    began = time.perf_counter()
+    for _ in range(20):
+        store.pull(scope, page.cursor, 500)
+    return (time.perf_counter() - began) / 20
+
+
+def _written() -> int:
+    lines = Path("/proc/self/io").read_text().splitlines() if os.path.exists("/proc/self/io") else []
+    return next((int(line.split()[1]) for line in lines if line.startswith("write_bytes")), 0)
+
+
+if __name__ == "__main__":
+    main()
