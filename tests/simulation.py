@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,14 +19,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from sync import failpoints, keys, logs, service
+from sync import failpoints, keys, logs, service, tray
 from sync.author import Author
 from sync.conflict import equal
 from sync.devices import register
 from sync.identity import Identity, identity_of
 from sync.problems import Problem
 from sync.protocol import Hello, checked_body, encode, parse_server_heads, push_body, push_headers
-from sync.records import CENTRE, LateReceipt, Op, Scope, ServerHead
+from sync.records import CENTRE, Grant, LateReceipt, Op, Scope, ServerHead
 from sync.relay import Relay, Reply
 from sync.store.backup import back_up, restore
 from sync.store.base import Store
@@ -295,6 +295,7 @@ class World:
         seed = Author("seed", "seed", clock=self.clock)
         people = [(f"u{n}", "cadre", self.villages[n % len(self.villages)]) for n in range(self.size.phones)]
         people += [(f"u-node{n}", "node", village) for n, village in enumerate(self.villages)]
+        people += [("u-office", "county", f"{self.villages[0][:6]}000000")]
         self.centre.store.load(
             [seed.create("user", id, area, {"role": role, "area": area}) for id, role, area in people]
             + [seed.create("household", id, village, dict.fromkeys(FIELDS, "0"))
@@ -384,6 +385,26 @@ class World:
             assert record.seq > place, f"I8 out of order: {record.kind} {record.id}"
             place = seen[record.kind, record.id] = record.seq
         self.followed[which] = (server.store.epoch, page.seq)
+
+    def revoke(self, which: int) -> None:
+        """The village no longer trusts a device; what it still sends is set aside."""
+        phone = self.phones[which]
+        phone.node.store.revoke(phone.install.install_id)
+
+    def decide(self, which: int) -> None:
+        """A person of the office takes up or turns down what waits longest; all who look at it think alike."""
+        store = (self.nodes[which] if which < 2 else self.centre).store
+        items = tray.items(store.undecided())
+        if not items:
+            return
+        item = items[0]
+        verdict = tray.ACCEPT if int(item.key[0], 16) % 2 else tray.REJECT
+        records = {(c.op.entity, c.op.id): store.get(c.op.entity, c.op.id) for c in item.changes}
+        areas = {c.hash: tray.area_of(c.op, records[c.op.entity, c.op.id], None) for c in item.changes}
+        install = f"office-{store.server_id[:8]}-{store.epoch[:8]}"
+        author = Author(install, "u-office", next_dseq=store.acked([install])[install] + 1, clock=self.clock)
+        with suppress(Problem):  # a submission that is there already cannot be taken up
+            store.load(tray.decide(item, verdict, "x", records, areas, (Grant("county", self.villages[0][:6]),), author))
 
     # --- the end ------------------------------------------------------------------------------------------
 
@@ -497,12 +518,15 @@ def all_receipts(store: Store, install: str) -> Iterator[Any]:
         after = found[-1].dseq
 
 
-def play(world: World, steps: int) -> list[str]:
-    """That many things happen, chosen by the world's own chance; answers what."""
+Action = Callable[["World", random.Random], str]
+
+
+def play(world: World, steps: int, actions: Sequence[Action] | None = None) -> list[str]:
+    """That many things happen, chosen by the world's own chance; answers what. actions: ACTIONS when not told."""
     chance = world.chance
     done = []
     for _ in range(steps):
-        action = chance.choice(ACTIONS)
+        action = chance.choice(actions or ACTIONS)
         done.append(action(world, chance))
     return done
 
@@ -531,3 +555,10 @@ ACTIONS = (
     _act("follow", lambda c: (c.randrange(3),)),
     _act("follow", lambda c: (c.randrange(3),)),
 )  # fmt: skip
+# Beside the usual: devices that are revoked, and an office that decides about what they sent.
+TRAY_ACTIONS = (
+    *ACTIONS,
+    _act("revoke", lambda c: (c.randrange(3),)),
+    _act("decide", lambda c: (c.randrange(3),)),
+    _act("decide", lambda c: (c.randrange(3),)),
+)

@@ -22,7 +22,7 @@ from sync.store import intake
 from sync.store.postgres import PostgresStore
 from sync.store.sqlite import SqliteStore
 from tests.postgres import Postgres
-from tests.simulation import FIELDS, World, play
+from tests.simulation import FIELDS, TRAY_ACTIONS, World, play
 
 STEPS = 60
 
@@ -113,9 +113,14 @@ def test_a_county_under_a_postgresql_centre_comes_to_agree(tmp_path: Path, postg
     finish(World(tmp_path, seed, lambda clock: PostgresStore(url, clock=clock)), STEPS)
 
 
-def finish(world: World, steps: int) -> None:
+@pytest.mark.parametrize("seed", range(8))
+def test_a_county_whose_office_decides_about_revoked_devices_comes_to_agree(tmp_path: Path, seed: int) -> None:
+    finish(World(tmp_path, seed), STEPS, TRAY_ACTIONS)
+
+
+def finish(world: World, steps: int, actions: Any = None) -> None:
     try:
-        done = play(world, steps)
+        done = play(world, steps, actions)
         world.settle()
         try:
             world.check()

@@ -149,3 +149,19 @@ def test_a_village_that_offers_its_log_again_offers_what_it_has_wiped(county: Co
     assert [one.receipt.hash for one in county.village.receipts(county.phone.install_id, 0)] == [op.hash]
     record = county.village.get("household", "h1")
     assert record is not None and record.deleted and record.pending == 0
+
+
+def test_what_the_centre_set_aside_does_not_live_on_in_the_village(county: County) -> None:
+    seed = Author("office", "seed", clock=clock)
+    county.centre.load([seed.update("user", "u-cadre", VILLAGE, {"area": (VILLAGE, NEIGHBOUR)})])
+    # The village has not heard of it yet.
+    assert statuses(county.push(county.author.create("household", "h7", VILLAGE, {"head_name": "新来的"}))) == ["applied"]
+    for _ in range(2):
+        county.relay.step()
+    assert [change.code for change in county.centre.undecided()] == ["outside_area"]
+    record = county.village.get("household", "h7")
+    assert county.centre.get("household", "h7") is None and record is not None and record.deleted
+    decide(county.centre, tray.ACCEPT)
+    county.relay.step()
+    record = county.village.get("household", "h7")
+    assert record is not None and not record.deleted and record.fields["head_name"] == "新来的"

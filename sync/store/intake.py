@@ -641,7 +641,10 @@ class Intake:
         ]
         record = visible(upstream, pending)
         if record is None:
-            return before
+            if before is None or before.deleted:
+                return before
+            # The node above set aside what had made it here: it goes, until somebody takes it up.
+            record = msgspec.structs.replace(before, deleted=True, pending=0)
         if before is not None and msgspec.structs.replace(record, seq=before.seq) == before:
             if fresh:
                 self.upstreams[key] = fresh
