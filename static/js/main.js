@@ -67,12 +67,16 @@ async function start() {
     },
   };
   const router = createRouter(root, ctx);
+  addEventListener('unhandledrejection', ({ reason }) => {
+    // A form has its own wall, with what was typed behind it.
+    if (reason?.name === 'NotSaved' && !router.busy()) void import('./screens/wall.js').then(({ raiseWall }) => raiseWall(ctx, reason));
+  });
   await router.show();
   sync.listen();
   // Also for someone who signed out with work still on this phone.
   if (session.installs.length) sync.soon();
   countForLater(outbox, drafts, session);
-  void outbox.prune(now());
+  void outbox.prune(now()).catch(() => {});
   void drafts.sweepBlobs(now()).catch(() => {});
   registerWorker(router);
 }

@@ -34,7 +34,7 @@ READ = """async ([name, store]) => {
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
     folder = tmp_path_factory.mktemp("phone-faults")
-    make_demo(folder / "data", households=60)
+    make_demo(folder / "data", households=240)
     running = NodeProcess(folder / "data").start()
     yield running
     running.stop()
@@ -206,3 +206,152 @@ def test_the_counts_outside_the_databases_say_nothing_about_people(page: Page) -
     kept = page.evaluate("() => Object.entries(localStorage)")
     assert {name for name, _ in kept} <= {"ruhu-install", "ruhu-open", "ruhu-lang", "ruhu-large"}
     assert not any(character >= "\u4e00" for _, value in kept for character in value)
+
+
+# --- not saved ---------------------------------------------------------------------------------------------
+
+
+def quota(context: BrowserContext, page: Page, node: NodeProcess, size: int | None) -> None:
+    session = context.new_cdp_session(page)
+    session.send("Storage.overrideQuotaForOrigin", {"origin": node.url, **({"quotaSize": size} if size else {})})
+
+
+def text_question(page: Page) -> Any:
+    """The last page's remark, where anything may be typed."""
+    page.click(".form-unfold")
+    page.locator(".form-jumps button").last.click()
+    question = page.locator('.question[data-path$="/remark"]')
+    question.wait_for()
+    return question.locator("textarea, input").first
+
+
+def test_a_full_phone_blocks_and_goes_on_without_loss(page: Page, context: BrowserContext, node: NodeProcess) -> None:
+    open_form(page, 4)
+    remark = text_question(page)
+    remark.fill("满之前")
+    until(page, f"async () => JSON.stringify(await ({READ})(['ruhu-data', 'draft'])).includes('满之前')")
+    quota(context, page, node, 1000)
+    remark.fill("满的时候写的字" * 400)
+    page.wait_for_selector(".form-wall h2:has-text('没有保存')")
+    assert "手机存储已满" in page.inner_text(".form-wall-why")
+    assert page.evaluate("() => document.querySelector('.form-screen').inert")
+    assert "没有保存" in page.inner_text(".form-saved")
+    # Neither the back key nor another address leads away from what is not saved.
+    page.go_back()
+    page.evaluate("() => { location.hash = '#/register'; }")
+    page.wait_for_timeout(500)
+    assert page.locator(".form-wall:visible").count() == 1 and "form" in page.url
+    page.click(".form-room")
+    page.wait_for_selector(".form-wall-room:has-text('理')")
+    assert page.locator(".form-wall:visible").count() == 1
+    quota(context, page, node, None)
+    page.click("button:has-text('重试保存')")
+    page.wait_for_selector(".form-wall", state="hidden")
+    assert remark.input_value() == "满的时候写的字" * 400
+    until(page, f"async () => JSON.stringify(await ({READ})(['ruhu-data', 'draft'])).includes('满的时候写的字')")
+
+
+def test_room_again_is_noticed_without_a_tap(page: Page, context: BrowserContext, node: NodeProcess) -> None:
+    open_form(page, 4)
+    remark = text_question(page)
+    quota(context, page, node, 1000)
+    remark.fill("自己恢复" * 400)
+    page.wait_for_selector(".form-wall:visible")
+    quota(context, page, node, None)
+    page.wait_for_selector(".form-wall", state="hidden", timeout=8_000)
+    until(page, f"async () => JSON.stringify(await ({READ})(['ruhu-data', 'draft'])).includes('自己恢复')")
+
+
+def test_a_full_phone_at_the_last_tap_keeps_the_draft_and_finishes_after(
+    page: Page, context: BrowserContext, node: NodeProcess
+) -> None:
+    context.set_offline(True)
+    open_form(page, 5)
+    page.evaluate("""() => {
+      const add = IDBObjectStore.prototype.add;
+      window.room = () => { IDBObjectStore.prototype.add = add; };
+      IDBObjectStore.prototype.add = function (...row) {
+        if (this.name === 'op') throw new DOMException('full', 'QuotaExceededError');
+        return add.apply(this, row);
+      };
+    }""")
+    fill(page)
+    page.wait_for_selector(".form-wall:visible")
+    assert page.locator(".done").count() == 0 and rows(page, "ruhu-outbox", "op") == []
+    assert len(rows(page, "ruhu-data", "draft")) == 1
+    page.evaluate("() => window.room()")
+    page.click("button:has-text('重试保存')")
+    page.wait_for_selector(".done")
+    assert page.locator(".form-wall:visible").count() == 0
+    assert len({op["submission"] for op in rows(page, "ruhu-outbox", "op")}) == 1
+
+
+def test_a_full_phone_is_told_outside_forms_too(page: Page, context: BrowserContext, node: NodeProcess) -> None:
+    context.set_offline(True)
+    page.locator(FIRST_ROW).nth(6).click()
+    page.click("summary:has-text('没见到人')")
+    page.evaluate("""() => {
+      IDBObjectStore.prototype.add = () => { throw new DOMException('full', 'QuotaExceededError'); };
+    }""")
+    page.click("button:has-text('无人在家')")
+    page.wait_for_selector(".form-wall:visible:has-text('请再做一次')")
+    assert page.locator("text=已记下").count() == 0
+    page.click("button:has-text('知道了,再做一次')")
+    page.wait_for_selector("[data-name=start]")
+    assert page.locator(".form-wall").count() == 0
+
+
+@pytest.mark.parametrize("how", ["once", "for good"])
+def test_a_database_closed_under_us(page: Page, context: BrowserContext, how: str) -> None:
+    page.add_init_script("""(() => {
+      const opened = [];
+      addEventListener('success', () => {}, true);
+      const open = IDBFactory.prototype.open;
+      IDBFactory.prototype.open = function (...what) {
+        const ask = open.apply(this, what);
+        ask.addEventListener('success', () => { opened.push(ask.result); if (window.shut) ask.result.close(); });
+        return ask;
+      };
+      window.closeAll = () => opened.splice(0).forEach((db) => db.close());
+    })()""")
+    page.reload()
+    open_form(page, 7)
+    remark = text_question(page)
+    page.evaluate("how => { window.shut = how === 'for good'; window.closeAll(); }", how)
+    remark.fill("数据库被关掉之后")
+    if how == "for good":
+        page.wait_for_selector(".form-wall:visible")
+        assert "手机关闭了本应用的存储" in page.inner_text(".form-wall-why")
+        page.evaluate("() => { window.shut = false; }")
+        page.click("button:has-text('重试保存')")
+    until(page, f"async () => JSON.stringify(await ({READ})(['ruhu-data', 'draft'])).includes('数据库被关掉之后')")
+    page.wait_for_selector(".form-wall", state="hidden")
+
+
+def test_two_windows_one_draft(page: Page, context: BrowserContext, node: NodeProcess) -> None:
+    open_form(page, 8)
+    remark = text_question(page)
+    remark.fill("甲窗口")
+    page.wait_for_url("**draft_id=*")
+    other = context.new_page()
+    other.goto(page.url)
+    other.wait_for_selector(".form-notes:has-text('正在另一个窗口里填写')")
+    remark.fill("甲窗口最后一笔")
+    other.click("[data-name=take-over]")
+    page.wait_for_selector(".form-notes:has-text('正在另一个窗口里填写')")
+    other.wait_for_selector(".form-notes:not(:has-text('正在另一个窗口里填写'))", state="attached")
+    theirs = other.locator('.question[data-path$="/remark"]').locator("textarea, input").first
+    theirs.wait_for()
+    assert theirs.input_value() == "甲窗口最后一笔"
+    theirs.fill("乙窗口接着写")
+    until(other, f"async () => JSON.stringify(await ({READ})(['ruhu-data', 'draft'])).includes('乙窗口接着写')")
+    # A window that the phone has frozen cannot answer: the right is taken from it, and it may not write.
+    other.evaluate("() => { BroadcastChannel.prototype.addEventListener = () => {}; }")
+    frozen = context.new_cdp_session(other)
+    frozen.send("Page.setWebLifecycleState", {"state": "frozen"})
+    page.click("[data-name=take-over]")
+    page.wait_for_selector(".form-notes:not(:has-text('正在另一个窗口里填写'))", state="attached", timeout=10_000)
+    mine = page.locator('.question[data-path$="/remark"]').locator("textarea, input").first
+    mine.wait_for()
+    assert mine.input_value() == "乙窗口接着写" and mine.is_editable()
+    other.close()

@@ -6,7 +6,7 @@
  */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { createWriter } from '../../static/js/data/drafts-writer.js';
+import { RETRY_MS, createWriter } from '../../static/js/data/drafts-writer.js';
 
 function setUp() {
   let typed = '';
@@ -72,6 +72,23 @@ test('a failed save is told and healed', async () => {
   assert.equal(await writer.flush(), true);
   assert.deepEqual(disk, ['a']);
   assert.equal(states.at(-1), 'saved');
+});
+
+test('a failed save is tried again by itself, until somebody closes the form', async () => {
+  const { disk, timers, type, writer, fail } = setUp();
+  fail(true);
+  type('a');
+  await writer.flush();
+  assert.deepEqual(timers.map(({ ms }) => ms), [RETRY_MS]);
+  fail(false);
+  timers[0]?.run();
+  await writer.flush();
+  assert.deepEqual([disk, writer.state().kind], [['a'], 'saved']);
+  fail(true);
+  type('b');
+  await writer.flush();
+  writer.stop();
+  assert.deepEqual(timers, []);
 });
 
 test('the state is taken before the first await: the page may be going away', () => {

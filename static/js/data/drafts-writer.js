@@ -1,12 +1,15 @@
 /**
  * The write-ahead of one draft: typed → on disk. Saves run one after another, each with the newest
- * state; a failed one leaves the draft dirty and says so until a later one succeeds.
+ * state; a failed one leaves the draft dirty, says so, and is tried again until one succeeds.
  */
 
 /**
  * @typedef {{kind: 'saved', at: Date | null} | {kind: 'saving'} | {kind: 'failed', error: Error}} SaveState
  * @typedef {ReturnType<typeof createWriter>} Writer
  */
+
+/** A phone that was full or had closed its storage may have room again at any moment. */
+export const RETRY_MS = 5_000;
 
 /**
  * write takes the state to write before its first await.
@@ -42,6 +45,7 @@ export function createWriter({ write, now, onState = () => {}, delay_ms = 0, tim
       } catch (error) {
         dirty = true;
         become({ kind: 'failed', error: error instanceof Error ? error : new Error(String(error)) });
+        waiting ??= timer.set(() => void flush(), RETRY_MS);
         return false;
       }
     }
@@ -66,7 +70,13 @@ export function createWriter({ write, now, onState = () => {}, delay_ms = 0, tim
     waiting ??= timer.set(() => void flush(), delay_ms);
   }
 
-  return { touch, flush, state: () => state, dirty: () => dirty };
+  /** The form is closed: nothing is tried again. */
+  function stop() {
+    if (waiting !== null) timer.clear(waiting);
+    waiting = null;
+  }
+
+  return { touch, flush, stop, state: () => state, dirty: () => dirty };
 }
 
 const browserTimer = {

@@ -6,6 +6,7 @@
  */
 
 import { sent, whole } from './db.js';
+import { createHolds } from './draft-holds.js';
 
 /** @typedef {import('../screens/form-types.d.ts').Draft} Draft */
 /** @typedef {import('../screens/form-types.d.ts').StoredBlob} StoredBlob */
@@ -27,7 +28,8 @@ const SWEEP_AFTER_MS = 24 * 3600 * 1000;
  *   user?: () => string,
  * }} use  run reopens a connection the browser closed and throws NotSaved when it can't; user is the id of who is signed in
  */
-export function createDrafts({ run, locks = globalThis.navigator?.locks, user = () => '' }) {
+export function createDrafts({ run, locks, user = () => '' }) {
+  const { hold, takeOver } = createHolds({ locks });
   /** @param {Draft} draft */
   const isMine = (draft) => !draft.user_id || draft.user_id === user();
 
@@ -129,23 +131,5 @@ export function createDrafts({ run, locks = globalThis.navigator?.locks, user = 
     }));
   }
 
-  /**
-   * The right to write a draft, which one tab holds at a time: a way to give it back, or null
-   * when another tab has it. Without Web Locks every tab may write.
-   * @param {string} draftId
-   * @returns {Promise<(() => void) | null>}
-   */
-  function hold(draftId) {
-    if (!locks) return Promise.resolve(() => {});
-    return new Promise((resolve, reject) => {
-      locks
-        .request(`ruhu-draft:${draftId}`, { ifAvailable: true }, (lock) => {
-          if (!lock) return resolve(null);
-          return new Promise((release) => resolve(() => release(undefined)));
-        })
-        .catch(reject);
-    });
-  }
-
-  return { save, get, list, count, mine, find, remove, putBlob, getBlob, recording, sweepBlobs, hold };
+  return { save, get, list, count, mine, find, remove, putBlob, getBlob, recording, sweepBlobs, hold, takeOver };
 }

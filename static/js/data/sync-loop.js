@@ -268,7 +268,8 @@ export function createSync(parts) {
     failures += 1;
     const wait = waitMs(failures, random(), trouble?.kind === 'refused' ? trouble.retry_after_s : 0);
     // The same trouble again and again is one line, not a hundred.
-    if (state.trouble?.text !== line.text) await log.add(false, line.text, line.next, line.values);
+    // A full phone cannot write the line either; it is shown all the same.
+    if (state.trouble?.text !== line.text) await log.add(false, line.text, line.next, line.values).catch(() => {});
     show({ trouble: line, next_try: wait });
   }
 

@@ -12,7 +12,7 @@ import { button, element } from './widgets/dom.js';
 /**
  * @param {HTMLElement} root @param {Translate} t
  * @param {{title: string, subtitle: string, leave: () => void, previous: () => void, next: () => void,
- *   jumps: () => JumpRow[], otherLanguage: (() => void) | null, retry: () => void, asText: () => string}} acts
+ *   jumps: () => JumpRow[], otherLanguage: (() => void) | null, retry: () => void, room: () => Promise<string>, asText: () => string}} acts
  */
 export function createFrame(root, t, acts) {
   const saved = element('span', { class: 'form-saved', role: 'status' });
@@ -84,6 +84,7 @@ export function createFrame(root, t, acts) {
         element('p', { class: 'form-wall-why' }),
         element('p', {}, t('请不要关闭本页。填过的内容还在屏幕上。')),
         button(t('重试保存'), acts.retry, { class: 'form-next' }),
+        ...roomMaker(),
         button(t('复制全部答案'), () => {
           text.value = acts.asText();
           text.hidden = false;
@@ -97,6 +98,19 @@ export function createFrame(root, t, acts) {
     const why = wall.querySelector('.form-wall-why');
     if (why) why.textContent = t(error.message);
     wall.focus();
+  }
+
+  /** A way to make room without losing anything, and what came of it. */
+  function roomMaker() {
+    const said = element('p', { role: 'status', class: 'form-wall-room' });
+    const make = button(t('腾出手机空间'), async () => {
+      make.disabled = true;
+      said.textContent = t('正在清理…');
+      said.textContent = await acts.room().catch(() => t('没能清理。请删除手机里的照片或视频,再点重试。'));
+      make.disabled = false;
+      acts.retry();
+    }, { class: 'form-room' });
+    return [make, element('p', {}, t('只清理中心已有的照片副本和用不到的旧表单,不动没送出的内容。')), said];
   }
 
   return {

@@ -21,6 +21,7 @@ import { definitionIn, pagesIn } from './form-pages.js';
  * @typedef {{
  *   draft: Draft, fresh: boolean, definition: Definition, model: import('./form-model.js').Model,
  *   instance: Instance, pages: import('./form-pages.js').LivePage[], release: (() => void) | null,
+ *   taken: {run: import('../data/draft-holds.js').OnTaken}
  * }} OpenedForm
  */
 
@@ -63,8 +64,11 @@ export async function openForm(ctx, params) {
     lang: languageOf(definition, ctx.lang),
   })));
   own.carried = draft ? pruned(draft.carried, instance) : carriedAtOpening(model, instance, base);
-  const release = params.trial ? () => {} : await ctx.drafts.hold(own.draft_id);
-  return { ok: true, opened: { draft: own, fresh: !draft, definition, model, instance, pages, release } };
+  // What happens when another window asks for the draft is up to the form, once it stands.
+  /** @type {OpenedForm['taken']} */
+  const taken = { run: async () => false };
+  const release = params.trial ? () => {} : await ctx.drafts.hold(own.draft_id, (asked) => taken.run(asked));
+  return { ok: true, opened: { draft: own, fresh: !draft, definition, model, instance, pages, release, taken } };
 }
 
 /**

@@ -189,6 +189,7 @@ export interface Context {
   t(zh: string, vars?: { [name: string]: string | number }): string;
   go(hash: string, options?: { replace?: boolean }): void;
   back?: () => void;
+  reload?: () => Promise<void>;
   header?: (options: { title?: string; back?: string; hide?: boolean }) => void;
   toast?: (message: string, action?: { label: string; run: () => void }) => void;
   session: Session;

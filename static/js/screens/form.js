@@ -26,13 +26,13 @@ const QUIET = new Set(['background-audio', 'background-geopoint', 'start-geopoin
 
 /**
  * @param {HTMLElement} root @param {Context} ctx @param {Params} params
- * @returns {Promise<() => Promise<void>>} to be awaited before another screen is shown
+ * @returns {Promise<() => Promise<boolean>>} to be awaited before another screen is shown; false: something is not saved, stay
  */
 export async function show(root, ctx, params) {
   const result = await openForm(ctx, params);
   if (!result.ok) {
     showUnopened(root, ctx, result.reason);
-    return async () => {};
+    return async () => true;
   }
   ctx.header?.({ hide: true });
   setTimeout(() => void finishing().catch(() => {}), SOON_MS);
@@ -68,6 +68,10 @@ function fill(root, ctx, params, opened) {
   /** What one answer changes, painted in one go. @type {Set<string> | null} */
   let changing = null;
   let closed = false;
+  /** Another window writes this draft now. */
+  let taken = false;
+  /** Finishing failed; the wall's button does it again. @type {(() => Promise<void>) | null} */
+  let unfinished = null;
 
   const writer = createWriter({
     now: ctx.now,
@@ -82,7 +86,7 @@ function fill(root, ctx, params, opened) {
       const from = performance.now();
       draft.answers = instance.draft();
       draft.updated = localTime(ctx.now());
-      if (params.trial) return;
+      if (params.trial || taken) return;
       const saved = ctx.drafts.save(draft);
       performance.measure?.('ruhu:save', { start: from });
       await saved;
@@ -148,7 +152,8 @@ function fill(root, ctx, params, opened) {
     next: () => void next(),
     jumps: () => jumpRows(screen, view, (go) => void settle().then((kept) => kept && go())),
     otherLanguage: others.length > 1 ? switchLanguage : null,
-    retry: () => void writer.flush(),
+    retry: () => void again(),
+    room: () => import('../data/room.js').then(({ makeRoom }) => makeRoom(/** @type {any} */ (ctx))),
     asText: () => asText(model, instance, lang),
   });
   frame.showLanguage(otherLanguage().toUpperCase());
@@ -166,7 +171,7 @@ function fill(root, ctx, params, opened) {
   /** What runs beside the questions. @type {import('./form-quiet.js').Quiet | null} */
   let quiet = null;
   if (!screen.readonly && !params.trial && (definition.audit || definition.nodes.some((node) => QUIET.has(node.type)))) void watchQuietly();
-  if (screen.readonly) frame.note(t('这份表单正在另一个窗口里填写。这里只能看,不能改。'));
+  if (screen.readonly) frame.note(t('这份表单正在另一个窗口里填写。这里只能看,不能改。'), button(t('改到这里填'), () => void takeOver(), { 'data-name': 'take-over' }));
   else if (params.trial) frame.note(t('这是试填,不会保存,也不会上报。'));
 
   const unsubscribe = instance.subscribe((changed) => {
@@ -175,8 +180,11 @@ function fill(root, ctx, params, opened) {
   });
   const hidden = () => document.visibilityState === 'hidden' && void settle(true);
   const going = () => void settle(true);
+  const closing = (/** @type {Event} */ event) => writer.state().kind === 'failed' && event.preventDefault();
   document.addEventListener('visibilitychange', hidden);
   window.addEventListener('pagehide', going);
+  window.addEventListener('beforeunload', closing);
+  opened.taken.run = letGo;
   reopen();
   return leave;
 
@@ -383,6 +391,7 @@ function fill(root, ctx, params, opened) {
       frame.body.replaceChildren(end);
       view.arrive(end);
     } catch (error) {
+      unfinished = () => finish(anyway);
       frame.showSaved({ kind: 'failed', error: /** @type {Error} */ (error) });
     }
   }
@@ -417,6 +426,8 @@ function fill(root, ctx, params, opened) {
     quiet?.stop();
     document.removeEventListener('visibilitychange', hidden);
     window.removeEventListener('pagehide', going);
+    window.removeEventListener('beforeunload', closing);
+    writer.stop();
     view.close();
     opened.release?.();
   }
@@ -424,11 +435,36 @@ function fill(root, ctx, params, opened) {
   async function leave() {
     if (!closed) {
       await quiet?.leave().catch(() => {});
-      await settle();
+      if (!(await settle()) && !taken) return false;
     }
     await close();
     for (const one of formFiles.values()) URL.revokeObjectURL(one);
     ctx.header?.({ hide: false });
+    return true;
+  }
+
+  // — another window, another try —
+
+  async function takeOver() {
+    await ctx.drafts.takeOver(draft.draft_id);
+    await ctx.reload?.();
+  }
+
+  /** Another window asks for the draft, or has taken it. @param {boolean} asked @returns {Promise<boolean>} */
+  async function letGo(asked) {
+    if (asked && !(await settle(true))) return false;
+    taken = true;
+    // What could not be written stays on the wall, to be copied.
+    if (asked || writer.state().kind !== 'failed') setTimeout(() => void ctx.reload?.());
+    return true;
+  }
+
+  async function again() {
+    const finishing = unfinished;
+    unfinished = null;
+    if (!finishing) return void writer.flush();
+    frame.showSaved({ kind: 'saved', at: null });
+    await finishing();
   }
 }
 

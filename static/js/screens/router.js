@@ -24,14 +24,17 @@ export function createRouter(root, ctx) {
   const body = element('div', { class: 'screen' });
   const tabs = element('nav', { class: 'tabs' });
   root.replaceChildren(bar, body, tabs);
-  /** @type {(() => Promise<void> | void) | null} */
+  /** @type {(() => Promise<boolean | void> | boolean | void) | null} */
   let leave = null;
+  /** Of the screen that stands. */
+  let address = location.href;
   let name = '';
   let turn = 0;
 
   ctx.go = (/** @type {string} */ hash, /** @type {{replace?: boolean}} */ { replace = false } = {}) => {
-    if (replace) history.replaceState(null, '', hash);
-    else location.hash = hash;
+    if (!replace) return void (location.hash = hash);
+    history.replaceState(null, '', hash);
+    address = location.href;
   };
   ctx.back = () => (history.length > 1 ? history.back() : ctx.go('#/today'));
   ctx.header = (/** @type {{title?: string, back?: boolean | string, hide?: boolean}} */ { title = '', back = false, hide = false }) => {
@@ -72,8 +75,10 @@ export function createRouter(root, ctx) {
 
   async function show() {
     const mine = ++turn;
-    await leave?.();
+    // Something typed is not saved: the person stays with it, whatever was tapped.
+    if (await leave?.() === false) return void (location.href !== address && history.pushState(null, '', address));
     leave = null;
+    address = location.href;
     let { screen, params } = wanted();
     if (ctx.session.lost && !['signin', 'settings'].includes(screen)) [screen, params] = ['lost', {}];
     else if (!ctx.session.user && screen !== 'settings' && !params.trial) [screen, params] = ['signin', {}];
@@ -86,7 +91,7 @@ export function createRouter(root, ctx) {
     window.scrollTo(0, 0);
     const left = await module.show(place, ctx, params);
     if (mine === turn) leave = left ?? null;
-    else await left?.();
+    else if (await left?.() === false) leave = left;
   }
   ctx.reload = show;
   addEventListener('hashchange', () => void show());
