@@ -91,12 +91,15 @@ manifest.precache = [manifest['app.css'], main, ...core].sort().map(url);
 manifest.extras = [...extras, manifest['zxing.wasm']].sort().map(url);
 
 const shellUrl = url(manifest['shell.html']);
+const digests = Object.fromEntries([shellUrl, ...manifest.precache, ...manifest.extras].map((/** @type {string} */ path) =>
+  [path, `sha256-${createHash('sha256').update(readFileSync(join(part, basename(path)))).digest('base64')}`]));
 manifest.hash = hashOf([shellUrl, ...manifest.precache, ...manifest.extras].join('\n'));
 writeFileSync(join(part, 'sw.js'), readFileSync(join(here, 'sw.js'), 'utf8')
   .replace('{version}', manifest.hash)
   .replace('{shell}', shellUrl)
   .replace("['{core}']", JSON.stringify(manifest.precache))
-  .replace("['{extras}']", JSON.stringify(manifest.extras)));
+  .replace("['{extras}']", JSON.stringify(manifest.extras))
+  .replace('{digests}', JSON.stringify(digests)));
 manifest['sw.js'] = 'sw.js';
 
 for (const name of readdirSync(part)) {

@@ -5,6 +5,10 @@
  *
  * The build fills in the lists. CORE is taken whole or not at all; EXTRAS (the QR
  * decoder, English) come when the page asks, so that they do not hold up the first screen.
+ *
+ * A new version waits while a form is open in any window, and the version before stays
+ * kept beside it: a page that still runs the old code finds its files, and a server put
+ * back to the old version costs no traffic.
  */
 /// <reference lib="webworker" />
 const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
@@ -14,6 +18,8 @@ const SHELL = '{shell}';
 const CORE = ['{core}'];
 /** @type {string[]} */
 const EXTRAS = ['{extras}'];
+/** What each file's bytes must be. @type {Record<string, string>} */
+const DIGESTS = JSON.parse('{digests}');
 const CACHE = `ruhu-${VERSION}`;
 const SCREENS = /^\/($|H\/|S\/|F\/)/;
 
@@ -32,14 +38,15 @@ worker.addEventListener('install', (event) => {
 
 worker.addEventListener('activate', (event) => {
   event.waitUntil((async () => {
-    for (const name of await caches.keys()) if (name.startsWith('ruhu-') && name !== CACHE) await caches.delete(name);
+    // In the order they were made: the last before this one is what open pages may still run.
+    const older = (await caches.keys()).filter((name) => name.startsWith('ruhu-') && name !== CACHE);
+    for (const name of older.slice(0, -1)) await caches.delete(name);
     await worker.clients.claim();
   })());
 });
 
 worker.addEventListener('message', (event) => {
-  // The page asks for this only when no form is open.
-  if (event.data === 'take-over') void worker.skipWaiting();
+  if (event.data === 'take-over') event.waitUntil(takeOver().then((done) => event.ports[0]?.postMessage(done)));
   if (event.data === 'extras') {
     event.waitUntil(fill(EXTRAS).then(() => true, () => false).then((ready) => event.ports[0]?.postMessage(ready)));
   }
@@ -57,6 +64,14 @@ worker.addEventListener('fetch', (event) => {
   }
 });
 
+/** Unless a form is open in any window, frozen ones too: each holds the lock `ruhu-form`. @returns {Promise<boolean>} */
+async function takeOver() {
+  const { held = [] } = await worker.navigator.locks?.query() ?? {};
+  if (held.some(({ name }) => name === 'ruhu-form')) return false;
+  await worker.skipWaiting();
+  return true;
+}
+
 /**
  * Put files into this version's cache. Names carry their content's hash, so what an
  * older version kept under the same name is the same file and costs no traffic.
@@ -70,7 +85,7 @@ async function fill(paths, { onlyKept = false } = {}) {
     const before = await caches.match(path, { ignoreVary: true });
     if (before) return cache.put(path, before);
     if (onlyKept) return;
-    const response = await fetch(path, { redirect: 'error' });
+    const response = await fetch(path, { redirect: 'error', integrity: DIGESTS[path] });
     // A captive portal's page must not be kept as a script.
     if (!response.ok || !isOurs(path, response)) throw new Error(`${path}: ${response.status}`);
     await cache.put(path, response);
@@ -86,7 +101,7 @@ function isOurs(path, response) {
 /** @param {string} path @param {Request} request */
 async function kept(path, request) {
   const cache = await caches.open(CACHE);
-  const found = await cache.match(path, { ignoreVary: true });
+  const found = await cache.match(path, { ignoreVary: true }) ?? await caches.match(path, { ignoreVary: true });
   if (found) return found;
   const response = await fetch(request);
   if (EXTRAS.includes(path) && response.ok && isOurs(path, response)) await cache.put(path, response.clone());

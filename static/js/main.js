@@ -78,7 +78,7 @@ async function start() {
   countForLater(outbox, drafts, session);
   void outbox.prune(now()).catch(() => {});
   void drafts.sweepBlobs(now()).catch(() => {});
-  registerWorker(router);
+  if ('serviceWorker' in navigator) void import('./update.js').then(({ keepUpToDate }) => keepUpToDate(ctx)).catch(() => {});
 }
 
 /**
@@ -107,20 +107,6 @@ function countForLater(outbox, drafts, session) {
  * @returns {Promise<T>} rejects with null when it takes longer
  */
 const within = (ms, work) => Promise.race([work, new Promise((_done, fail) => setTimeout(fail, ms, null))]);
-
-/** @param {{busy: () => boolean}} router */
-function registerWorker(router) {
-  if (!('serviceWorker' in navigator)) return;
-  void navigator.serviceWorker.register('/sw.js').then((registration) => {
-    const takeOver = () => {
-      if (registration.waiting && !router.busy()) registration.waiting.postMessage('take-over');
-    };
-    takeOver();
-    // The QR decoder and the like come after the first screen, so that they do not hold it up.
-    void navigator.serviceWorker.ready.then(({ active }) => setTimeout(() => active?.postMessage('extras'), 1500));
-    addEventListener('hashchange', () => setTimeout(takeOver, 500));
-  }).catch(() => {});
-}
 
 void start().catch((error) => {
   const app = document.getElementById('app');

@@ -216,10 +216,20 @@ def quota(context: BrowserContext, page: Page, node: NodeProcess, size: int | No
     session.send("Storage.overrideQuotaForOrigin", {"origin": node.url, **({"quotaSize": size} if size else {})})
 
 
+def fill_the_phone(context: BrowserContext, page: Page, node: NodeProcess) -> Any:
+    """No room from here on; the form opened again, since a browser remembers for a while how much room there was."""
+    quota(context, page, node, 1000)
+    context.set_offline(True)
+    page.reload()
+    page.wait_for_selector(".form-foot")
+    return text_question(page)
+
+
 def text_question(page: Page) -> Any:
     """The last page's remark, where anything may be typed."""
-    page.click(".form-unfold")
-    page.locator(".form-jumps button").last.click()
+    if not page.locator('.question[data-path$="/remark"]:visible').count():
+        page.click(".form-unfold")
+        page.locator(".form-jumps button").last.click()
     question = page.locator('.question[data-path$="/remark"]')
     question.wait_for()
     return question.locator("textarea, input").first
@@ -230,7 +240,7 @@ def test_a_full_phone_blocks_and_goes_on_without_loss(page: Page, context: Brows
     remark = text_question(page)
     remark.fill("满之前")
     until(page, f"async () => JSON.stringify(await ({READ})(['ruhu-data', 'draft'])).includes('满之前')")
-    quota(context, page, node, 1000)
+    remark = fill_the_phone(context, page, node)
     remark.fill("满的时候写的字" * 400)
     page.wait_for_selector(".form-wall h2:has-text('没有保存')")
     assert "手机存储已满" in page.inner_text(".form-wall-why")
@@ -253,8 +263,9 @@ def test_a_full_phone_blocks_and_goes_on_without_loss(page: Page, context: Brows
 
 def test_room_again_is_noticed_without_a_tap(page: Page, context: BrowserContext, node: NodeProcess) -> None:
     open_form(page, 4)
-    remark = text_question(page)
-    quota(context, page, node, 1000)
+    text_question(page).fill("有地方")
+    page.wait_for_url("**draft_id=*")
+    remark = fill_the_phone(context, page, node)
     remark.fill("自己恢复" * 400)
     page.wait_for_selector(".form-wall:visible")
     quota(context, page, node, None)

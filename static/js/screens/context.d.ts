@@ -21,6 +21,8 @@ export interface Ctx {
   api: Api;
   log: Log;
   keeping: Keeping;
+  /** a new version of the app that waits; apply answers false while a form is open in any window */
+  update?: { ready: boolean; apply(): Promise<boolean> };
   readonly lang: string;
   t(zh: string, vars?: { [name: string]: any }): string;
   now(): Date;

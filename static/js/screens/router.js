@@ -18,6 +18,15 @@ const SCREENS = {
   form: async () => formScreen,
 };
 
+/** While it is held no new version of the app takes over. @returns {() => void} gives it back */
+function holdForm() {
+  /** @type {(value?: unknown) => void} */
+  let end = () => {};
+  const closed = new Promise((done) => { end = done; });
+  void navigator.locks?.request('ruhu-form', { mode: 'shared' }, () => closed);
+  return () => end();
+}
+
 /** @param {HTMLElement} root @param {any} ctx */
 export function createRouter(root, ctx) {
   const bar = element('header', { class: 'bar' });
@@ -29,6 +38,8 @@ export function createRouter(root, ctx) {
   /** Of the screen that stands. */
   let address = location.href;
   let name = '';
+  /** Tells the worker, from whichever window, that a form is open. @type {() => void} */
+  let formClosed = () => {};
   let turn = 0;
 
   ctx.go = (/** @type {string} */ hash, /** @type {{replace?: boolean}} */ { replace = false } = {}) => {
@@ -82,6 +93,8 @@ export function createRouter(root, ctx) {
     let { screen, params } = wanted();
     if (ctx.session.lost && !['signin', 'settings'].includes(screen)) [screen, params] = ['lost', {}];
     else if (!ctx.session.user && screen !== 'settings' && !params.trial) [screen, params] = ['signin', {}];
+    formClosed();
+    if (screen === 'form') formClosed = holdForm();
     const module = await SCREENS[screen]();
     if (mine !== turn) return;
     name = screen;

@@ -12,16 +12,27 @@ export async function show(root, ctx) {
   const { t } = ctx;
   ctx.header({ title: t('今日走访') });
   const drafts = element('div', { 'data-name': 'drafts' });
+  const update = element('div', {});
   const due = element('div', { class: 'rows', 'data-name': 'due' });
   const big = element('div', { class: 'big' },
     button(t('扫码'), () => ctx.go('#/scan'), { class: 'main' }), button(t('查登记册'), () => ctx.go('#/register'), { class: 'main second' }));
   const head = element('h2', {});
   const village = await formLinks(ctx, 'village', '');
   const others = element('details', { class: 'card', 'data-name': 'village-forms', hidden: !village.length }, element('summary', {}, t('村里的表')), ...village);
-  root.replaceChildren(big, drafts, head, due, others);
+  root.replaceChildren(update, big, drafts, head, due, others);
   await paint();
-  const stop = [ctx.store.subscribe(() => void paint()), ctx.sync.subscribe(() => {})];
+  offerUpdate();
+  document.addEventListener('ruhu-update', offerUpdate);
+  const stop = [() => document.removeEventListener('ruhu-update', offerUpdate), ctx.store.subscribe(() => void paint()), ctx.sync.subscribe(() => {})];
   return () => stop.forEach((one) => one());
+
+  function offerUpdate() {
+    if (!ctx.update?.ready) return;
+    const said = element('p', { role: 'status' }, t('应用有新版本。更新只要几秒,已填的内容不受影响。'));
+    update.replaceChildren(element('section', { class: 'card', 'data-name': 'update' }, said, button(t('现在更新'), async () => {
+      if (!await ctx.update?.apply()) said.textContent = t('有一份表单正开着(可能在另一个窗口)。填完或关掉它再更新。');
+    })));
+  }
 
   async function paint() {
     if (await draftList(drafts, /** @type {any} */ (ctx))) drafts.prepend(element('h2', {}, t('没填完的')));
