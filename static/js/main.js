@@ -23,7 +23,7 @@ async function start() {
   const session = createSession({ db });
   const outbox = createOutbox({ db, session, now, ids, bootId: crypto.randomUUID() });
   const store = createStore({ db, outbox });
-  const api = createApi();
+  const api = createApi({ language });
   const formstore = createFormstore({ db, store, api });
   const drafts = createDrafts({ run: db.data.run, user: () => session.user?.id ?? '' });
   const log = createLog({ db, now });

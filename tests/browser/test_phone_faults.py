@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import json
+import random
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -211,18 +212,37 @@ def test_the_counts_outside_the_databases_say_nothing_about_people(page: Page) -
 # --- not saved ---------------------------------------------------------------------------------------------
 
 
-def quota(context: BrowserContext, page: Page, node: NodeProcess, size: int | None) -> None:
+FILL = """async (size) => {
+  const db = await new Promise((done, fail) => {
+    const ask = indexedDB.open('filler', 1);
+    ask.onupgradeneeded = () => ask.result.createObjectStore('s', { autoIncrement: true });
+    ask.onsuccess = () => done(ask.result); ask.onerror = () => fail(ask.error);
+  });
+  for (; size >= 256; size /= 2) {
+    for (let fits = true; fits;) {
+      fits = await new Promise((done) => {
+        const bytes = new Uint8Array(size);
+        for (let at = 0; at < size; at += 65536) crypto.getRandomValues(bytes.subarray(at, at + 65536));
+        const tx = db.transaction('s', 'readwrite', { durability: 'strict' });
+        tx.objectStore('s').add(bytes);
+        tx.oncomplete = () => done(true);
+        tx.onabort = () => done(false);
+      });
+    }
+  }
+  db.close();
+}"""
+EMPTY = "() => new Promise((done) => { indexedDB.deleteDatabase('filler').onsuccess = () => done(true); })"
+
+
+@pytest.fixture()
+def small(context: BrowserContext, node: NodeProcess) -> Page:
+    """A phone with 25 MB for us. Set before anything is written: a browser remembers for a while how much room there was."""
+    page = context.new_page()
+    page.goto(node.url + "/robots.txt")
     session = context.new_cdp_session(page)
-    session.send("Storage.overrideQuotaForOrigin", {"origin": node.url, **({"quotaSize": size} if size else {})})
-
-
-def fill_the_phone(context: BrowserContext, page: Page, node: NodeProcess) -> Any:
-    """No room from here on; the form opened again, since a browser remembers for a while how much room there was."""
-    quota(context, page, node, 1000)
-    context.set_offline(True)
-    page.reload()
-    page.wait_for_selector(".form-foot")
-    return text_question(page)
+    session.send("Storage.overrideQuotaForOrigin", {"origin": node.url, "quotaSize": 25_000_000})
+    return signed_in(page, node)
 
 
 def text_question(page: Page) -> Any:
@@ -235,17 +255,25 @@ def text_question(page: Page) -> Any:
     return question.locator("textarea, input").first
 
 
-def test_a_full_phone_blocks_and_goes_on_without_loss(page: Page, context: BrowserContext, node: NodeProcess) -> None:
+def long_text(words: str) -> str:
+    """Some 60 KB that no packing makes small."""
+    return words + "".join(random.Random(1).choices([chr(0x4E00 + n) for n in range(20_000)], k=20_000))
+
+
+def test_a_full_phone_blocks_and_goes_on_without_loss(small: Page, context: BrowserContext) -> None:
+    page = small
     open_form(page, 4)
     remark = text_question(page)
     remark.fill("满之前")
     until(page, f"async () => JSON.stringify(await ({READ})(['ruhu-data', 'draft'])).includes('满之前')")
-    remark = fill_the_phone(context, page, node)
-    remark.fill("满的时候写的字" * 400)
+    context.set_offline(True)
+    page.evaluate(FILL, 4 << 20)
+    remark.fill(long_text("满的时候写的"))
     page.wait_for_selector(".form-wall h2:has-text('没有保存')")
     assert "手机存储已满" in page.inner_text(".form-wall-why")
     assert page.evaluate("() => document.querySelector('.form-screen').inert")
-    assert "没有保存" in page.inner_text(".form-saved")
+    assert "没有保存" in page.evaluate("() => document.querySelector('.form-saved').textContent")
+    assert "满的时候" not in json.dumps(rows(page, "ruhu-data", "draft"), ensure_ascii=False)
     # Neither the back key nor another address leads away from what is not saved.
     page.go_back()
     page.evaluate("() => { location.hash = '#/register'; }")
@@ -254,22 +282,23 @@ def test_a_full_phone_blocks_and_goes_on_without_loss(page: Page, context: Brows
     page.click(".form-room")
     page.wait_for_selector(".form-wall-room:has-text('理')")
     assert page.locator(".form-wall:visible").count() == 1
-    quota(context, page, node, None)
+    page.evaluate(EMPTY)
     page.click("button:has-text('重试保存')")
     page.wait_for_selector(".form-wall", state="hidden")
-    assert remark.input_value() == "满的时候写的字" * 400
-    until(page, f"async () => JSON.stringify(await ({READ})(['ruhu-data', 'draft'])).includes('满的时候写的字')")
+    assert remark.input_value() == long_text("满的时候写的")
+    until(page, f"async () => JSON.stringify(await ({READ})(['ruhu-data', 'draft'])).includes('满的时候写的')")
 
 
-def test_room_again_is_noticed_without_a_tap(page: Page, context: BrowserContext, node: NodeProcess) -> None:
+def test_room_again_is_noticed_without_a_tap(small: Page, context: BrowserContext) -> None:
+    page = small
+    context.set_offline(True)
     open_form(page, 4)
-    text_question(page).fill("有地方")
-    page.wait_for_url("**draft_id=*")
-    remark = fill_the_phone(context, page, node)
-    remark.fill("自己恢复" * 400)
+    remark = text_question(page)
+    page.evaluate(FILL, 4 << 20)
+    remark.fill(long_text("自己恢复"))
     page.wait_for_selector(".form-wall:visible")
-    quota(context, page, node, None)
-    page.wait_for_selector(".form-wall", state="hidden", timeout=8_000)
+    page.evaluate(EMPTY)
+    page.wait_for_selector(".form-wall", state="hidden", timeout=9_000)
     until(page, f"async () => JSON.stringify(await ({READ})(['ruhu-data', 'draft'])).includes('自己恢复')")
 
 

@@ -18,8 +18,8 @@
 export const TIMEOUT_MS = 60_000;
 const GZIP_FROM = 1024;
 
-/** @param {{fetch?: typeof globalThis.fetch, origin?: string, timeoutMs?: number}} [parts] */
-export function createApi({ fetch = globalThis.fetch.bind(globalThis), origin = '', timeoutMs = TIMEOUT_MS } = {}) {
+/** @param {{fetch?: typeof globalThis.fetch, origin?: string, timeoutMs?: number, language?: () => string}} [parts] */
+export function createApi({ fetch = globalThis.fetch.bind(globalThis), origin = '', timeoutMs = TIMEOUT_MS, language = () => 'zh' } = {}) {
   /**
    * @param {string} method
    * @param {string} path
@@ -36,7 +36,7 @@ export function createApi({ fetch = globalThis.fetch.bind(globalThis), origin = 
         method, body, signal: stop.signal, redirect: 'manual',
         // Only a request like the browser's own can take what a preload link brought.
         cache: fixed ? 'default' : 'no-store', credentials: fixed ? 'same-origin' : 'omit',
-        headers: fixed ? {} : { Accept: as === 'text' ? 'text/html' : 'application/json', ...bearer(token), ...headers },
+        headers: fixed ? {} : { Accept: as === 'text' ? 'text/html' : 'application/json', 'Accept-Language': language(), ...bearer(token), ...headers },
       });
       return await answerOf(response, as);
     } catch {

@@ -6,7 +6,7 @@
  * one cause and one next step, and the next try waits longer.
  */
 import { waitMs } from './backoff.js';
-import { explain } from './explain.js';
+import { explain, explainError } from './explain.js';
 import { fetchReceipts, isOurServer, pushAll, pushBlobs } from './push.js';
 
 /** @typedef {import('./push.js').Trouble} Trouble */
@@ -69,7 +69,7 @@ export function createSync(parts) {
     try {
       done = await alone(locks, round);
     } catch (error) {
-      await fail({ text: '同步时出错：{error}', next: '数据在手机上是安全的，稍后会自动再试', values: { error: String(error) } });
+      await fail(explainError(error));
     }
     show({ running: false, step: '' });
     afterRound();

@@ -13,6 +13,7 @@ const SCREENS = {
   settings: () => import('./settings.js'),
   signin: () => import('./signin.js'),
   move: () => import('./move.js'),
+  clear: () => import('./clear.js'),
   lost: () => import('./lost.js'),
   // With the first file: a printed code or a link opens a form in one round trip.
   form: async () => formScreen,
