@@ -3,22 +3,34 @@
 1. The browser killed right after "finished": the visit is there.
 2. The browser's storage thrown away: the alarm, with the last counts; the sign-in names the lost install.
 3. The register's database broken or held by an old page: finished work is told of, and goes out.
+4. A full phone, a closed database: "not saved" blocks, nothing typed is lost, it goes on when there is room.
+5. Two windows on one draft: one writes, the other may take over.
+6. A new version of the app waits for the form in any window; an altered file is never kept.
+7. No strange answer, lost reply or flapping line makes a tick too many or an effect too many.
+8. May this phone be emptied: no, until all is safe; afterwards, and after signing out, nothing of anybody is left to see.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
 import random
+import re
+import shutil
+import signal
 import sqlite3
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, Request, Route
+from proxy import FaultyProxy
 
 from browser.phone import sign_in
-from browser.servers import CHROMIUM, CHROMIUM_ARGS, PHONE, NodeProcess, make_demo
+from browser.servers import CHROMIUM, CHROMIUM_ARGS, PHONE, ROOT, NodeProcess, make_demo
 from browser.waiting import until
 
 FIRST_ROW = "[data-name=due] .row"
@@ -127,9 +139,6 @@ def test_killed_right_after_finished_the_visit_is_there(playwright: Playwright, 
 
 def kill_browser(profile: Path) -> None:
     """SIGKILL to every process of the browser with that profile: nothing of it can run any more."""
-    import os
-    import signal
-
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
             continue
@@ -232,7 +241,10 @@ FILL = """async (size) => {
   }
   db.close();
 }"""
-EMPTY = "() => new Promise((done) => { indexedDB.deleteDatabase('filler').onsuccess = () => done(true); })"
+
+
+def room(context: BrowserContext, page: Page, node: NodeProcess, size: int) -> None:
+    context.new_cdp_session(page).send("Storage.overrideQuotaForOrigin", {"origin": node.url, "quotaSize": size})
 
 
 @pytest.fixture()
@@ -240,8 +252,7 @@ def small(context: BrowserContext, node: NodeProcess) -> Page:
     """A phone with 25 MB for us. Set before anything is written: a browser remembers for a while how much room there was."""
     page = context.new_page()
     page.goto(node.url + "/robots.txt")
-    session = context.new_cdp_session(page)
-    session.send("Storage.overrideQuotaForOrigin", {"origin": node.url, "quotaSize": 25_000_000})
+    room(context, page, node, 25_000_000)
     return signed_in(page, node)
 
 
@@ -256,11 +267,11 @@ def text_question(page: Page) -> Any:
 
 
 def long_text(words: str) -> str:
-    """Some 60 KB that no packing makes small."""
-    return words + "".join(random.Random(1).choices([chr(0x4E00 + n) for n in range(20_000)], k=20_000))
+    """Some 20 KB that no packing makes small."""
+    return words + "".join(random.Random(1).choices([chr(0x4E00 + n) for n in range(20_000)], k=8_000))
 
 
-def test_a_full_phone_blocks_and_goes_on_without_loss(small: Page, context: BrowserContext) -> None:
+def test_a_full_phone_blocks_and_goes_on_without_loss(small: Page, context: BrowserContext, node: NodeProcess) -> None:
     page = small
     open_form(page, 4)
     remark = text_question(page)
@@ -282,14 +293,14 @@ def test_a_full_phone_blocks_and_goes_on_without_loss(small: Page, context: Brow
     page.click(".form-room")
     page.wait_for_selector(".form-wall-room:has-text('理')")
     assert page.locator(".form-wall:visible").count() == 1
-    page.evaluate(EMPTY)
+    room(context, page, node, 250_000_000)
     page.click("button:has-text('重试保存')")
     page.wait_for_selector(".form-wall", state="hidden")
     assert remark.input_value() == long_text("满的时候写的")
     until(page, f"async () => JSON.stringify(await ({READ})(['ruhu-data', 'draft'])).includes('满的时候写的')")
 
 
-def test_room_again_is_noticed_without_a_tap(small: Page, context: BrowserContext) -> None:
+def test_room_again_is_noticed_without_a_tap(small: Page, context: BrowserContext, node: NodeProcess) -> None:
     page = small
     context.set_offline(True)
     open_form(page, 4)
@@ -297,7 +308,7 @@ def test_room_again_is_noticed_without_a_tap(small: Page, context: BrowserContex
     page.evaluate(FILL, 4 << 20)
     remark.fill(long_text("自己恢复"))
     page.wait_for_selector(".form-wall:visible")
-    page.evaluate(EMPTY)
+    room(context, page, node, 250_000_000)
     page.wait_for_selector(".form-wall", state="hidden", timeout=9_000)
     until(page, f"async () => JSON.stringify(await ({READ})(['ruhu-data', 'draft'])).includes('自己恢复')")
 
@@ -395,3 +406,281 @@ def test_two_windows_one_draft(page: Page, context: BrowserContext, node: NodePr
     mine.wait_for()
     assert mine.input_value() == "乙窗口接着写" and mine.is_editable()
     other.close()
+
+
+# --- the app's own new versions ----------------------------------------------------------------------------
+
+
+class DeployedNode(NodeProcess):
+    """A node of a copy of the program, whose built files can be replaced under it."""
+
+    def __init__(self, data: Path, program: Path) -> None:
+        shutil.copytree(ROOT / "app", program / "app", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "static", program / "static", ignore=shutil.ignore_patterns("js"))
+        self.dist = program / "static" / "dist"
+        super().__init__(data, env={"PYTHONPATH": f"{program}{os.pathsep}{ROOT}"})
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-P", *super().command()[1:]]
+
+
+@pytest.fixture()
+def deployable(tmp_path: Path) -> Iterator[DeployedNode]:
+    make_demo(tmp_path / "data", households=240)
+    running = DeployedNode(tmp_path / "data", tmp_path / "program")
+    running.start()
+    yield running
+    running.stop()
+
+
+def deploy(node: DeployedNode, version: str, change: Callable[[str], str] = str) -> None:
+    """A worker of another version over the same files."""
+    worker = node.dist / "sw.js"
+    text = re.sub(r"VERSION = '\w{10}'", f"VERSION = '{version}'", change(worker.read_text("utf-8")), count=1)
+    assert version in text
+    worker.write_text(text, "utf-8")
+    for twin in (".br", ".gz"):
+        worker.with_name(worker.name + twin).unlink(missing_ok=True)
+
+
+def waiting_worker(page: Page) -> None:
+    page.evaluate("async () => { await (await navigator.serviceWorker.getRegistration()).update(); }")
+    until(page, "async () => Boolean((await navigator.serviceWorker.getRegistration()).waiting)")
+
+
+def caches_of(page: Page) -> list[str]:
+    names: list[str] = page.evaluate("() => caches.keys()")
+    return names
+
+
+def test_a_new_version_waits_for_the_form_in_any_window(context: BrowserContext, deployable: DeployedNode) -> None:
+    page = signed_in(context.new_page(), deployable)
+    [old] = caches_of(page)
+    form = context.new_page()
+    form.goto(deployable.url + "/#/today")
+    open_form(form, 3)
+    form.evaluate("() => { window.mark = 1; }")
+    deploy(deployable, "aaaaaaaaaa")
+    page.goto(deployable.url + "/#/today")
+    waiting_worker(page)
+    page.wait_for_selector("[data-name=update]")
+    page.click("button:has-text('现在更新')")
+    page.wait_for_selector("[data-name=update]:has-text('有一份表单正开着')")
+    assert page.evaluate("async () => Boolean((await navigator.serviceWorker.getRegistration()).waiting)")
+    # The new version lies whole beside the old one meanwhile.
+    assert sorted(caches_of(page)) == sorted([old, "ruhu-aaaaaaaaaa"])
+    fill(form)
+    form.wait_for_selector(".done")
+    assert form.evaluate("() => window.mark") == 1
+    form.goto(deployable.url + "/#/today")
+    page.click("button:has-text('现在更新')")
+    page.wait_for_selector("[data-name=update]", state="detached")
+    page.wait_for_selector(FIRST_ROW)
+    until(page, "async () => !(await navigator.serviceWorker.getRegistration()).waiting")
+    assert old in caches_of(page), "open pages may still run the old one"
+    assert form.evaluate("() => window.mark") == 1
+    assert len(rows(page, "ruhu-outbox", "op")) > 0
+
+    deploy(deployable, "bbbbbbbbbb")
+    waiting_worker(page)
+    page.reload()
+    until(page, "async () => !(await navigator.serviceWorker.getRegistration()).waiting", seconds=15)
+    until(page, "async () => (await caches.keys()).length === 2")
+    assert sorted(caches_of(page)) == ["ruhu-aaaaaaaaaa", "ruhu-bbbbbbbbbb"]
+
+
+def test_an_altered_file_is_never_kept(context: BrowserContext, deployable: DeployedNode) -> None:
+    page = signed_in(context.new_page(), deployable)
+    [old] = caches_of(page)
+    # Another version with one more file, and something on the way that answers with a script of its own.
+    added = "/static/dist/new-AAAA1111.js"
+    (deployable.dist / "new-AAAA1111.js").write_text("alert('not ours')", "utf-8")
+    wrong = "sha256-" + "A" * 43 + "="
+    deploy(deployable, "cccccccccc", lambda text: text.replace("CORE = [", f'CORE = ["{added}",').replace(
+        "JSON.parse('{", f"JSON.parse('{{\"{added}\":\"{wrong}\","))  # fmt: skip
+    page.evaluate("async () => { await (await navigator.serviceWorker.getRegistration()).update().catch(() => {}); }")
+    page.wait_for_timeout(2000)
+    assert caches_of(page) == [old]
+    context.set_offline(True)
+    page.reload()
+    page.wait_for_selector(FIRST_ROW)
+
+
+# --- the network says something else -----------------------------------------------------------------------
+
+STRANGE = {
+    "captive portal": {"status": 200, "content_type": "text/html", "body": "<html>请登录 Wi-Fi</html>"},
+    "redirect to sign in": {"status": 302, "headers": {"Location": "/office/sign-in"}, "body": ""},
+    "a receipt for something else": {"status": 200, "content_type": "application/json", "body": '{"ok": true}'},
+    "gateway": {"status": 502, "content_type": "text/html", "body": "<html>Bad Gateway</html>"},
+    "stopped device": {"status": 401, "content_type": "application/json",
+                       "body": '{"error": {"code": "device_revoked", "message": "x", "next": "y"}}'},
+}  # fmt: skip
+TOLD = {
+    "captive portal": "这个 Wi-Fi 要先登录", "redirect to sign in": "这个 Wi-Fi 要先登录",
+    "a receipt for something else": "换了一台服务器", "gateway": "服务器出错了", "stopped device": "这台手机已被停用",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", STRANGE)
+def test_no_strange_answer_is_taken_for_a_receipt(page: Page, context: BrowserContext, node: NodeProcess, what: str) -> None:
+    context.set_offline(True)
+    nobody_home(page, 9)
+    followed: list[str] = []
+    page.on("request", lambda request: followed.append(request.url))
+    page.route("**/sync/v1/**", lambda route: route.fulfill(**STRANGE[what]))
+    context.set_offline(False)
+    page.goto(node.url + "/#/sync")
+    page.click("[data-name=now] button")
+    page.wait_for_selector(f"[data-name=now] .error:has-text('{TOLD[what]}')")
+    assert page.locator('.work[data-state="queued"]').count() == 1
+    [op] = rows(page, "ruhu-outbox", "op")
+    assert op["offer"] == op["unconfirmed"] == 1 and "receipt1" not in op
+    assert not any("/office/sign-in" in url for url in followed)
+
+
+def test_a_lost_reply_makes_one_effect(page: Page, node: NodeProcess) -> None:
+    lost: list[str] = []
+
+    def lose(route: Route) -> None:
+        if lost:
+            return route.continue_()
+        lost.append(route.fetch().text())
+        return route.abort("connectionreset")
+
+    page.route("**/sync/v1/push", lose)
+    nobody_home(page, 10)
+    page.goto(node.url + "/#/sync")
+    page.click("button:has-text('现在同步')")
+    page.wait_for_function("() => document.querySelector('[data-name=now] .error')?.innerText.includes('连不上')")
+    page.wait_for_selector('.work[data-state="queued"]')
+    page.click("button:has-text('现在同步')")
+    page.wait_for_selector('.work[data-state="confirmed"]')
+    assert '"applied"' in lost[0]
+    [op] = rows(page, "ruhu-outbox", "op")
+    with sqlite3.connect(f"file:{node.data / 'store.db'}?mode=ro", uri=True) as db:
+        assert db.execute("SELECT count(*) FROM op WHERE install_id = ?", (op["install_id"],)).fetchone() == (1,)
+
+
+@pytest.mark.parametrize("toxic", ["resets", "lost_answers"])
+def test_a_flapping_network_brings_everything_up_once(context: BrowserContext, node: NodeProcess, toxic: str) -> None:
+    page = signed_in(context.new_page(), node)
+    context.set_offline(True)
+    for nth in range(6):
+        nobody_home(page, nth)
+    install = rows(page, "ruhu-outbox", "op")[0]["install_id"]
+    with FaultyProxy(node.port, toxic, seed=7) as line:
+        page.route("**/sync/v1/**", lambda route: through(route, node.port, line.port))
+        context.set_offline(False)
+        page.goto(node.url + "/#/sync")
+        for _ in range(40):
+            page.click("[data-name=now] button", timeout=15_000)
+            page.wait_for_timeout(400)
+            if "全部已到中心" in page.inner_text("[data-name=waiting]"):
+                break
+        assert line.harmed > 0
+    assert "全部已到中心" in page.inner_text("[data-name=waiting]")
+    with sqlite3.connect(f"file:{node.data / 'store.db'}?mode=ro", uri=True) as db:
+        found = [dseq for (dseq,) in db.execute("SELECT dseq FROM op WHERE install_id = ? ORDER BY dseq", (install,))]
+    assert found == list(range(1, 7))
+
+
+def through(route: Route, port: int, other: int) -> None:
+    """By way of the bad line; what breaks there breaks for the page."""
+    try:
+        route.fulfill(response=route.fetch(url=route.request.url.replace(f":{port}/", f":{other}/"), timeout=10_000))
+    except Error:
+        route.abort("connectionreset")
+
+
+# --- may it be emptied; what is left afterwards ------------------------------------------------------------
+
+
+def test_the_verdict_says_no_until_all_is_safe_and_emptying_leaves_nothing(
+    page: Page, context: BrowserContext, node: NodeProcess
+) -> None:
+    context.set_offline(True)
+    nobody_home(page, 11)
+    open_form(page, 12)
+    text_question(page).fill("没写完")
+    page.wait_for_url("**draft_id=*")
+    page.goto(node.url + "/#/sync")
+    page.click("[data-name=clear]")
+    page.wait_for_selector("[data-name=verdict][data-safe=false]")
+    assert {one.get_attribute("data-lack") for one in page.locator("[data-lack]").all()} == {"unconfirmed", "drafts"}
+    assert page.locator("[data-name=empty]").count() == 0
+    page.click("summary:has-text('仍要清空')")
+    page.fill("details input", "丢弃1份")
+    assert page.locator("[data-name=discard]").is_disabled()
+
+    context.set_offline(False)
+    page.goto(node.url + "/#/today")
+    page.click(".draft-delete")
+    page.click(".draft-delete:has-text('确定')")
+    page.goto(node.url + "/#/clear")
+    page.click("button:has-text('现在同步')")
+    page.wait_for_selector("[data-name=verdict][data-safe=true]", timeout=30_000)
+    page.click("[data-name=empty]")
+    page.click("[data-name=empty]:has-text('再点一次')")
+    page.wait_for_selector("input[name=username]", timeout=20_000)
+    assert page.locator("[data-name=lost]").count() == 0
+    assert rows_everywhere(page) == []
+
+
+def test_after_signing_out_the_back_key_and_the_caches_show_nobody(page: Page, context: BrowserContext, node: NodeProcess) -> None:
+    row = page.locator(FIRST_ROW).first
+    name = row.locator("b").inner_text()
+    row.click()
+    page.wait_for_selector("[data-name=start]")
+    assert name in page.inner_text("body")
+    page.goto(node.url + "/#/settings")
+    page.click("button:has-text('退出登录')")
+    page.wait_for_selector("input[name=username]")
+    for _ in range(3):
+        page.go_back()
+        page.wait_for_timeout(300)
+        assert name not in page.inner_text("body")
+        page.wait_for_selector("input[name=username]")
+    kept: list[str] = page.evaluate("""async () => {
+      const texts = [];
+      for (const name of await caches.keys()) {
+        const cache = await caches.open(name);
+        for (const request of await cache.keys()) texts.push(request.url + ' ' + await (await cache.match(request)).text());
+      }
+      return texts;
+    }""")
+    assert len(kept) > 20
+    assert all("/static/dist/" in text.split(" ", 1)[0] for text in kept)
+    assert not any(name in text or "qingshui" in text for text in kept)
+
+
+def rows_everywhere(page: Page) -> list[Any]:
+    """Every record, draft and op in any database of ours."""
+    found: list[Any] = page.evaluate("""async () => {
+      const rows = [];
+      for (const { name } of await indexedDB.databases()) {
+        const db = await new Promise((done) => { indexedDB.open(name).onsuccess = (event) => done(event.target.result); });
+        for (const store of db.objectStoreNames) {
+          rows.push(...await new Promise((done) => {
+            db.transaction(store).objectStore(store).getAll().onsuccess = (event) => done(event.target.result);
+          }));
+        }
+        db.close();
+      }
+      return rows;
+    }""")
+    return found
+
+
+def test_a_fresh_phone_says_that_nothing_is_promised(page: Page, node: NodeProcess) -> None:
+    with page.expect_request("**/sync/v1/hello") as asked:
+        page.goto(node.url + "/#/sync")
+        page.click("button:has-text('现在同步')")
+    told = json.loads(gunzip(asked.value))["storage"]
+    assert told["persisted"] is False and told["quota"] > told["usage"] > 0
+    page.wait_for_selector("[data-name=persisted][data-persisted=false]:has-text('添加到主屏幕')")
+
+
+def gunzip(request: Request) -> bytes:
+    body = request.post_data_buffer or b""
+    return gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
