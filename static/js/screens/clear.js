@@ -9,6 +9,8 @@ import { button, element } from './widgets/dom.js';
 export async function show(root, ctx) {
   const { t } = ctx;
   ctx.header({ title: t('可以清空这部手机吗'), back: '#/sync' });
+  // The same button throughout, so that no tap falls between two of them.
+  const sync = /** @type {HTMLButtonElement} */ (button('', () => void ctx.sync.run()));
   const stop = [ctx.sync.subscribe(() => void paint()), ctx.outbox.subscribe(() => void paint())];
   await paint();
   return () => stop.forEach((one) => one());
@@ -24,7 +26,9 @@ export async function show(root, ctx) {
     if (root.contains(document.activeElement) && document.activeElement?.tagName === 'INPUT') return;
     const { safe, lacks } = await verdict();
     const { running } = ctx.sync.state;
-    const sync = button(running ? t('正在同步…') : t('现在同步'), () => void ctx.sync.run(), { class: safe ? 'main second' : 'main', disabled: running });
+    sync.textContent = running ? t('正在同步…') : t('现在同步');
+    sync.disabled = running;
+    sync.className = safe ? 'main second' : 'main';
     root.replaceChildren(
       element('section', { class: `card ${safe ? 'verdict' : 'alarm'}`, 'data-name': 'verdict', 'data-safe': String(safe), role: 'status' },
         element('h2', {}, safe ? t('可以清空') : t('现在不能清空')),

@@ -133,7 +133,13 @@ export function createFrame(root, t, acts) {
     },
     /** @param {(Node | string)[]} lines */
     note(...lines) {
+      if (notes.classList.contains('pinned')) return;
       notes.replaceChildren(...lines.map((line) => element('p', {}, line)));
+    },
+    /** A note that stays in sight wherever the page is. @param {(Node | string)[]} lines */
+    warn(...lines) {
+      this.note(...lines);
+      notes.classList.add('pinned');
     },
     /** @param {string} code */
     showLanguage(code) {

@@ -171,7 +171,7 @@ function fill(root, ctx, params, opened) {
   /** What runs beside the questions. @type {import('./form-quiet.js').Quiet | null} */
   let quiet = null;
   if (!screen.readonly && !params.trial && (definition.audit || definition.nodes.some((node) => QUIET.has(node.type)))) void watchQuietly();
-  if (screen.readonly) frame.note(t('这份表单正在另一个窗口里填写。这里只能看,不能改。'), button(t('改到这里填'), () => void takeOver(), { 'data-name': 'take-over' }));
+  if (screen.readonly) frame.warn(t('这份表单正在另一个窗口里填写。这里只能看,不能改。'), button(t('改到这里填'), () => void takeOver(), { 'data-name': 'take-over' }));
   else if (params.trial) frame.note(t('这是试填,不会保存,也不会上报。'));
 
   const unsubscribe = instance.subscribe((changed) => {

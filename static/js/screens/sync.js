@@ -1,5 +1,6 @@
 /** What has reached whom, what went wrong and what to do about it. */
 import { localTime } from '../data/ids.js';
+import { courierCard } from './courier.js';
 import { worksList } from './sync-works.js';
 import { button, element } from './widgets/dom.js';
 
@@ -11,7 +12,10 @@ export async function show(root, ctx) {
   ctx.header({ title: t('同步') });
   const [now, phone, log] = ['now', 'phone', 'log'].map((name) => element('section', { class: 'card', 'data-name': name }));
   const works = worksList(ctx);
-  root.replaceChildren(now, works.place, phone, log);
+  const courier = courierCard(ctx);
+  // The same button throughout, so that no tap falls between two of them.
+  const go = /** @type {HTMLButtonElement} */ (button('', () => void ctx.sync.run(), { class: 'main' }));
+  root.replaceChildren(now, works.place, courier.card, phone, log);
   const stop = [ctx.sync.subscribe(() => void paint()), ctx.outbox.subscribe(eased(works.refresh))];
   await Promise.all([paint(), works.refresh()]);
   // Asked again here, where somebody looks after the phone.
@@ -24,12 +28,15 @@ export async function show(root, ctx) {
 
   async function paintNow() {
     const [waiting, lastSync] = await Promise.all([ctx.outbox.unconfirmed(), ctx.store.meta('last_sync')]);
+    courier.paint(waiting);
     const { trouble, running, last_ok: lastOk } = ctx.sync.state;
     const last = lastOk ?? lastSync;
+    go.textContent = running ? t('正在同步…') : t('现在同步');
+    go.disabled = running;
     now.replaceChildren(
       element('p', { class: 'sum', 'data-name': 'waiting' }, waiting ? t('还有 {n} 份没有到中心', { n: waiting }) : t('全部已到中心,可以放心')),
       ...(trouble ? [element('p', { class: 'error', role: 'alert' }, `${t(trouble.text, trouble.values)}。${t(trouble.next, trouble.values)}`)] : []),
-      button(running ? t('正在同步…') : t('现在同步'), () => void ctx.sync.run(), { class: 'main', disabled: running }),
+      go,
       element('p', { class: 'hint' }, t('上次成功:{when}', { when: last ? momentOf(last) : t('还没有') })));
   }
 
