@@ -7,6 +7,7 @@ import { createHolds } from '../../static/js/data/draft-holds.js';
 import { createDrafts } from '../../static/js/data/drafts.js';
 import { createKeeping } from '../../static/js/data/keeping.js';
 import { makeRoom } from '../../static/js/data/room.js';
+import { UNSIGNED } from '../../static/js/data/word.js';
 import { NOW, phone, resultFor } from './data_phone.js';
 
 const ALL_SAFE = { unconfirmed: 0, photos: 0, drafts: 0, last_ok: NOW.toISOString(), now: NOW };
@@ -37,7 +38,7 @@ test('room is made of what the centre has and what can be fetched again, of noth
   });
   for (const id of ['confirmed', 'at-node', 'unsent', 'new']) await work(id, `photo-${id}`);
   const rows = await outbox.toOffer('inst', 9);
-  const answer = (row, tier) => outbox.noteResults([row], { server_id: 's', epoch: 'e', results: [resultFor(row, tier)] }, NOW);
+  const answer = (row, tier) => outbox.noteResults([row], { server_id: 's', epoch: 'e', results: [resultFor(row, tier)] }, NOW, UNSIGNED);
   await answer(rows[0], 'centre');
   await answer(rows[1], 'node');
   await answer(rows[2], 'centre');

@@ -37,7 +37,7 @@ test('what a phone may meet while it syncs is told in its own words, in both lan
 });
 
 test('each way a network fails has its own words', () => {
-  const causes = ['network', 'timeout', 'captive', 'not_json', 'wrong_server'];
+  const causes = ['network', 'timeout', 'captive', 'not_json', 'wrong_server', 'wrong_key', 'unsigned', 'other_log'];
   const lines = causes.map((cause) => explain({ kind: 'offline', cause }));
   assert.equal(new Set(lines.map(({ text }) => text)).size, causes.length);
   for (const { text, next } of lines) assert.ok(english[text] && english[next], text);

@@ -41,6 +41,7 @@ const OFFLINE = {
 /** @type {Record<string, ReturnType<typeof explain>>} */
 const REFUSED = {
   retry: line('服务器没有收下这一批，编号接不上', '会从缺的一条起自动再送；一直这样请告诉管理员'),
+  format_unknown: line('服务器的版本比手机旧，读不懂', '请管理员更新服务器；内容留在手机上'),
   device_revoked: line('这台手机已被停用', '请找乡镇管理员；没送出的内容仍会送出，由管理员核对'),
   not_found: line('服务器上没有要找的内容', '稍后会自动再试；一直这样请告诉管理员'),
   epoch_changed: line('服务器换过或从备份恢复过', '会自动从缺的一条起补送，不用重填'),

@@ -25,6 +25,7 @@ async function sendOf(parts, id, token) {
   const hello = await api.post('/sync/v1/hello', { install_id: id, dseq: await outbox.lastDseq(id), unconfirmed: await outbox.unconfirmedOps(id) }, token);
   if (hello.kind !== 'ok') return hello;
   if (!isOurServer(session, hello.data)) return { kind: 'offline', cause: 'wrong_server' };
+  if (!session.keysAgree(hello.data)) return { kind: 'offline', cause: 'wrong_key' };
   if (before && before.epoch !== hello.data.epoch) await outbox.offerAgain(id, hello.data.acked_dseq?.[id] ?? 0, hello.data);
   await session.noteServer(hello.data, now());
   return await pushAll(parts, id, token, async () => {}) ?? await pushBlobs(parts, token) ?? fetchReceipts(parts, id, token);
