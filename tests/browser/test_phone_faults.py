@@ -417,6 +417,7 @@ class DeployedNode(NodeProcess):
     def __init__(self, data: Path, program: Path) -> None:
         shutil.copytree(ROOT / "app", program / "app", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copytree(ROOT / "static", program / "static", ignore=shutil.ignore_patterns("js"))
+        (program / "forms").symlink_to(ROOT / "forms")
         self.dist = program / "static" / "dist"
         super().__init__(data, env={"PYTHONPATH": f"{program}{os.pathsep}{ROOT}"})
 
@@ -638,9 +639,8 @@ def test_after_signing_out_the_back_key_and_the_caches_show_nobody(page: Page, c
     page.wait_for_selector("input[name=username]")
     for _ in range(3):
         page.go_back()
-        page.wait_for_timeout(300)
+        page.wait_for_timeout(500)
         assert name not in page.inner_text("body")
-        page.wait_for_selector("input[name=username]")
     kept: list[str] = page.evaluate("""async () => {
       const texts = [];
       for (const name of await caches.keys()) {
