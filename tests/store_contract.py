@@ -15,11 +15,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from sync import service
+from sync import keys, logs, service
 from sync.author import Author, with_hash
 from sync.problems import Problem
 from sync.protocol import checked_body, push_body, push_headers
-from sync.records import CENTRE, BlobRef, Credential, FieldChange, Grant, Op, Scope
+from sync.records import CENTRE, BlobRef, Credential, FieldChange, Grant, LogHead, Op, Scope
 from sync.scope import EVERYTHING, scope_of
 from sync.store.base import Store
 
@@ -295,6 +295,38 @@ class StoreContract:
         phone.push(phone.visit("s1"))
         other = Phone(store)
         assert statuses(other.push(other.visit("s1"))) == ["quarantined"]
+
+    # S: signed logs
+
+    def test_s1_an_op_of_a_keyed_install_needs_a_head_that_covers_it(self, store: Store) -> None:
+        key = keys.signing_key(b"phone")
+        install = store.add_install("u-cadre", kind="device", name="keyed", key=keys.public_text(key))
+        credential = store.credential(install.token)
+        assert credential is not None
+        author = Author(install.install_id, "u-cadre", clock=clock)
+        ops = [author.create("submission", f"s{n}", VILLAGE, {"form_id": "visit", "answers": {}}) for n in range(6)]
+        chains = [logs.chain_start(install.install_id)]
+        for op in ops:
+            chains.append(logs.chain_next(chains[-1], op.hash))
+
+        def push(first: int, end: int, *heads: LogHead) -> list[tuple[str, str]]:
+            body = push_body([_json.encode(op) for op in ops[first:end]], server_id=None, epoch=None, heads=heads)
+            reply = service.push(store, credential, body, now=NOW)
+            [head] = [one for one in reply["heads"] if one["install_id"] == install.install_id]
+            assert head["chain"] == chains[head["dseq"]] == store.chain_at(install.install_id, head["dseq"])
+            return [(result["status"], result.get("code", "")) for result in reply["results"]]
+
+        def head(dseq: int, chain: str = "", by: keys.PrivateKey = key) -> LogHead:
+            return logs.sign_head(by, install.install_id, dseq, chain or chains[dseq])
+
+        assert push(0, 2, head(2)) == [("applied", "")] * 2
+        assert push(0, 2) == [("duplicate", "")] * 2
+        assert push(2, 3, head(3, by=keys.signing_key(b"other"))) == [("quarantined", "bad_signature")]
+        assert push(3, 4, head(6), head(3), head(4, chain="0" * 64)) == [("retry", "out_of_order")]
+        assert push(3, 5, head(4)) == [("applied", ""), ("quarantined", "bad_signature")]
+        assert push(5, 6, head(6)) == [("applied", "")]
+        assert store.chain_at(install.install_id, 7) == store.chain_at("nobody", 1) == ""
+        assert {one.install_id: one.key for one in store.installs()}[install.install_id] == keys.public_text(key)
 
     # L: pull
 
