@@ -482,13 +482,6 @@ def test_a_new_version_waits_for_the_form_in_any_window(context: BrowserContext,
     assert form.evaluate("() => window.mark") == 1
     assert len(rows(page, "ruhu-outbox", "op")) > 0
 
-    deploy(deployable, "bbbbbbbbbb")
-    waiting_worker(page)
-    page.reload()
-    until(page, "async () => !(await navigator.serviceWorker.getRegistration()).waiting", seconds=15)
-    until(page, "async () => (await caches.keys()).length === 2")
-    assert sorted(caches_of(page)) == ["ruhu-aaaaaaaaaa", "ruhu-bbbbbbbbbb"]
-
 
 def test_an_altered_file_is_never_kept(context: BrowserContext, deployable: DeployedNode) -> None:
     page = signed_in(context.new_page(), deployable)
