@@ -115,7 +115,7 @@ def swapped_numbers(world: World, body: Body) -> Body:
         mine[0]["dseq"], mine[1]["dseq"] = mine[1]["dseq"], mine[0]["dseq"]
         for op in mine[:2]:
             op["hash"] = with_hash(msgspec.convert(op, Op)).hash
-        body["ops"].sort(key=lambda op: (op["install_id"], op["dseq"]))
+        body["ops"].sort(key=lambda op: (op["entity"] != "device", op["install_id"], op["dseq"]))
     return body
 
 
