@@ -17,6 +17,7 @@ from app.i18n import language
 from app.node import node
 from app.office import blueprint, page, words
 from app.office.answers import answers_in_words, files_in
+from app.office.checks import told
 from app.office.history import IN_EFFECT, Step, steps
 from app.office.mask import PERSONAL, masked, masked_fields
 from app.office.submissions import answers_of, form_titles
@@ -53,10 +54,19 @@ def submission(id: str) -> str:
         shown_as=lambda sha256: _shown_as(sha256, endings),
         problems=[_with_label(problem, lang) for problem in found],
         differences=[_difference(one, full) for one in differences],
+        checks=[_check(one, row) for one in json.loads(row["visit_checks"] or "[]")],
         effects=[_effect(step, full, people) for step in effects],
         household=households.household(page.tables(), page.scope(), row["household_id"]),
         unplaced=_unplaced(id, full),
     )
+
+
+def _check(one: dict[str, Any], row: Any) -> dict[str, Any]:
+    """What the checks said of the visit and of the household as it leaves it, with the collector's reason."""
+    said = told({"rule": one["rule"], "severity": one["severity"]})
+    member = node().store.get("member", one["member"]) if one["member"] else None
+    mine = member is not None and member.fields.get("household_id") == row["household_id"]
+    return one | said | {"who": str(member.fields.get("full_name") or "") if member and mine else ""}
 
 
 def _unplaced(id: str, full: bool) -> list[dict[str, str]]:

@@ -76,7 +76,7 @@ function askedOf({ draft, instance }) {
 }
 
 /** @param {Screen} screen @returns {EntityChange[]} */
-function changesOf({ model, instance, draft }) {
+export function changesOf({ model, instance, draft }) {
   const { household, ...others } = draft.base;
   const base = { household: household ? [household] : [], ...others };
   return /** @type {EntityChange[]} */ (entityChanges(/** @type {any} */ (model.definition), /** @type {any} */ (instance), /** @type {any} */ (base)));

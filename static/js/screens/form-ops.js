@@ -56,6 +56,7 @@ export function opsOf({ draft, answers, carried, instanceName, changes, outcome,
         instance_name: instanceName, answers, carried,
         // What an older version of the form asked has no place among the answers and must not be lost.
         ...(draft.unplaced?.length ? { unplaced: draft.unplaced } : {}),
+        ...(reasonsOf(draft) ? { checks: reasonsOf(draft) } : {}),
       }),
       ...(blobs.length ? { blobs: blobs.map(({ sha256, size }) => ({ sha256, size })) } : {}),
     },
@@ -82,6 +83,12 @@ export function opsOf({ draft, answers, carried, instanceName, changes, outcome,
     ops.push(opOf(change, draft, area, base));
   }
   return ops;
+}
+
+/** Why what the checks doubted is right all the same, by rule|member. @param {Draft} draft */
+function reasonsOf(draft) {
+  const said = Object.entries(draft.reasons ?? {}).map(([key, words]) => [key, words.trim()]).filter(([, words]) => words);
+  return said.length ? Object.fromEntries(said) : null;
 }
 
 /** @param {Draft} draft @param {EntityChange} change @returns {RegisterRecord | undefined} */

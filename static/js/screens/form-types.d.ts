@@ -142,6 +142,8 @@ export interface Draft {
   updated: string;
   /** Answers of an older version that have no place in this one, in the words they were read in. */
   unplaced?: { path: string; name: string; label: string; value: string; words: string; version: string }[];
+  /** Why what the checks doubt is right, by rule|member. */
+  reasons?: { [key: string]: string };
   /** Who began it; absent in drafts of older versions. */
   user_id?: string;
 }
@@ -199,6 +201,9 @@ export interface Context {
     members(householdId: string): Promise<RegisterRecord[]>;
     visits(householdId: string): Promise<RegisterRecord[]>;
     issues(householdId: string): Promise<RegisterRecord[]>;
+    ofHousehold?: (kind: string, householdId: string) => Promise<RegisterRecord[]>;
+    meta?: (key: string) => Promise<any>;
+    setMeta?: (key: string, value: unknown) => Promise<void>;
   };
   formstore: {
     retired?: (formId: string) => Promise<boolean>;

@@ -41,6 +41,7 @@ export async function show(root, ctx, params) {
 
 /** Needed at the end only; fetched soon after opening, so that it is here when the network is not. */
 const finishing = () => import('./form-finish.js');
+const doubting = () => import('./form-doubts.js');
 const SOON_MS = 2000;
 
 /** @param {HTMLElement} root @param {Context} ctx @param {'no_form' | 'no_draft' | 'no_household' | 'retired'} reason */
@@ -377,6 +378,9 @@ function fill(root, ctx, params, opened) {
     if (params.trial) return showCheck(found);
     try {
       const { donePage, finishForm } = await finishing();
+      const { doubtsOf, remember } = await doubting();
+      const doubts = await doubtsOf(ctx, screen);
+      if (doubts.some((one) => one.must || !(draft.reasons?.[one.key] ?? '').trim())) return showDoubts(doubts);
       const log = (await quiet?.finish()) ?? '';
       const done = await finishForm(ctx, screen, log);
       if (done.kind === 'invalid') return showCheck(openPoints(screen));
@@ -385,6 +389,8 @@ function fill(root, ctx, params, opened) {
         frame.note(t('这里的图片或文件不在这部手机上,请重拍或删除。'));
         return;
       }
+      // Only comparisons for later visits: the form is safe already.
+      await remember(ctx, screen).catch(() => {});
       await close();
       frame.finished();
       const end = donePage(ctx, screen, done.changes);
@@ -400,6 +406,16 @@ function fill(root, ctx, params, opened) {
   function showCheck(found) {
     view.dropCards();
     const list = checkPage(screen, found, { jump: jumpTo, finish: () => void finish(true) });
+    form.replaceChildren(list);
+    frame.showFoot({ previous: t('上一页'), next: '' });
+    view.arrive(list);
+  }
+
+  /** @param {import('./form-doubts.js').Doubt[]} doubts */
+  async function showDoubts(doubts) {
+    const { doubtsPage } = await doubting();
+    view.dropCards();
+    const list = doubtsPage(screen, doubts, { jump: jumpTo, keep: () => writer.touch(), finish: () => void finish(true) });
     form.replaceChildren(list);
     frame.showFoot({ previous: t('上一页'), next: '' });
     view.arrive(list);

@@ -1,0 +1,109 @@
+"""The checks before a form ends, in a real browser at 360×740 without a network.
+
+1. what became doubtful asks for a line of reason; the reason reaches the office with the submission
+2. what cannot be true has to be corrected, and a tap goes to its question
+3. what was doubtful before and was not touched stops nobody (test_one_visit.py counts the taps)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from browser.conftest import TwoNodes
+from browser.servers import DESK, PHONE
+from browser.test_one_visit import FIRST_ROW, answer_page, sign_in
+
+
+@pytest.fixture
+def phone(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(**PHONE)
+    context.set_default_timeout(20_000)
+    yield context
+    context.close()
+
+
+def change(page: Page, name: str, value: str) -> None:
+    """Another answer than last time's, in a question that is on this page."""
+    question = page.locator(f'.question[data-path$="/{name}"]')
+    edit = question.locator(".carried-edit")
+    if edit.count() and edit.is_visible():
+        edit.click()
+    question.locator("input").first.fill(value)
+    question.locator("input").first.blur()
+
+
+def to_the_end(page: Page, changes: dict[str, str]) -> None:
+    """Page by page to the last button, changing what is named on the way."""
+    for _ in range(14):
+        answer_page(page)
+        for name, value in changes.items():
+            if page.locator(f'.question[data-path$="/{name}"]:visible').count():
+                change(page, name, value)
+        button = page.locator(".form-foot .form-next")
+        where, words = page.inner_text(".form-where"), button.inner_text()
+        button.click()
+        if words == "完成":
+            page.wait_for_selector(".doubts, .done, .check")
+            return
+        page.wait_for_function("was => document.querySelector('.form-where')?.innerText !== was", arg=where)
+    raise AssertionError("the form did not come to its end")
+
+
+def test_a_doubt_wants_a_reason_and_the_office_reads_it(nodes: TwoNodes, phone: BrowserContext, browser: Browser) -> None:
+    page = phone.new_page()
+    sign_in(page, nodes.village.url)
+    phone.set_offline(True)
+    page.locator(FIRST_ROW).nth(6).click()
+    page.click("[data-name=start]")
+    page.wait_for_selector(".form-foot")
+    to_the_end(page, {"income_business": "1000", "business_cost": "1100", "income_change_reason": "今年收成差"})
+    page.wait_for_selector('.doubts li[data-rule="cost_over_income"]')
+    assert page.locator(".doubts .check-finish").is_disabled()
+    for box in page.locator(".doubts textarea").all():
+        box.fill("买了新农具")
+    page.click(".doubts .check-finish")
+    page.wait_for_selector(".done")
+    phone.set_offline(False)
+    page.goto(nodes.village.url + "/#/sync")
+    page.click("text=现在同步")
+    page.wait_for_selector('.work[data-state="confirmed"]', timeout=60_000)
+    desk = browser.new_context(**DESK)
+    office = desk.new_page()
+    office.goto(nodes.centre.url + "/office/sign-in")
+    office.fill("[name=username]", "centre")
+    office.fill("[name=password]", "ruhu-demo")
+    office.click("button[type=submit]")
+    for _ in range(30):
+        office.goto(nodes.centre.url + "/office/submissions")
+        office.locator("table a, .rows a").first.click()
+        if "买了新农具" in office.inner_text("main"):
+            break
+        office.wait_for_timeout(1000)
+    told = office.inner_text("main")
+    assert "生产经营支出大于收入" in told
+    assert "买了新农具" in told
+    desk.close()
+
+
+def test_what_cannot_be_true_has_to_be_corrected(nodes: TwoNodes, phone: BrowserContext) -> None:
+    page = phone.new_page()
+    sign_in(page, nodes.village.url)
+    phone.set_offline(True)
+    page.locator(FIRST_ROW).nth(8).click()
+    page.click("[data-name=start]")
+    page.wait_for_selector(".form-foot")
+    page.click(".form-foot .form-next")
+    answer_page(page)
+    page.wait_for_function("() => document.querySelector('.form-where').innerText.includes('2')")
+    page.locator("[data-at]").first.click()
+    page.wait_for_selector('.question[data-path$="/id_no"]:visible')
+    change(page, "id_no", "110105194912310021")
+    to_the_end(page, {})
+    row = page.wait_for_selector('.doubts li.must[data-rule="id_checksum"]')
+    assert row is not None
+    assert page.locator(".doubts .check-finish").count() == 0
+    page.click('.doubts li.must[data-rule="id_checksum"] .doubt-jump')
+    page.wait_for_selector('.question[data-path$="/id_no"]:visible')
