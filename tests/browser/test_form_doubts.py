@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -37,7 +38,7 @@ def change(page: Page, name: str, value: str) -> None:
 
 def to_the_end(page: Page, changes: dict[str, str]) -> None:
     """Page by page to the last button, changing what is named on the way."""
-    for _ in range(14):
+    for _ in range(30):
         answer_page(page)
         for name, value in changes.items():
             if page.locator(f'.question[data-path$="/{name}"]:visible').count():
@@ -61,6 +62,7 @@ def test_a_doubt_wants_a_reason_and_the_office_reads_it(nodes: TwoNodes, phone: 
     page.wait_for_selector(".form-foot")
     to_the_end(page, {"income_business": "1000", "business_cost": "1100", "income_change_reason": "今年收成差"})
     page.wait_for_selector('.doubts li[data-rule="cost_over_income"]')
+    if os.environ.get("SHOT"): page.screenshot(path="/tmp/doubts.png")
     assert page.locator(".doubts .check-finish").is_disabled()
     for box in page.locator(".doubts textarea").all():
         box.fill("买了新农具")
@@ -95,8 +97,8 @@ def test_what_cannot_be_true_has_to_be_corrected(nodes: TwoNodes, phone: Browser
     page.locator(FIRST_ROW).nth(8).click()
     page.click("[data-name=start]")
     page.wait_for_selector(".form-foot")
-    page.click(".form-foot .form-next")
     answer_page(page)
+    page.click(".form-foot .form-next")
     page.wait_for_function("() => document.querySelector('.form-where').innerText.includes('2')")
     page.locator("[data-at]").first.click()
     page.wait_for_selector('.question[data-path$="/id_no"]:visible')
