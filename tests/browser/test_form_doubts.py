@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -62,7 +61,6 @@ def test_a_doubt_wants_a_reason_and_the_office_reads_it(nodes: TwoNodes, phone: 
     page.wait_for_selector(".form-foot")
     to_the_end(page, {"income_business": "1000", "business_cost": "1100", "income_change_reason": "今年收成差"})
     page.wait_for_selector('.doubts li[data-rule="cost_over_income"]')
-    if os.environ.get("SHOT"): page.screenshot(path="/tmp/doubts.png")
     assert page.locator(".doubts .check-finish").is_disabled()
     for box in page.locator(".doubts textarea").all():
         box.fill("买了新农具")
