@@ -20,11 +20,14 @@ import json
 import os
 import random
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
 import time
+import traceback
 import urllib.error
+import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,8 +35,10 @@ from proxy import FaultyProxy
 
 from app.node import UPSTREAM_FILE
 from sync.author import Author
+from sync.relay import Relay
 from sync.store.sqlite import SqliteStore
-from tests.test_sync_kill import BareNode, Phone
+from tests.browser.servers import ROOT, free_port
+from tests.test_sync_kill import Phone
 
 VILLAGE = "500156103203"
 SAY_EVERY = 15.0
@@ -41,6 +46,72 @@ SAY_EVERY = 15.0
 
 def clock() -> datetime:
     return datetime.now(UTC)
+
+
+class Server:
+    """A server process with as many lives as one likes: a parent that has read the program forks each of them."""
+
+    def __init__(self, folder: Path, upstream: str = "") -> None:
+        self.folder, self.port, self.pid = folder, free_port(), 0
+        self.url = f"http://127.0.0.1:{self.port}"
+        empty = folder.with_name("no-forms")
+        empty.mkdir(exist_ok=True)
+        self.log = folder.with_name(folder.name + ".log")
+        with self.log.open("ab") as log:
+            self._parent = subprocess.Popen(
+                [sys.executable, "-c", FORKING, str(folder), str(empty), str(self.port), upstream],
+                cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=log, text=True,
+            )  # fmt: skip
+
+    def start(self) -> None:
+        self.pid = int(self._talk("start"))
+        end = time.monotonic() + 120
+        while time.monotonic() < end:
+            try:
+                with urllib.request.urlopen(self.url + "/manifest.webmanifest", timeout=5):
+                    return
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.02)
+        raise AssertionError(f"the server did not start: {self.log.read_text()[-2000:]}")
+
+    def stop(self, how: int = signal.SIGTERM) -> None:
+        if self.pid:
+            os.kill(self.pid, how)
+            self._talk("wait")
+            self.pid = 0
+
+    def close(self) -> None:
+        self.stop(signal.SIGKILL)
+        assert self._parent.stdin is not None and self._parent.stdout is not None
+        self._parent.stdin.close()
+        self._parent.wait()
+        self._parent.stdout.close()
+
+    def _talk(self, word: str) -> str:
+        assert self._parent.stdin is not None and self._parent.stdout is not None
+        print(word, file=self._parent.stdin, flush=True)
+        return self._parent.stdout.readline()
+
+
+FORKING = """
+import os, sys
+from pathlib import Path
+import app, app.node, app.serve, sync.relay, sync.store.sqlite
+from app.config import Config
+data, forms, port, upstream = sys.argv[1:5]
+config = Config(data_dir=Path(data), forms_dir=Path(forms), port=int(port), upstream=upstream, relay_seconds=0.2)
+child = 0
+while line := sys.stdin.readline():
+    if line.strip() == "start":
+        child = os.fork()
+        if not child:
+            os.close(0)
+            sys.exit(app.serve.serve(config, say=lambda words: print(words, file=sys.stderr, flush=True)))
+        print(child, flush=True)
+    else:
+        print(os.waitpid(child, 0)[1], flush=True)
+"""
 
 
 class Cadre(threading.Thread):
@@ -82,36 +153,42 @@ class Run:
         self.started = self.said = time.perf_counter()
 
     def begin(self) -> None:
-        for server in self.servers:
-            server.start()
+        """All run; a node has met its people before a phone comes."""
+        centre, *below = self.servers
+        centre.start()
+        for node in below:
+            store = SqliteStore(node.folder, clock=clock)
+            Relay(store, centre.url, self.token).step()
+            store.close()
+            node.start()
 
     def proxy(self, port: int) -> FaultyProxy:
         made = FaultyProxy(port, self.options.network, seed=self.options.seed)
         self.proxies.append(made)
         return made
 
-    def make_servers(self) -> list[BareNode]:
+    def make_servers(self) -> list[Server]:
         folder = self.folder / "centre"
         store = SqliteStore(folder, clock=clock)
         seed = Author("seed", "seed", clock=clock)
         people = {"u-cadre": "cadre", "u-node": "node"}
         store.load([seed.create("user", id, VILLAGE, {"role": role, "area": VILLAGE}) for id, role in people.items()])
-        token = store.add_install("u-node", kind="node", name="node").token
+        self.token = store.add_install("u-node", kind="node", name="node").token
         server_id = store.server_id
         self.installs = [store.add_install("u-cadre", kind="device", name=f"p{n}") for n in range(self.options.phones)]
         store.close()
-        centre = BareNode(folder)
+        centre = Server(folder)
         if self.options.hops == 1:
             return [centre]
         url = f"http://127.0.0.1:{self.proxy(centre.port).port}"
         folder = self.folder / "node"
         folder.mkdir()
-        kept = {"url": url, "token": token, "install_id": "", "area": VILLAGE, "server_id": server_id}
+        kept = {"url": url, "token": self.token, "install_id": "", "area": VILLAGE, "server_id": server_id}
         (folder / UPSTREAM_FILE).write_text(json.dumps(kept))
         store = SqliteStore(folder, clock=clock)
         self.installs = [store.add_install("u-cadre", kind="device", name=f"p{n}") for n in range(self.options.phones)]
         store.close()
-        return [centre, BareNode(folder, url)]
+        return [centre, Server(folder, url)]
 
     def phone(self, url: str, number: int) -> Phone:
         phone = Phone(url, self.installs[number].token, self.installs[number].install_id)
@@ -124,10 +201,8 @@ class Run:
         while self.killed < self.options.kills:
             server = self.chance.choice(self.servers)
             time.sleep(self.chance.uniform(0.05, self.options.life))
-            if server.process is not None:
-                os.kill(server.process.pid, signal.SIGKILL)
-                server.process.wait()
-                self.killed += 1
+            server.stop(signal.SIGKILL)
+            self.killed += 1
             server.start()
             self.say()
         while self.options.ops and any(len(one.phone.promised) < self.options.ops // self.options.phones for one in self.cadres):
@@ -171,11 +246,14 @@ class Run:
                 lost = promised.keys() - there.keys()
                 assert not lost, f"{folder}: {len(lost)} answered for and lost"
                 assert there == {op.op_id: op.hash for op in cadre.phone.log}, f"{folder}: other contents"
-                assert promised == there
+                assert promised == there, f"{folder}: receipts differ"
                 assert store.acked([install]) == {install: len(there)}, "the log has a gap"
-                assert all(len(store.history("submission", op.id)) == 1 for op in cadre.phone.log[::50])
+                for op in cadre.phone.log[::20]:
+                    effects = len(store.history("submission", op.id))
+                    assert effects == 1, f"{folder}: {op.id} has {effects} effects"
                 ops += len(there)
-            assert store._one("PRAGMA integrity_check")[0] == "ok"
+            sound = store._one("PRAGMA integrity_check")[0]
+            assert sound == "ok", f"{folder}: {sound}"
             store.close()
         return ops
 
@@ -208,10 +286,11 @@ def main() -> int:
             ops = run.check()
         except AssertionError as broken:
             print(f"✗ seed {options.seed}: {broken}", flush=True)
+            traceback.print_exc()
             return 1
         finally:
             for server in run.servers:
-                server.stop(9)
+                server.close()
             for proxy in run.proxies:
                 proxy.close()
         failures, harmed = sum(one.failures for one in run.cadres), sum(one.harmed for one in run.proxies)
