@@ -257,8 +257,14 @@ def test_a_body_cut_anywhere_stores_nothing(village: Any, tmp_path: Path) -> Non
     store.close()
 
 
-@pytest.mark.parametrize("toxic", ["lost_answers", "resets", "slices", "delays"])
-def test_through_a_bad_network_everything_arrives_once(village: Any, tmp_path: Path, toxic: str) -> None:
+@pytest.mark.parametrize("toxic", ["lost_answers", "resets", "slices", "delays", "slow", "flaps"])
+def test_through_a_bad_network_everything_arrives_once(
+    village: Any, tmp_path: Path, toxic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # `bench kills` runs these two as slowly as they are in a village.
+    monkeypatch.setattr(FaultyProxy, "SLOW_BYTES", 50_000)
+    monkeypatch.setattr(FaultyProxy, "SLOW_SECONDS", 0.1)
+    monkeypatch.setattr(FaultyProxy, "FLAP_SECONDS", 0.3)
     node, phone = village()
     node.start()
     with FaultyProxy(node.port, toxic, seed=5) as proxy:
