@@ -49,3 +49,15 @@ def test_every_test_that_the_docs_name_exists() -> None:
             text = (TESTS / file).read_text("utf-8")
             name = name.partition("[")[0]
             assert not name or f"def {name}(" in text or f"test('{name}'" in text, f"{safeguard}: no test {place}"
+
+
+def test_every_test_that_the_fault_matrix_names_exists() -> None:
+    file = ""
+    for place in re.findall(r"`([^`]*(?:test_[a-z_]+\.py|\.test\.js|::)[^`]*)`", (DOCS.parent / "faults.md").read_text("utf-8")):
+        path, _, name = place.partition("::")
+        path, _, chosen = path.partition("[")
+        file = (path if "/" in path or path.endswith(".py") else f"js/{path}") if path else file
+        text = (TESTS / file).read_text("utf-8")
+        assert not name or f"def {name}(" in text or f"test('{name}'" in text, f"no test {place}"
+        if file == "test_sync_guards.py":
+            assert set(chosen.rstrip("]").split(", ")) <= GUARDS.keys(), place
