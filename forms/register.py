@@ -118,6 +118,8 @@ HOUSEHOLD = (
     Field("language", "code", "交流语言", "Language spoken", "language_spoken"),
     Field("location", "text", "位置", "Location", personal=True),
     Field("last_visit", "date", "上次走访", "Last visit"),
+    Field("other_codes", "text", "并入户的入户码", "Codes of households merged in"),
+    Field("merged_into", "record", "并入了哪一户", "Merged into"),
 )
 
 MEMBER = (

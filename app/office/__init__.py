@@ -46,6 +46,7 @@ from app.office import (  # noqa: E402
     connect,  # noqa: F401
     courier,  # noqa: F401
     devices,  # noqa: F401
+    duplicates,  # noqa: F401
     erase,  # noqa: F401
     exemptions,  # noqa: F401
     exporting,  # noqa: F401

@@ -14,6 +14,7 @@ from app.i18n import language
 from app.node import node
 from app.office import blueprint, erase, page, words
 from app.office.checks import told
+from app.office.duplicates import merged_into
 from app.office.history import Said, Step, said, short_time, steps
 from app.office.mask import masked_fields
 from app.office.qr import qr_svg
@@ -57,6 +58,7 @@ def household(id: str) -> str:
     row = households.household(page.tables(), page.scope(), id)
     if row is None:
         raise Problem("not_found")
+    id = row["id"]  # also when it came under the id of one merged into it
     members = households.members(page.tables(), page.scope(), [id])
     visits = households.visits(page.tables(), page.scope(), [id])
     full = page.sees_full(row["area"])
@@ -75,6 +77,7 @@ def household(id: str) -> str:
         issues=households.issues(page.tables(), page.scope(), [id]),
         submissions=households.submissions(page.tables(), page.scope(), [id]),
         findings=[row | told(row) for row in checks.findings_of(page.tables(), page.scope(), id)],
+        merged=merged_into(id),
         conflicts=others.conflicts_of(page.tables(), page.scope(), "household", [id]),
         history=[_in_words(step, full, people, members, cited) for step in history[:HISTORY_SHOWN]],
         may_erase=erase.may_erase(row["area"]),
@@ -168,7 +171,7 @@ def _in_words(
     changed = [
         (words.field_label(step.entity, line.name, lang), shown(line.name, line.old), shown(line.name, line.new))
         for line in step.lines
-        if not line.confirmed and line.name not in ("code", "household_id", "submission_id", "helper")
+        if not line.confirmed and line.name not in ("code", "household_id", "submission_id", "helper", "other_codes", "merged_into")
     ]
     return {
         "step": step,

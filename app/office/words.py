@@ -68,7 +68,7 @@ def value_in_words(entity: str, name: str, value: str, lang: str, people: Mappin
 
 def is_shown(field: Field) -> bool:
     """Whether a field is for reading: not an id of another record, and not one that has its own place."""
-    return field.type != "record" and field.name not in ("code", "helper", "cadre")
+    return field.type != "record" and field.name not in ("code", "other_codes", "helper", "cadre")
 
 
 class Places:

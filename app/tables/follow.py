@@ -210,8 +210,10 @@ def take_kind(db: sqlite_utils.Database, kind: str, records: Sequence[Record]) -
     """Put records of one kind into its table, and note what has to be worked out again because of them."""
     table, columns = rows.TABLE_OF[kind], rows.COLUMNS[kind]
     key = columns[0]
-    gone = [record for record in records if record.deleted]
-    there = [record for record in records if not record.deleted]
+    gone = [record for record in records if record.deleted or _is_merged(record)]
+    there = [record for record in records if not (record.deleted or _is_merged(record))]
+    if kind == "household":
+        _note_merged(db, records)
     if kind in ("member", "visit", "issue"):
         # The household it belonged to before, in case it moves to another or goes.
         _unsettle_previous(db, table, [record.id for record in records])
@@ -227,6 +229,19 @@ def take_kind(db: sqlite_utils.Database, kind: str, records: Sequence[Record]) -
     if kind == "rules":
         # Other rules or amounts: everything is looked at again.
         db.execute("INSERT OR IGNORE INTO check_due SELECT id FROM households")
+
+
+def _is_merged(record: Record) -> bool:
+    return record.kind == "household" and bool(record.fields.get("merged_into"))
+
+
+def _note_merged(db: sqlite_utils.Database, records: Sequence[Record]) -> None:
+    """Keep where the id of a merged household leads to, so that it goes on resolving."""
+    db.conn.executemany("DELETE FROM merged WHERE id = ?", [(record.id,) for record in records])
+    db.conn.executemany(
+        "INSERT INTO merged(id, area, into_id) VALUES (?, ?, ?)",
+        [(r.id, r.area, rows.text_of(r.fields["merged_into"])) for r in records if _is_merged(r) and not r.deleted],
+    )
 
 
 def _upsert(table: str, columns: Sequence[str]) -> str:
@@ -287,7 +302,7 @@ def settle(db: sqlite_utils.Database) -> None:
 
 def _index(db: sqlite_utils.Database) -> None:
     found = db.execute(
-        'SELECT h.n, h.head_name, h."group", h.house_no, h.code, m.full_name, m.id_no '
+        "SELECT h.n, h.head_name, h.\"group\", h.house_no, h.code || ' ' || h.other_codes, m.full_name, m.id_no "
         "FROM households h LEFT JOIN members m ON m.household_id = h.id "
         "WHERE h.id IN (SELECT id FROM unsettled WHERE kind = 'household') ORDER BY h.n"
     ).fetchall()
@@ -310,7 +325,7 @@ def search_entry(people: Sequence[tuple[Any, ...]]) -> tuple[int, str, str, str,
         " ".join(sorted({way for name in names for way in initials(name)})),
         " ".join("".join(tokens(id_no))[::-1] for id_no in ids),
         f" {_BETWEEN} ".join(" ".join(tokens(arabic(part))) for part in (group, house_no) if part),
-        "".join(tokens(code)),
+        " ".join(tokens(code)),
     )
 
 

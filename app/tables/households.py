@@ -38,9 +38,29 @@ def household_ids(tables: Tables, scope: HasPrefixes, wish: HouseholdWish) -> li
 
 
 def household(tables: Tables, scope: HasPrefixes, id: str) -> Row | None:
+    """The household, also under the id of one that was merged into it."""
     where = Conditions(scope)
-    where.add("id = ?", id)
+    where.add("id = ?", current_id(tables, scope, id))
     return one(tables, f"SELECT * FROM households WHERE {where.sql}", where.values)  # noqa: S608
+
+
+def current_id(tables: Tables, scope: HasPrefixes, id: str) -> str:
+    """The id of the household that this one is now: itself, or what it was merged into."""
+    for _ in range(10):
+        where = Conditions(scope)
+        where.add("id = ?", id)
+        row = one(tables, f"SELECT into_id FROM merged WHERE {where.sql}", where.values)  # noqa: S608
+        if row is None:
+            break
+        id = row["into_id"]
+    return id
+
+
+def merged_ids(tables: Tables, scope: HasPrefixes, ids: Sequence[str]) -> list[str]:
+    """Ids of households that were merged into these."""
+    where = Conditions(scope)
+    where.add(f"into_id IN ({', '.join('?' * len(ids))})", *ids)
+    return [row["id"] for row in every(tables, f"SELECT id FROM merged WHERE {where.sql}", where.values)]  # noqa: S608
 
 
 def household_by_code(tables: Tables, scope: HasPrefixes, code: str) -> Row | None:
@@ -74,6 +94,8 @@ def _belonging(
     tables: Tables, scope: HasPrefixes, table: str, household_ids: Sequence[str], order: str
 ) -> list[Row]:
     where = Conditions(scope)
+    if table != "members":  # a visit may still come in under the id of a household merged meanwhile
+        household_ids = [*household_ids, *merged_ids(tables, scope, household_ids)]
     where.add(f"household_id IN ({', '.join('?' * len(household_ids))})", *household_ids)
     sql = f"SELECT * FROM [{table}] WHERE {where.sql} ORDER BY {order}"  # noqa: S608 - names of ours
     return every(tables, sql, where.values)

@@ -10,7 +10,7 @@ import sqlite_utils
 
 from forms.register import FIELDS
 
-VERSION = 5
+VERSION = 6
 
 # Columns of every record, beside its own fields.
 RECORD: dict[str, type] = {"id": str, "area": str, "rev": int, "seq": int, "pending": int, "since": str}
@@ -56,6 +56,8 @@ TABLES: dict[str, dict[str, type]] = {
         "visit_check_count": int,
     },
     "areas": {"code": str, "name": str, "level": int, "seq": int, "until": str, "successor": str},
+    # Households that were found to be another one; their rows are not in households.
+    "merged": {"id": str, "area": str, "into_id": str},
     "small_areas": {"id": str, "area": str, "name": str, "villages": str, "seq": int},
     "users": {
         "id": str,
@@ -147,6 +149,7 @@ KEYS = {"households": "n", "areas": "code", "meta": "name", "unsettled": ("kind"
 
 INDEXES = (
     "CREATE UNIQUE INDEX households_id ON households(id)",
+    "CREATE INDEX merged_into ON merged(into_id)",
     "CREATE INDEX households_place ON households(area, place_key)",
     "CREATE INDEX households_code ON households(code)",
     "CREATE INDEX households_national ON households(national_no) WHERE national_no <> ''",

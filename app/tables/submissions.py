@@ -14,7 +14,10 @@ _COLUMNS = (
     's.*, h.head_name, h."group", h.house_no, h.code, h.national_no, '
     "coalesce(nullif(s.cadre_name, ''), u.name, s.cadre) AS visitor"
 )
-_SOURCE = "submissions s LEFT JOIN households h ON h.id = s.household_id LEFT JOIN users u ON u.id = s.cadre"
+_SOURCE = (
+    "submissions s LEFT JOIN merged g ON g.id = s.household_id "
+    "LEFT JOIN households h ON h.id = coalesce(g.into_id, s.household_id) LEFT JOIN users u ON u.id = s.cadre"
+)
 _ORDER = "s.ended DESC, s.id"
 
 

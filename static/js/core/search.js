@@ -31,6 +31,7 @@ export function rowOf(household, members) {
     id: household.id,
     area: household.area,
     code: text(fields.code),
+    ...(fields.other_codes ? { other_codes: text(fields.other_codes) } : {}),
     head: text(fields.head_name),
     group: text(fields.group),
     house_no: text(fields.house_no),

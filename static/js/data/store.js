@@ -113,7 +113,7 @@ export function createStore({ db, outbox }) {
       const byId = new Map(stored.map((row) => [row.id, row]));
       for (const id of await touchedHouseholds()) {
         const household = await get('household', id);
-        if (household) byId.set(id, rowOf(household, await members(id)));
+        if (household && !household.fields.merged_into) byId.set(id, rowOf(household, await members(id)));
         else byId.delete(id);
       }
       return [...byId.values()];
@@ -168,7 +168,7 @@ export function createStore({ db, outbox }) {
         const [household, people] = await Promise.all([
           records.get(['household', id]), records.index('by_household').getAll(['member', id]),
         ]);
-        if (household) sent(tx.objectStore('row').put(rowOf(household, people)));
+        if (household && !household.fields.merged_into) sent(tx.objectStore('row').put(rowOf(household, people)));
         else sent(tx.objectStore('row').delete(id));
       }));
       sent(tx.objectStore('meta').put({ key: 'cursor', value: page.cursor }));

@@ -16,6 +16,10 @@ export async function show(root, ctx, params) {
   const { t } = ctx;
   const ageOf = (/** @type {string} */ birth) => (birth ? t('{n} 岁', { n: age(birth, ctx.now()) }) : '');
   const household = await ctx.store.get('household', params.id);
+  if (household?.fields.merged_into) {
+    ctx.go(`#/household/${household.fields.merged_into}`);
+    return;
+  }
   if (!household) {
     ctx.header({ title: t('没有这一户'), back: true });
     root.replaceChildren(element('p', { class: 'empty', role: 'alert' }, t('手机上没有这一户:不在您负责的区域,或还没有同步。请联网同步后再看。')));
