@@ -13,7 +13,6 @@ TESTS = Path(__file__).parent
 DOCS = TESTS.parent / "docs" / "sync-protocol.md"
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("name", GUARDS)
 def test_it_holds_and_without_it_is_red(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     guard = GUARDS[name]
