@@ -15,7 +15,7 @@ from sync.records import Change, Record
 
 FORM_ID = "merge"
 """Stands in form_id of every op of a merge, with the merge's id as version: that is how it is found again."""
-NOT_CHOSEN = frozenset({"code", "other_codes", "merged_into"})
+NOT_CHOSEN = frozenset({"code", "other_codes", "merged_into", "last_visit"})
 _GONE_WITH_IT = ("member", "visit", "issue")
 
 
@@ -60,6 +60,9 @@ def steps_of_merge(
         here, there = _text(kept.fields, name), _text(gone.fields, name)
         if there and here != there and (not here or name in wanted):
             fields[name] = (here, there)
+    visited = _text(kept.fields, "last_visit"), _text(gone.fields, "last_visit")
+    if visited[1] > visited[0]:
+        fields["last_visit"] = visited
     known = _text(kept.fields, "other_codes")
     codes = [code for code in (known, _text(gone.fields, "code"), _text(gone.fields, "other_codes")) if code]
     if codes:

@@ -34,7 +34,8 @@ def pair(here):
     made = author.create
     here.store.load([
         made("household", "h-a", VILLAGE, home | {"code": CODES["h-a"], "phone": "111", "status": "exited"}),
-        made("household", "h-b", VILLAGE, home | {"code": CODES["h-b"], "phone": "222", "fuel": "01", "status": "exited"}),
+        made("household", "h-b", VILLAGE, home | {"code": CODES["h-b"], "phone": "222", "fuel": "01", "status": "exited",
+                                                  "last_visit": "2026-10-01"}),
         made("member", "m-a", VILLAGE, {"household_id": "h-a", "full_name": "谭大海", "relation": "01", "id_no": ID_NO}),
         made("member", "m-b", VILLAGE, {"household_id": "h-b", "full_name": "谭大海", "relation": "01", "id_no": ID_NO}),
         made("member", "m-c", VILLAGE, {"household_id": "h-b", "full_name": "谭小海", "relation": "03"}),
@@ -96,6 +97,7 @@ def test_a_merge_and_where_the_old_leads(desk, here, pair):
     assert reply.status_code == 303 and reply.location.endswith("/h-a")
     kept = here.store.get("household", "h-a").fields
     assert (kept["phone"], kept["fuel"], kept["code"], kept["other_codes"]) == ("222", "01", CODES["h-a"], CODES["h-b"])
+    assert kept["last_visit"] == "2026-10-01"
     assert names(here, "h-a") == ["谭大海", "谭小海"]
     assert [row["id"] for row in households.visits(here.tables, SCOPE, ["h-a"])] == ["v-b"]
     assert [row["id"] for row in households.issues(here.tables, SCOPE, ["h-a"])] == ["i-b"]
