@@ -185,12 +185,12 @@ def test_without_taking_back_what_only_a_node_disputed_it_is_red(
 
 def test_a_cursor_ahead_of_the_commit_is_red(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A follower told of places that are not committed yet steps over them."""
-    monkeypatch.setattr(SqliteStore, "latest_seq", lambda self: self._latest + 3)
+    monkeypatch.setattr(SqliteStore, "latest_seq", lambda self: self._latest + 12)
     real = SqliteStore.changes
 
     def ahead(self: SqliteStore, after: int, limit: int) -> Any:
         page = real(self, after, limit)
-        return page if page.more else type(page)(cursor=page.cursor, seq=page.seq + 3, more=False, records=page.records)
+        return page if page.more else type(page)(cursor=page.cursor, seq=page.seq + 12, more=False, records=page.records)
 
     monkeypatch.setattr(SqliteStore, "changes", ahead)
-    assert broken_somewhere(tmp_path, range(4))
+    assert broken_somewhere(tmp_path, range(3, 9))
