@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-ROLES = ("cadre", "township", "county", "auditor", "node")
-OFFICE_ROLES = ("cadre", "township", "county", "auditor")
+from sync.scope import OFFICE_ROLES
 
 View = TypeVar("View", bound=Callable[..., Any])
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from argon2 import PasswordHasher
@@ -22,13 +22,13 @@ from werkzeug.wrappers import Response as AnyResponse
 from wtforms import PasswordField, StringField
 from wtforms.validators import InputRequired, Length
 
-from app.access import OFFICE_ROLES, declared, device, office, public
+from app.access import declared, device, office, public
 from app.errors import Problem
 from app.node import Node, node
 from sync.keys import is_public_key
 from sync.problems import Problem as SyncProblem
 from sync.records import Credential, Grant, Record
-from sync.scope import grants_of, prefixes_of, within
+from sync.scope import OFFICE_ROLES, ROLES, grants_of, prefixes_of, within
 
 __all__ = ["User", "current_user", "device", "hash_password", "in_scope", "office", "public", "require_scope"]
 
@@ -124,6 +124,8 @@ def api_sign_in() -> Response:
     wishes = _sign_in_json()
     user = sign_in(here, wishes["username"].strip(), wishes["password"], request.remote_addr or "")
     kind = "node" if user.role == "node" else "device"
+    if kind == "device" and not any(ROLES[role].phone for role in user.roles):
+        raise Problem("not_on_a_phone")
     given = here.store.add_install(user.id, kind=kind, name=wishes["device"][:100], key=wishes["key"])
     if wishes["lost_install"]:
         here.store.note_lost(wishes["lost_install"][:100], given.install_id)
@@ -262,9 +264,11 @@ def _office_guard(roles: tuple[str, ...]) -> AnyResponse | None:
             after = request.full_path.rstrip("?")
             return redirect(url_for("auth.office_sign_in", next=after), 303)
         raise Problem("sign_in_first")
-    if not user.roles & set(roles):
+    # Who may change one place and only look at another changes nothing there: a view gets the grants it is for.
+    fitting = tuple(grant for grant in user.grants if grant.role in roles)
+    if not fitting:
         raise Problem("forbidden")
-    g.user = user
+    g.user = replace(user, grants=fitting)
     return None
 
 

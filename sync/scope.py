@@ -6,9 +6,9 @@ One prefix test of the 统计用区划代码 serves permission and replication. 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -25,14 +25,34 @@ DOWNWARD_KINDS = ("area", "form", "campaign", "rules", "small_area")
 _FIELD_KINDS = frozenset({"village", "household", "member", "visit", "submission", "issue", "sheet"})
 _VILLAGE_KINDS = _FIELD_KINDS | {"conflict", "decision", "exemption"}
 _OFFICE_KINDS = _VILLAGE_KINDS | {"area", "user", "device", "form", "assignment", "campaign", "small_area"}
-_WRITES: dict[str, frozenset[str]] = {
-    "auditor": _FIELD_KINDS,
-    "cadre": _VILLAGE_KINDS,
-    "township": _OFFICE_KINDS,
-    "county": _OFFICE_KINDS,
-    "node": frozenset({"device"}),
+
+
+class Role(NamedTuple):
+    """What a role may do inside the places it is given for.
+
+    rank: nobody gives or edits a role above their own. writes: kinds of records. office: opens office pages.
+    phone: carries records on a phone. whole: sees ID, account and phone numbers unmasked.
+    """
+
+    rank: int
+    writes: frozenset[str]
+    office: bool
+    phone: bool
+    whole: bool
+
+
+ROLES: dict[str, Role] = {
+    # A phone masks nothing, so whoever only looks does so at the office.
+    "auditor": Role(0, frozenset(), office=True, phone=False, whole=False),
+    "cadre": Role(0, _VILLAGE_KINDS, office=True, phone=True, whole=True),
+    "node": Role(0, frozenset({"device"}), office=False, phone=False, whole=False),
+    "township": Role(1, _OFFICE_KINDS, office=True, phone=True, whole=True),
+    "county": Role(2, _OFFICE_KINDS, office=True, phone=True, whole=True),
 }
-_RANK = {"auditor": 0, "cadre": 0, "node": 0, "township": 1, "county": 2}
+OFFICE_ROLES = tuple(name for name, role in ROLES.items() if role.office)
+
+MOST_GRANTS = 40
+"""Grants of one person; more is a mistake, and every question about rights walks through them."""
 
 # The code of an op that was applied although its person no longer has the area.
 LATE = "applied_late"
@@ -89,9 +109,10 @@ def ancestors_of(prefix: str) -> tuple[str, ...]:
 
 
 def scope_of(credential: Credential) -> Scope:
-    """What a token may pull. A device gets the kinds a phone shows, a node gets all."""
-    kinds = () if credential.kind == NODE else DEVICE_KINDS
-    return Scope(area_prefixes=prefixes_of(credential.grants), kinds=kinds, reader=credential.kind,
+    """What a token may pull. A device gets the kinds a phone shows of the places its person works in, a node gets all."""
+    node = credential.kind == NODE
+    grants = [one for one in credential.grants if (one.role == NODE if node else one.role in ROLES and ROLES[one.role].phone)]
+    return Scope(area_prefixes=prefixes_of(grants), kinds=() if node else DEVICE_KINDS, reader=credential.kind,
                  user_id=credential.user_id)
 
 
@@ -149,20 +170,70 @@ def _only(record: Record, names: frozenset[str]) -> Record:
 
 
 def grants_of(user: Record | None) -> tuple[Grant, ...]:
-    """The grants a user record gives; none for an unknown, removed or disabled person."""
+    """The grants a user record gives, the main post first; none for an unknown, removed or disabled person."""
     if user is None or user.deleted or user.fields.get("state") == "disabled":
         return ()
-    role, area = user.fields.get("role"), user.fields.get("area") or user.area
-    return (Grant(role, area),) if isinstance(role, str) and isinstance(area, str) and role in _WRITES else ()
+    return grants_in(user.fields, user.area)
 
 
-def refusal(op: Op, grants: Sequence[Grant], current: Record | None) -> str:
+def grants_in(fields: Mapping[str, Any], filed: str) -> tuple[Grant, ...]:
+    """The grants that the fields of a user record spell, whether or not the person is disabled.
+
+    ``role`` and ``area`` are the main post; ``grants`` lists more of them, each
+    ``{role, area}`` or ``{role, small_area, villages}``. A small area's villages
+    are written out: who changes the small area changes nobody's rights by it.
+    """
+    found = [(fields.get("role"), fields.get("area") or filed)]
+    more = plain(fields.get("grants"))
+    for one in more if isinstance(more, list) else ():
+        if isinstance(one, dict):
+            villages = one.get("villages")
+            places = villages if isinstance(villages, list) else [one.get("area")]
+            found += [(one.get("role"), place) for place in places]
+    whole = (Grant(role, area) for role, area in found if isinstance(role, str) and role in ROLES and _is_place(area))
+    return tuple(dict.fromkeys(whole))
+
+
+def _is_place(area: object) -> bool:
+    return isinstance(area, str) and area.isascii() and area.isdigit()
+
+
+def refuses_grants(given: object) -> bool:
+    """Whether the value of a ``grants`` field is not one that `grants_in` understands to the last entry."""
+    listed = plain(given)
+    if listed in ("", None):
+        return False
+    if not isinstance(listed, list) or len(listed) > MOST_GRANTS:
+        return True
+    return not all(_is_grant(one) for one in listed)
+
+
+def _is_grant(one: object) -> bool:
+    if not isinstance(one, dict) or not isinstance(one.get("role"), str) or one["role"] not in ROLES:
+        return False
+    if "villages" not in one:
+        return set(one) == {"role", "area"} and _is_place(one["area"])
+    villages = one["villages"]
+    return (set(one) == {"role", "small_area", "villages"} and isinstance(one["small_area"], str)
+            and isinstance(villages, list) and 0 < len(villages) <= 200 and all(_is_place(v) for v in villages))  # fmt: skip
+
+
+def vouched_places(credential: Credential) -> tuple[str, ...]:
+    """The places a node speaks for, whatever else the person who joined it may do."""
+    return prefixes_of(grant for grant in credential.grants if grant.role == NODE)
+
+
+def refusal(op: Op, grants: Sequence[Grant], current: Record | None, *, at_office: bool = False) -> str:
     """Why these grants do not allow the op: '' when they do, else a problem code.
+
+    at_office: a server made it for somebody who showed their password there.
 
     Both the area the op claims and the area the record really has must be
     inside; otherwise a foreign record could be edited under a home address.
     """
-    able = [grant for grant in grants if op.entity in _WRITES.get(grant.role, frozenset())]
+    if at_office and grants and _is_own_password(op, current):
+        return ""
+    able = [grant for grant in grants if grant.role in ROLES and op.entity in ROLES[grant.role].writes]
     if op.kind == ERASE:
         able = [grant for grant in able if grant.role == "county" and op.entity in ABOUT_PEOPLE]
     if not able:
@@ -178,14 +249,14 @@ def refusal(op: Op, grants: Sequence[Grant], current: Record | None) -> str:
         return "not_allowed"
     if op.entity == "decision" and op.actor == _said(op, "author"):
         return "not_allowed"  # another person looks at it
-    if op.entity == "device" and not device_change_allowed(op, current):
-        return "not_allowed"
+    if op.entity == "device" and op.kind != "void":
+        return "not_allowed"  # a person stops one; what it is, its server tells (`told_device_refusal`)
     return ""
 
 
 def writes(grants: Iterable[Grant], entity: str) -> bool:
     """Whether one of the grants may write such records anywhere."""
-    return any(entity in _WRITES.get(grant.role, frozenset()) for grant in grants)
+    return any(grant.role in ROLES and entity in ROLES[grant.role].writes for grant in grants)
 
 
 def _said(op: Op, name: str) -> Any:
@@ -194,6 +265,26 @@ def _said(op: Op, name: str) -> Any:
 
 
 _OF_AN_INSTALL = ("install_id", "user_id", "kind", "key")
+
+
+OWN_FIELDS = frozenset({"password_hash", "password_once"})
+
+
+def _is_own_password(op: Op, current: Record | None) -> bool:
+    """Whoever holds an account sets its password, whatever their role."""
+    return (op.entity == "user" and op.kind == "update" and op.id == op.actor and op.fields.keys() <= OWN_FIELDS
+            and current is not None and current.area == op.area)  # fmt: skip
+
+
+def told_device_refusal(op: Op, current: Record | None, teller: Record | None) -> str:
+    """Why a node may not tell this of an install: '' when it may. teller: the ``device`` record of the op's own install.
+
+    Only the server itself tells, with an install that is nobody's: what a person's
+    phone says about devices would lend another person's rights to a key of its own.
+    """
+    if op.actor or (teller is not None and teller.fields.get("user_id")):
+        return "not_allowed"
+    return "" if device_change_allowed(op, current) else "not_allowed"
 
 
 def device_change_allowed(op: Op, current: Record | None) -> bool:
@@ -210,17 +301,29 @@ def _exemption_change_allowed(op: Op, grants: Sequence[Grant], current: Record |
     if op.kind == "create":
         return state == "requested"
     asked = current.fields.get("asked_by") if current else None
-    return any(_RANK[grant.role] > 0 for grant in grants) and op.actor != asked
+    return any(ROLES[grant.role].rank > 0 for grant in grants) and op.actor != asked
 
 
 def _user_change_allowed(op: Op, grants: Sequence[Grant], current: Record | None) -> bool:
-    """Nobody gives a role above their own or an area beyond it, nor edits those above."""
-    rank = max(_RANK[grant.role] for grant in grants)
-    wanted: dict[str, Any] = dict(current.fields) if current else {}
-    before = wanted.get("role")
-    wanted |= {name: plain(change.new) for name, change in op.fields.items()}
-    roles = [role for role in (before, wanted.get("role")) if role]
-    if any(not isinstance(role, str) or _RANK.get(role, 99) > rank for role in roles):
+    """Nobody gives a role above their own or a place beyond theirs, nor edits whoever holds such a one.
+
+    All of a person's grants count, before and after: who sets a password can sign in with it.
+    """
+    before: dict[str, Any] = dict(current.fields) if current else {}
+    after = before | {name: plain(change.new) for name, change in op.fields.items()}
+    if any(not isinstance(after.get(name) or "", str) for name in ("role", "area")) or refuses_grants(after.get("grants")):
         return False
-    area = wanted.get("area") or op.area
-    return isinstance(area, str) and within(prefix_of(area), prefixes_of(grants))
+    if after.get("role") and after["role"] not in ROLES:
+        return False
+    filed = current.area if current else op.area
+    held = {*grants_in(before, filed), *grants_in(after, filed)}
+    return may_give(held, grants) and within(prefix_of(after.get("area") or filed), prefixes_of(grants))
+
+
+def may_give(given: Iterable[Grant], own: Sequence[Grant]) -> bool:
+    """Whether somebody with these grants may give, take and edit those: role and place inside one of their own."""
+    able = [grant for grant in own if grant.role in ROLES and "user" in ROLES[grant.role].writes]
+    return all(
+        any(ROLES[one.role].rank <= ROLES[mine.role].rank and within(prefix_of(one.area), prefixes_of([mine])) for mine in able)
+        for one in given
+    )

@@ -25,7 +25,7 @@ from sync.records import (
     Result,
     ServerHead,
 )
-from sync.scope import prefixes_of, scope_of, scope_version
+from sync.scope import scope_of, scope_version
 from sync.store.base import Store
 from sync.store.tombstones import AWAY_DAYS
 from sync.telling import compared_of, told_of
@@ -107,7 +107,7 @@ def _heads(store: Store, credential: Credential, said: Hello, key: PrivateKey, n
 
 def _tell_scope(store: Store, credential: Credential, made: int) -> None:
     """From here on a device knows its areas: only what it had made by now may still be about others it had."""
-    prefixes = prefixes_of(credential.grants)
+    prefixes = scope_of(credential).area_prefixes
     if any(one.until is None and one.prefixes != prefixes for one in store.delivered(credential.install_id)):
         acked = store.acked([credential.install_id])[credential.install_id]
         store.note_told(credential.install_id, prefixes, max(acked, min(made, acked + MOST_UNSENT)))
@@ -175,7 +175,7 @@ def bucket(store: Store, credential: Credential, cursor: str | None, place: str,
 def _known_delivery(store: Store, credential: Credential) -> Delivered | None:
     if credential.kind != DEVICE:
         return None
-    prefixes = prefixes_of(credential.grants)
+    prefixes = scope_of(credential).area_prefixes
     return next((one for one in store.delivered(credential.install_id) if one.prefixes == prefixes), None)
 
 

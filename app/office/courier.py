@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import office
-from app.auth import current_user
+from app.auth import current_user, in_scope
 from app.courier import CARRIED, KEEP_DAYS, MOST_BYTES, RUNNING, Desk, Errand
 from app.errors import Problem
 from app.i18n import language
@@ -44,7 +44,7 @@ def courier() -> str:
         waiting=sum(acked[install] - confirmed for install, confirmed in waiting.items()),
         photos=0 if here.is_centre else len(node().store.blobs_to_carry()),
         carried=sum(1 for errand in here.all() if errand.state == CARRIED),
-        errands=[_told(errand) for errand in here.all()[:_SHOWN]],
+        errands=[_told(errand) for errand in here.all() if _may_see(errand)][:_SHOWN],
     )
 
 
@@ -109,9 +109,15 @@ def courier_receipts(id: str) -> Response:
 
 def _errand(id: str) -> Errand:
     found = desk().get(id)
-    if found is None:
+    if found is None or not _may_see(found):
         raise Problem("not_found")
     return found
+
+
+def _may_see(errand: Errand) -> bool:
+    """One's own, and those that people of one's place brought."""
+    bringer = node().store.get("user", errand.by)
+    return errand.by == current_user().id or (bringer is not None and in_scope(bringer.area))
 
 
 def _told(errand: Errand) -> dict[str, Any]:

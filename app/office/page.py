@@ -21,9 +21,9 @@ from app.office.mask import masked
 from app.tables import Tables, households, others
 from app.tables.clock import local_time
 from sync.records import Scope
-from sync.scope import prefixes_of, within
+from sync.scope import ROLES, prefixes_of, within
 
-FULL_SIGHT = ("cadre", "township", "county")
+FULL_SIGHT = tuple(name for name, role in ROLES.items() if role.whole)
 _DAY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 _DIGITS = re.compile(r"^\d{2,20}$")
 

@@ -45,10 +45,10 @@ from sync.scope import (
     ABOUT_PEOPLE,
     LATE,
     VOUCHED,
-    device_change_allowed,
     grants_of,
-    prefixes_of,
     refusal,
+    told_device_refusal,
+    vouched_places,
     within,
     writes,
 )
@@ -356,17 +356,18 @@ class Intake:
                 return "wrong_install"
             return refusal(op, credential.grants, current)
         # A node vouches for its place only; the person's own rights are asked as well.
-        if not within(op.area, prefixes_of(credential.grants)):
+        if not within(op.area, vouched_places(credential)):
             return "outside_area"
-        if op.entity == "device" and op.kind == "create":
-            return "" if device_change_allowed(op, current) else "not_allowed"
         device = self._record("device", op.install_id, op.area)
+        if op.entity == "device" and op.kind == "create":
+            return told_device_refusal(op, current, device)
         if device and device.deleted:
             return "device_revoked"
         if device and device.fields.get("user_id") and device.fields["user_id"] != op.actor:
             return "wrong_install"
         actor = self._record("user", op.actor, op.area)
-        return refusal(op, grants_of(actor), current) if actor else "unknown_actor"
+        office = device is not None and not device.fields.get("user_id")
+        return refusal(op, grants_of(actor), current, at_office=office) if actor else "unknown_actor"
 
     def _is_late(self, op: Op, credential: Credential, said: str) -> bool:
         """Whether the op is of the time when its person still had the area: about what was on the device by then.
@@ -377,7 +378,7 @@ class Intake:
         if op.entity not in ABOUT_PEOPLE or op.kind == ERASE or not writes(grants_of(actor), op.entity):
             return False
         if credential.kind == NODE:
-            return said == LATE and within(op.area, prefixes_of(credential.grants)) and self._inside(op, credential)
+            return said == LATE and within(op.area, vouched_places(credential)) and self._inside(op, credential)
         key = (op.entity, op.id)
         if self._record(*key, op.area) is None:
             named = op.fields.get("household_id")
@@ -390,7 +391,7 @@ class Intake:
 
     def _inside(self, op: Op, credential: Credential) -> bool:
         current = self._record(op.entity, op.id, op.area)
-        return current is None or within(current.area, prefixes_of(credential.grants))
+        return current is None or within(current.area, vouched_places(credential))
 
     def _was_delivered(self, key: Key, op: Op, one: Delivered) -> bool:
         """Whether the device had the record: pulled, or made by itself."""
