@@ -191,6 +191,26 @@ def test_a_failed_page_leaves_tables_and_position_together(store, tables, monkey
     assert tables.catch_up() == 15
 
 
+@pytest.mark.parametrize("limit", [None, 1])
+def test_indexes_are_there_after_the_first_catching_up_however_it_was_broken_off(store, tmp_path, monkeypatch, limit):
+    def indexes(of):
+        return {row[0] for row in of.reading().execute("SELECT name FROM sqlite_master WHERE type = 'index' AND sql <> ''")}
+
+    wanted = {statement.split(" ON ")[0].split()[-1] for statement in (schema.FIRST_INDEX, *schema.INDEXES)}
+    first = Tables(tmp_path / "broken-off.db", store)
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr(follow, "settle", lambda _db: 1 / 0)
+        first.catch_up()
+    assert indexes(first) != wanted
+    first.close()
+    second = Tables(tmp_path / "broken-off.db", store)
+    second.catch_up(limit)
+    assert indexes(second) == wanted
+    second.rebuild()
+    assert indexes(second) == wanted
+    second.close()
+
+
 def test_readers_cannot_write(tables):
     with pytest.raises(sqlite3.OperationalError):
         tables.reading().execute("DELETE FROM households")

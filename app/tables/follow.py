@@ -31,6 +31,8 @@ from sync.store.sqlite_file import refuse_damaged
 log = logging.getLogger("ruhu.tables")
 
 PAGE = 5_000
+CACHE_KB = 32 * 1024
+CHECKPOINT_PAGES = 4_000  # 16 MB: a first build would else write its pages home after every few hundred records
 # Stands between two names, so that a search never matches across them. A
 # private-use character: the tokenizer keeps it, and nobody types it.
 _BETWEEN = "\ue000"
@@ -61,7 +63,10 @@ class Tables:
         self._writer = sqlite_utils.Database(_connect(self.path))
         self._writer.execute("PRAGMA journal_mode = WAL")
         self._writer.execute("PRAGMA synchronous = NORMAL")
+        self._writer.execute(f"PRAGMA cache_size = -{CACHE_KB}")
+        self._writer.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         self._writer.execute("PRAGMA secure_delete = ON")  # an erased value leaves no bytes behind
+        self._indexed = False
         self._position = self._read_position()
 
     def catch_up(self, limit: int | None = None) -> int:
@@ -69,7 +74,7 @@ class Tables:
 
         0 at once when nothing changed, and when another thread is at it.
         """
-        if self._position == self.store.latest_seq() and self._is_same_store():
+        if self._position == self.store.latest_seq() and self._is_same_store() and self._indexed:
             return 0
         if not self._lock.acquire(blocking=False):
             return 0
@@ -125,6 +130,7 @@ class Tables:
         self._source = (self.store.server_id, self.store.epoch)
         with self._transaction() as db:
             schema.create(db)
+            self._indexed = False
             _remember(db, version=str(schema.VERSION), server_id=self._source[0], epoch=self._source[1], seq="0")
         self._position = 0
         return 0
@@ -144,9 +150,12 @@ class Tables:
             self._take(page)
             taken += len(page.records)
             more = page.more
-        if taken:
+        if taken or not self._indexed:  # the last process may have ended before it came to this
             with self._transaction() as db:
+                if not self._indexed:
+                    schema.index(db)
                 settle(db)
+            self._indexed = True
         return taken
 
     def _take(self, page: Page) -> None:

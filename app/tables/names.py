@@ -33,11 +33,13 @@ _TOKEN = re.compile(r"[a-z0-9]+|[^\W_]")
 
 def normal(text: str) -> str:
     """The text as it is compared: full-width forms made plain, lower case."""
-    return unicodedata.normalize("NFKC", text).lower()
+    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).lower()
 
 
 def tokens(text: str) -> list[str]:
     """Chinese character by character, Latin letters and digits by the run; nothing else."""
+    if text.isascii() and text.isalnum():
+        return [text.lower()]  # an ID number or a code
     return _TOKEN.findall(normal(text))
 
 
@@ -74,6 +76,7 @@ def sort_key(name: str) -> str:
     return " ".join((first, *(_reading(character) for character in characters[1:]), name))
 
 
+@lru_cache(maxsize=30_000)
 def arabic(text: str) -> str:
     """Chinese numbers of groups and houses in digits: 十二组 → 12组, so that both spellings are one."""
     return _COUNTED.sub(lambda found: _digits(found[1]) + found[2], text)
@@ -86,6 +89,7 @@ def _digits(numeral: str) -> str:
     return str((_NUMERALS.index(tens) if tens else 1) * 10 + (_NUMERALS.index(ones) if ones else 0))
 
 
+@lru_cache(maxsize=30_000)
 def natural_key(text: str) -> str:
     """A sort key in which 二组 and 2组 stand before 十组."""
     return re.sub(r"\d+", lambda digits: digits.group().zfill(6), arabic(normal(text)))

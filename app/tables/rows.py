@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -16,6 +17,8 @@ from sync.records import Record
 
 Row = tuple[Any, ...]
 _json = msgspec.json.Encoder(order="sorted")
+_as_kept = msgspec.json.Encoder()
+_ALL_TEXT = {str}
 # A visit where nobody was met has a handful of answers, and they are alike.
 SHORT_ANSWERS = 400
 _PHOTO = re.compile(r"\b([0-9a-f]{64})\.(?:jpe?g|png|webp)\b")
@@ -101,14 +104,14 @@ def _common(record: Record) -> Row:
         record.rev,
         record.seq,
         record.pending or 0,
-        text_of(record.since) if record.since else "{}",
+        _as_kept.encode(record.since).decode() if record.since else "{}",
     )
 
 
 def _register_row(record: Record) -> Row:
-    found = map(record.fields.get, _FIELD_NAMES[record.kind])
-    # Nearly all are text: a call for each of a county's fields is what catching up would spend its time on.
-    return (*_common(record), *[value if type(value) is str else text_of(value) for value in found])
+    row = (*_common(record), *map(record.fields.get, _FIELD_NAMES[record.kind], repeat("")))
+    # Nearly always all are text: looking at each of a county's fields is what catching up would spend its time on.
+    return row if set(map(type, row[len(_RECORD) :])) == _ALL_TEXT else (*row[: len(_RECORD)], *map(text_of, row[len(_RECORD) :]))
 
 
 def _household(record: Record) -> Row:

@@ -147,30 +147,32 @@ TABLES: dict[str, dict[str, type]] = {
 KEYS = {"households": "n", "areas": "code", "meta": "name", "unsettled": ("kind", "id"),
         "findings": "key", "check_due": "household_id", "photos": ("sha256", "submission_id")}  # fmt: skip
 
+FIRST_INDEX = "CREATE UNIQUE INDEX households_id ON households(id)"
+"""The one that taking in needs; the others are made once the first records are in, which costs less than keeping them up."""
+
 INDEXES = (
-    "CREATE UNIQUE INDEX households_id ON households(id)",
-    "CREATE INDEX merged_into ON merged(into_id)",
-    "CREATE INDEX households_place ON households(area, place_key)",
-    "CREATE INDEX households_code ON households(code)",
-    "CREATE INDEX households_national ON households(national_no) WHERE national_no <> ''",
-    "CREATE INDEX members_id_no ON members(id_no) WHERE id_no <> ''",
-    "CREATE INDEX members_national ON members(national_no) WHERE national_no <> ''",
-    "CREATE INDEX members_household ON members(household_id)",
-    "CREATE INDEX visits_household ON visits(household_id)",
-    "CREATE INDEX visits_submission ON visits(submission_id)",
-    "CREATE INDEX visits_date ON visits(date)",
-    "CREATE INDEX issues_household ON issues(household_id)",
-    "CREATE INDEX submissions_household ON submissions(household_id)",
-    "CREATE INDEX submissions_form ON submissions(form_id, seq)",
-    "CREATE INDEX submissions_reviewed ON submissions(reviewed, seq) WHERE reviewed < 1",
-    "CREATE INDEX findings_household ON findings(household_id)",
-    "CREATE INDEX findings_rule ON findings(rule, area)",
-    "CREATE INDEX findings_area ON findings(area, rule)",
-    "CREATE INDEX exemptions_household ON exemptions(household_id)",
-    "CREATE INDEX photos_submission ON photos(submission_id)",
-    "CREATE INDEX submissions_digest ON submissions(answers_digest)",
-    "CREATE INDEX submissions_usual ON submissions(form_id, area, ended)",
-    "CREATE INDEX conflicts_entity ON conflicts(entity, entity_id)",
+    "CREATE INDEX IF NOT EXISTS merged_into ON merged(into_id)",
+    "CREATE INDEX IF NOT EXISTS households_place ON households(area, place_key)",
+    "CREATE INDEX IF NOT EXISTS households_code ON households(code)",
+    "CREATE INDEX IF NOT EXISTS households_national ON households(national_no) WHERE national_no <> ''",
+    "CREATE INDEX IF NOT EXISTS members_id_no ON members(id_no) WHERE id_no <> ''",
+    "CREATE INDEX IF NOT EXISTS members_national ON members(national_no) WHERE national_no <> ''",
+    "CREATE INDEX IF NOT EXISTS members_household ON members(household_id)",
+    "CREATE INDEX IF NOT EXISTS visits_household ON visits(household_id)",
+    "CREATE INDEX IF NOT EXISTS visits_submission ON visits(submission_id)",
+    "CREATE INDEX IF NOT EXISTS visits_date ON visits(date)",
+    "CREATE INDEX IF NOT EXISTS issues_household ON issues(household_id)",
+    "CREATE INDEX IF NOT EXISTS submissions_household ON submissions(household_id)",
+    "CREATE INDEX IF NOT EXISTS submissions_form ON submissions(form_id, seq)",
+    "CREATE INDEX IF NOT EXISTS submissions_reviewed ON submissions(reviewed, seq) WHERE reviewed < 1",
+    "CREATE INDEX IF NOT EXISTS findings_household ON findings(household_id)",
+    "CREATE INDEX IF NOT EXISTS findings_rule ON findings(rule, area)",
+    "CREATE INDEX IF NOT EXISTS findings_area ON findings(area, rule)",
+    "CREATE INDEX IF NOT EXISTS exemptions_household ON exemptions(household_id)",
+    "CREATE INDEX IF NOT EXISTS photos_submission ON photos(submission_id)",
+    "CREATE INDEX IF NOT EXISTS submissions_digest ON submissions(answers_digest)",
+    "CREATE INDEX IF NOT EXISTS submissions_usual ON submissions(form_id, area, ended)",
+    "CREATE INDEX IF NOT EXISTS conflicts_entity ON conflicts(entity, entity_id)",
 )
 
 # names: members' names character by character; place: group and house number;
@@ -182,10 +184,16 @@ SEARCH = (
 
 
 def create(db: sqlite_utils.Database) -> None:
-    """Make every table anew, inside whatever transaction is open."""
+    """Make every table anew, inside whatever transaction is open; `index` has to follow."""
     for name, columns in TABLES.items():
         db.execute(f"DROP TABLE IF EXISTS [{name}]")
         db.execute(db.create_table_sql(name, columns, pk=KEYS.get(name, "id")))
     db.execute("DROP TABLE IF EXISTS household_search")
-    for statement in (*INDEXES, SEARCH):
+    for statement in (FIRST_INDEX, SEARCH):
+        db.execute(statement)
+
+
+def index(db: sqlite_utils.Database) -> None:
+    """Make the indexes that are missing."""
+    for statement in INDEXES:
         db.execute(statement)
