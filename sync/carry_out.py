@@ -14,6 +14,7 @@ import msgspec
 
 from sync import keys
 from sync.courier import BLOB_CHUNK, OPS, Head, Writer
+from sync.devices import OWN_NAME
 from sync.problems import Problem
 from sync.relay import BATCH_BYTES, BATCH_OPS, push_of
 from sync.store.base import Store
@@ -77,14 +78,21 @@ def write_file(writer: Writer, id: str, path: Path) -> bool:
 
 
 def _write_ops(store: Store, writer: Writer, signing: keys.PrivateKey) -> tuple[int, dict[str, int]]:
-    after = count = 0
+    """The registrations first: the centre sets aside what a stranger says."""
+    count, written = 0, set[str]()
     upto: dict[str, int] = {}
-    while batch := store.unconfirmed_ops(after, BATCH_OPS, BATCH_BYTES):
-        ops = [one for _, one in batch]
-        writer.write("push", push_of(store, ops, signing))
-        after = batch[-1][0]
-        count += len(ops)
-        upto |= {one.install_id: max(one.dseq, upto.get(one.install_id, 0)) for one in ops}
+    for own in (OWN_NAME, ""):
+        after = 0
+        while batch := store.unconfirmed_ops(after, BATCH_OPS, BATCH_BYTES, own):
+            after = batch[-1][0]
+            ops = [one for _, one in batch if one.op_id not in written]
+            if ops:
+                writer.write("push", push_of(store, ops, signing))
+            if own:
+                written |= {one.op_id for one in ops}
+            for one in ops:
+                upto[one.install_id] = max(one.dseq, upto.get(one.install_id, 0))
+            count += len(ops)
     return count, upto
 
 

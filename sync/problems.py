@@ -105,6 +105,12 @@ CATALOGUE: dict[str, Entry] = {
     "bad_signature": Entry(
         Text("操作没有该设备的有效签名,可能在传输途中被改动或冒名添加。",
              "The device has not signed this op; it may have been altered or invented on the way."), _TRAY),
+    "unregistered_device": Entry(
+        Text("产生这条操作的设备还没有登记,查不到它的签名密钥。",
+             "The device that made this op is not registered, so nobody can tell whether it said this."),
+        Text("数据已完整保存,没有生效。请向使用人核实内容,再在办公页面决定采用与否;节点一直不登记这台设备,请查节点。",
+             "It is kept whole and has no effect. Ask the person whether they said this, then decide in the office; "
+             "if the node never registers the device, look into the node.")),
     "unknown_actor": Entry(
         Text("查不到操作人员。", "The acting person is not known here."), _TRAY),
     "outside_area": Entry(

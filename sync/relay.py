@@ -20,6 +20,7 @@ import msgspec
 import urllib3
 
 from sync import comparing, heads
+from sync.devices import OWN_NAME
 from sync.failpoints import reach
 from sync.identity import ABOVE_ALL, UPSTREAM, note, noted
 from sync.keys import PrivateKey
@@ -89,7 +90,7 @@ class State:
 class Relay:
     """The link of one store to one upstream.
 
-    key: what this server signs with. prepare: done in every round before ops go up.
+    key: what this server signs with. prepare: tells of installs that nobody above knows yet.
     """
 
     def __init__(
@@ -119,7 +120,6 @@ class Relay:
         """
         self._alarm = ""
         self._hello()
-        self._prepare()
         moved = self._push()
         moved |= self._push_blobs()
         moved |= self._receipts()
@@ -262,7 +262,7 @@ class Relay:
 
     def _push(self) -> bool:
         moved = False
-        while batch := self._store.to_relay(BATCH_OPS, BATCH_BYTES):
+        while batch := self._next_batch():
             body = push_of(self._store, batch, self._key)
             headers = push_headers(body)
             said = self._json("POST", "/sync/v1/push", body, headers)
@@ -289,6 +289,12 @@ class Relay:
             if settled == 0:
                 break
         return moved
+
+    def _next_batch(self) -> list[ToRelay]:
+        """What goes up next; whoever's ops they are was told of before, since ops of a stranger are set aside above."""
+        batch = self._store.to_relay(BATCH_OPS, BATCH_BYTES)
+        self._prepare()  # only now is every install known whose ops are in the batch
+        return self._store.to_relay(BATCH_OPS, BATCH_BYTES, OWN_NAME) or batch
 
     def _push_blobs(self) -> bool:
         moved = False

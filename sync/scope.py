@@ -57,7 +57,7 @@ MOST_GRANTS = 40
 # The code of an op that was applied although its person no longer has the area.
 LATE = "applied_late"
 # What only the node that a device speaks to can tell about its ops; the node above takes its word.
-VOUCHED = frozenset({"device_revoked", "wrong_install", "bad_signature", LATE})
+VOUCHED = frozenset({"device_revoked", "wrong_install", "bad_signature", "unregistered_device", LATE})
 # Records about people, which the law may want erased.
 ABOUT_PEOPLE = frozenset({"household", "member", "visit", "submission", "issue", "sheet"})
 

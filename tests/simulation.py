@@ -24,6 +24,7 @@ from sync.author import Author
 from sync.conflict import equal
 from sync.devices import register
 from sync.identity import Identity, identity_of
+from sync.own import own_install
 from sync.problems import Problem
 from sync.protocol import Hello, checked_body, encode, parse_server_heads, push_body, push_headers
 from sync.records import CENTRE, Grant, LateReceipt, Op, Scope, ServerHead
@@ -279,7 +280,8 @@ class World:
         self.seed_county()
         self.nodes = [
             Node(self, folder / f"node{n}", village,
-                 self.centre.store.add_install(f"u-node{n}", kind="node", name=f"node{n}").token)
+                 self.centre.store.add_install(f"u-node{n}", kind="node", name=f"node{n}",
+                                               key=identity_of(village.encode()).public.sign).token)
             for n, village in enumerate(self.villages)
         ]  # fmt: skip
         self.network.quiet = True
@@ -401,7 +403,7 @@ class World:
         verdict = tray.ACCEPT if int(item.key[0], 16) % 2 else tray.REJECT
         records = {(c.op.entity, c.op.id): store.get(c.op.entity, c.op.id) for c in item.changes}
         areas = {c.hash: tray.area_of(c.op, records[c.op.entity, c.op.id], None) for c in item.changes}
-        install = f"office-{store.server_id[:8]}-{store.epoch[:8]}"
+        install = own_install(store, "office")
         author = Author(install, "u-office", next_dseq=store.acked([install])[install] + 1, clock=self.clock)
         with suppress(Problem):  # a submission that is there already cannot be taken up
             store.load(tray.decide(item, verdict, "x", records, areas, (Grant("county", self.villages[0][:6]),), author))

@@ -128,6 +128,8 @@ def renew_epoch(folder: Path) -> str:
             epoch = str(uuid.uuid4())
             db.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (epoch,))
             db.execute("DELETE FROM meta WHERE key = 'moved_to'")
+            # What our own installs said after the backup is above already, under the numbers they would use again.
+            db.execute("UPDATE install SET name = name || ' ' || substr(?, 1, 8) WHERE user_id = ''", (epoch,))
     except sqlite3.Error as error:
         raise disk.of_sqlite(error, folder) from error
     else:

@@ -287,8 +287,11 @@ class Store(Protocol):
     def follow_upstream(self) -> None:
         """This store is a node's from now on: revs and receipts ② come from above."""
 
-    def to_relay(self, limit: int, max_bytes: int) -> list[ToRelay]:
-        """The next ops for the upstream: per install in order, none left out, ending where heads cover them all."""
+    def to_relay(self, limit: int, max_bytes: int, own: str = "") -> list[ToRelay]:
+        """The next ops for the upstream: per install in order, none left out, ending where heads cover them all.
+
+        own: only what this server's own install of that name made.
+        """
 
     def take_results(self, results: Sequence[tuple[str, Result]], *, tier: str) -> None:
         """The upstream's answers to relayed ops, with the tier that gave them."""
@@ -332,7 +335,7 @@ class Store(Protocol):
 
     # The same hop by a file: everything the centre has not answered for, whatever was offered before.
 
-    def unconfirmed_ops(self, after: int, limit: int, max_bytes: int) -> list[tuple[int, ToRelay]]:
+    def unconfirmed_ops(self, after: int, limit: int, max_bytes: int, own: str = "") -> list[tuple[int, ToRelay]]:
         """Ops without the present centre's receipt past a place of this store's list of ops, in order, each with its place."""
 
     def blobs_to_carry(self) -> list[str]:

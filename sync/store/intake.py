@@ -361,6 +361,8 @@ class Intake:
         device = self._record("device", op.install_id, op.area)
         if op.entity == "device" and op.kind == "create":
             return told_device_refusal(op, current, device)
+        if device is None and self._must_register(op, credential):
+            return "unregistered_device"
         if device and device.deleted:
             return "device_revoked"
         if device and device.fields.get("user_id") and device.fields["user_id"] != op.actor:
@@ -368,6 +370,13 @@ class Intake:
         actor = self._record("user", op.actor, op.area)
         office = device is not None and not device.fields.get("user_id")
         return refusal(op, grants_of(actor), current, at_office=office) if actor else "unknown_actor"
+
+    def _must_register(self, op: Op, credential: Credential) -> bool:
+        """Whether the op's install should have been told of: nobody here let it in, and the node is one that tells.
+
+        A node without a key is of a version that told nothing.
+        """
+        return self._log_of(op.install_id).key is None and bool(self._log_of(credential.install_id).key)
 
     def _is_late(self, op: Op, credential: Credential, said: str) -> bool:
         """Whether the op is of the time when its person still had the area: about what was on the device by then.

@@ -644,7 +644,7 @@ class PostgresStore:
     def follow_upstream(self) -> None:
         raise Problem("centre_only")
 
-    def to_relay(self, limit: int, max_bytes: int) -> list[ToRelay]:
+    def to_relay(self, limit: int, max_bytes: int, own: str = "") -> list[ToRelay]:
         return []
 
     def take_results(self, results: Sequence[tuple[str, Result]], *, tier: str) -> None:
@@ -686,7 +686,7 @@ class PostgresStore:
     def blob_relayed(self, sha256: str) -> None:
         raise Problem("centre_only")
 
-    def unconfirmed_ops(self, after: int, limit: int, max_bytes: int) -> list[tuple[int, ToRelay]]:
+    def unconfirmed_ops(self, after: int, limit: int, max_bytes: int, own: str = "") -> list[tuple[int, ToRelay]]:
         return []
 
     def blobs_to_carry(self) -> list[str]:

@@ -534,8 +534,9 @@ class SqliteStore(SqliteHistory):
             set_meta(write, "tier", NODE)
         self._tier = NODE
 
-    def to_relay(self, limit: int, max_bytes: int) -> list[ToRelay]:
-        return [one for _, one in self._offered("o.up_status IS NULL", (), limit, max_bytes)]
+    def to_relay(self, limit: int, max_bytes: int, own: str = "") -> list[ToRelay]:
+        mine, names = _made_by(own)
+        return [one for _, one in self._offered(f"o.up_status IS NULL{mine}", names, limit, max_bytes)]
 
     def _offered(self, where: str, values: tuple[Any, ...], limit: int, max_bytes: int) -> list[tuple[int, ToRelay]]:
         """The first of these ops with their places, cut where heads cover them all."""
@@ -674,13 +675,13 @@ class SqliteStore(SqliteHistory):
         with self._writing() as write:
             write.execute("UPDATE blob SET relayed = 1 WHERE sha256 = ?", (sha256,))
 
-    def unconfirmed_ops(self, after: int, limit: int, max_bytes: int) -> list[tuple[int, ToRelay]]:
+    def unconfirmed_ops(self, after: int, limit: int, max_bytes: int, own: str = "") -> list[tuple[int, ToRelay]]:
         # Where the centre is directly above and was restored, every op is offered anew: old receipts count no more.
         _, source = self.upstream_cursor()
         lost = "o.up_status IS NULL AND json_extract(o.centre_receipt, '$.server_id') = ?"
-        return self._offered(
-            f"o.n > ? AND (o.centre_receipt IS NULL OR ({lost}))", (after, source[0] if source else ""), limit, max_bytes
-        )
+        mine, names = _made_by(own)
+        where = f"o.n > ? AND (o.centre_receipt IS NULL OR ({lost})){mine}"
+        return self._offered(where, (after, source[0] if source else "", *names), limit, max_bytes)
 
     def blobs_to_carry(self) -> list[str]:
         return [
@@ -690,6 +691,11 @@ class SqliteStore(SqliteHistory):
                 " ON o.entity = m.kind AND o.id = m.id WHERE b.relayed = 0 ORDER BY b.sha256"
             )
         ]
+
+
+def _made_by(own: str) -> tuple[str, tuple[str, ...]]:
+    """Only ops of our own install of that name, also of what it was called before a restore."""
+    return (" AND i.user_id = '' AND (i.name = ? OR i.name GLOB ? || ' *')", (own, own)) if own else ("", ())
 
 
 def _to_relay(
