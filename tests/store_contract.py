@@ -21,7 +21,7 @@ from sync.problems import Problem
 from sync.protocol import checked_body, push_body, push_headers
 from sync.records import CENTRE, BlobRef, Credential, FieldChange, Grant, LogHead, Op, Scope
 from sync.scope import EVERYTHING, scope_of
-from sync.store.base import Store
+from sync.store.base import NewInstall, Store
 
 VILLAGE, NEIGHBOUR, ABROAD = "500156103203", "500156103204", "500240103201"
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -327,6 +327,37 @@ class StoreContract:
         assert push(5, 6, head(6)) == [("applied", "")]
         assert store.chain_at(install.install_id, 7) == store.chain_at("nobody", 1) == ""
         assert {one.install_id: one.key for one in store.installs()}[install.install_id] == keys.public_text(key)
+
+    def test_s2_a_node_with_a_key_tells_of_a_device_before_it_passes_on_what_it_says(self, store: Store) -> None:
+        node_key = keys.public_text(keys.signing_key(b"node"))
+        keyed, keyless = (store.add_install("u-node", kind="node", name="village", key=key) for key in (node_key, ""))
+        teller = Author("village-devices", "", clock=clock)
+
+        def told(install: str, key: str = "") -> Op:
+            said = {"install_id": install, "user_id": "u-cadre", "kind": "device", "key": key}
+            return teller.create("device", install, VILLAGE, said)
+
+        def visits(author: Author) -> Op:
+            return author.create("submission", f"s-{author.install_id}-{author.next_dseq}", VILLAGE, {"answers": {}})
+
+        def push(node: NewInstall, *ops: Op) -> list[tuple[str, str]]:
+            credential = store.credential(node.token)
+            assert credential is not None
+            body = push_body([_json.encode(op) for op in ops], server_id=None, epoch=None)
+            return [(r["status"], r.get("code", "")) for r in service.push(store, credential, body, now=NOW)["results"]]
+
+        stranger, old, new, let_in = (Author(name, "u-cadre", clock=clock) for name in (
+            "stranger", "old", "new", store.add_install("u-cadre", kind="device", name="phone").install_id))  # fmt: skip
+        first = visits(stranger)
+        assert push(keyed, first, visits(stranger)) == [("quarantined", "unregistered_device")] * 2
+        assert push(keyed, first) == [("duplicate", "unregistered_device")]
+        assert store.acked(["stranger"]) == {"stranger": 2}
+        assert push(keyed, told("old"), visits(old)) == [("applied", "")] * 2, "openly registered as one without a key"
+        assert push(keyed, told("new", node_key), visits(new)) == [("applied", ""), ("quarantined", "bad_signature")]
+        assert push(keyed, visits(stranger), told("stranger"), visits(stranger)) == [
+            ("quarantined", "unregistered_device"), ("applied", ""), ("applied", "")]  # fmt: skip
+        assert push(keyed, visits(let_in)) == [("applied", "")], "let in here"
+        assert push(keyless, visits(Author("below", "u-cadre", clock=clock))) == [("applied", "")], "as before"
 
     # L: pull
 

@@ -88,6 +88,17 @@ def test_the_table_can_be_downloaded(phone: Any, office: Any, cast: Any) -> None
     assert "1–7" in line and "手机上还有 7 条没有收到" in line
 
 
+def test_who_signs_is_shown(office: Any, here: Any, cast: Any) -> None:
+    for name, key in (("旧手机", ""), ("新手机", here.told_keys()["server"]["sign"])):
+        here.store.add_install(cast.cadre.id, kind="device", name=name, key=key)
+    cards = office(cast.township).get("/office/devices").text.split("<li class=")
+    assert [("已签名" in card, "未签名" in card, "重新登录就有" in card) for name in ("旧手机", "新手机")
+            for card in cards if name in card] == [(False, True, True), (True, False, False)]  # fmt: skip
+    lines = office(cast.township).get("/office/devices.csv").text.splitlines()
+    assert [("已签名" in line, "未签名" in line) for name in ("旧手机", "新手机") for line in lines if name in line] == [
+        (False, True), (True, False)]  # fmt: skip
+
+
 def test_what_comparing_mended_is_shown(phone: Any, office: Any, here: Any, cast: Any) -> None:
     cadre = phone(cast.cadre)
     told = {"at": datetime.now(UTC).isoformat(), "result": "mended", "mended": 1, "why": [["household", HOUSEHOLD, "differs"]]}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,15 +13,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from sync import keys, logs, relay, service
+from sync import keys, logs, relay, service, tray
 from sync.author import Author, with_hash
+from sync.own import own_install, write_own
 from sync.protocol import parse_op, push_headers
-from sync.records import CENTRE, FieldChange, LateReceipt, LogHead, Op, Receipt, ServerHead
+from sync.records import CENTRE, FieldChange, Grant, LateReceipt, LogHead, Op, Receipt, ServerHead
 from sync.relay import Reply
 from sync.store import intake
+from sync.store.backup import renew_epoch
 from sync.store.base import ToRelay
 from sync.store.batches import whole_batch
 from sync.store.sqlite import SqliteStore
+from sync.store.sqlite_file import NAME as DATABASE
 from tests.simulation import Phone, Upward, World, all_receipts
 
 _json = msgspec.json.Encoder()
@@ -52,15 +57,24 @@ def turn_dishonest(world: World, spoil: Callable[[Body], Body]) -> None:
     node = world.nodes[0]
     node.upward = Dishonest(world, node.upward.token, spoil)
     node.relay = node.new_relay()
+    # It need not tell of devices before it passes on what they say.
+    node.relay._next_batch = lambda: node.store.to_relay(relay.BATCH_OPS, relay.BATCH_BYTES)  # type: ignore[method-assign]
+
+
+def turn_honest(world: World) -> None:
+    node = world.nodes[0]
+    node.upward = Upward(world, node.upward.token)
+    node.relay = node.new_relay()
 
 
 def nothing_false(world: World) -> None:
-    """Whatever is applied at the centre under a phone's install, that phone has said; each ② is true."""
+    """Whatever is applied at the centre under a phone's install or in a cadre's name, a phone has said; each ② is true."""
     centre = world.centre.store
+    users = {phone.user for phone in world.phones}
     said = {phone.install.install_id: {op.op_id: op.hash for op in phone.log} for phone in world.phones}
     for record in centre.changes(0, 100_000).records:
         for change in centre.history(record.kind, record.id):
-            mine = said.get(change.op.install_id)
+            mine = said.get(change.op.install_id, {} if change.op.actor in users else None)
             assert mine is None or mine.get(change.op.op_id) == change.op.hash, f"{change.op.entity} {change.op.id} is false"
     for phone in world.phones:
         there = {late.op_id: late.receipt.hash for late in all_receipts(centre, phone.install.install_id)}
@@ -115,11 +129,35 @@ def swapped_numbers(world: World, body: Body) -> Body:
         mine[0]["dseq"], mine[1]["dseq"] = mine[1]["dseq"], mine[0]["dseq"]
         for op in mine[:2]:
             op["hash"] = with_hash(msgspec.convert(op, Op)).hash
-        body["ops"].sort(key=lambda op: (op["entity"] != "device", op["install_id"], op["dseq"]))
+        body["ops"].sort(key=lambda op: (op["install_id"], op["dseq"]))
     return body
 
 
-SPOILERS = [altered, invented, invented_and_signed_by_the_node, unsigned, withheld, swapped_numbers]
+def unregistered(world: World, body: Body) -> Body:
+    return body | {"ops": [op for op in body["ops"] if op["entity"] != "device"]}
+
+
+def unregistered_and_altered(world: World, body: Body) -> Body:
+    return unregistered(world, unsigned(world, altered(world, body)))
+
+
+def invented_install(world: World, body: Body) -> Body:
+    if of_phones(world, body):
+        author = Author("h-install", world.phones[0].user, clock=world.clock)
+        body["ops"].append(msgspec.to_builtins(
+            author.create("household", "h-invented", world.nodes[0].village, {"head_name": "假"})))  # fmt: skip
+    return body
+
+
+def registered_last(world: World, body: Body) -> Body:
+    """The same push tells of a device after what is altered of it."""
+    body = unsigned(world, altered(world, body))
+    body["ops"].sort(key=lambda op: op["entity"] == "device")
+    return body
+
+
+STRANGERS = [unregistered_and_altered, invented_install, registered_last]
+SPOILERS = [altered, invented, invented_and_signed_by_the_node, unsigned, withheld, swapped_numbers, unregistered, *STRANGERS]
 
 
 def a_day(world: World) -> None:
@@ -143,10 +181,103 @@ def test_without_the_signatures_it_is_red(
     world: World, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[World, Body], Body]
 ) -> None:
     monkeypatch.setattr(intake.Intake, "_unsigned", lambda *_: "")
+    a_day(world)  # the devices are registered by then
     turn_dishonest(world, lambda body: spoil(world, body))
     a_day(world)
     with pytest.raises(AssertionError, match="is false"):
         nothing_false(world)
+
+
+@pytest.mark.parametrize("spoil", STRANGERS)
+def test_without_asking_for_a_registration_it_is_red(
+    world: World, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[World, Body], Body]
+) -> None:
+    monkeypatch.setattr(intake.Intake, "_must_register", lambda *_: False)
+    turn_dishonest(world, lambda body: spoil(world, body))
+    a_day(world)
+    with pytest.raises(AssertionError, match="is false"):
+        nothing_false(world)
+
+
+def test_what_a_device_said_before_its_registration_came_can_be_taken_up(world: World) -> None:
+    turn_dishonest(world, lambda body: unregistered(world, body))
+    a_day(world)
+    centre, phone = world.centre.store, world.phones[0]
+    assert {change.code for change in centre.quarantined()} == {"unregistered_device"}
+    assert phone.confirmed.keys() == {op.op_id for op in phone.log}, "it is kept, and the phone may know that"
+    turn_honest(world)
+    world.visit(0)
+    world.settle()
+    after = list(all_receipts(centre, phone.install.install_id))[-2:]
+    assert [late.status for late in after] == ["applied"] * 2, "registered by now, and the log went on unbroken"
+    while items := tray.items(centre.undecided()):
+        take_up(world, items[0])
+    world.settle()
+    world.check()
+    for n in (0, 3):
+        assert centre.get("submission", f"s-{phone.user}-{n}") is not None
+
+
+def take_up(world: World, item: tray.Item) -> None:
+    store = world.centre.store
+    records = {(c.op.entity, c.op.id): store.get(c.op.entity, c.op.id) for c in item.changes}
+    areas = {c.hash: tray.area_of(c.op, records[c.op.entity, c.op.id], None) for c in item.changes}
+    rights = (Grant("county", world.villages[0][:6]),)
+    write_own(store, "office", "u-office", clock=world.clock,
+              make=lambda author: tray.decide(item, tray.ACCEPT, "x", records, areas, rights, author))  # fmt: skip
+
+
+def an_office_op(world: World) -> list[Any]:
+    """A node's office writes before anybody has told of its install; the receipts of what it wrote."""
+    node = world.nodes[0]
+    write_own(node.store, "office", "u0", clock=world.clock, make=lambda author: [
+        author.create("household", "h-office", node.village, {"head_name": "冉"})])  # fmt: skip
+    world.settle()
+    return list(all_receipts(world.centre.store, own_install(node.store, "office")))
+
+
+def test_a_node_tells_of_an_install_before_it_passes_on_what_it_says(world: World) -> None:
+    assert [late.status for late in an_office_op(world)] == ["applied"]
+    world.check()
+
+
+def test_without_registrations_first_it_is_red(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def in_order(self: relay.Relay) -> list[ToRelay]:
+        self._prepare()
+        return self._store.to_relay(relay.BATCH_OPS, relay.BATCH_BYTES)
+
+    monkeypatch.setattr(relay.Relay, "_next_batch", in_order)
+    assert [late.code for late in an_office_op(world)] == ["unregistered_device"]
+
+
+def after_a_restore(world: World) -> Phone:
+    """A node is put back to before it had told of its newest phone, and then lets in another one."""
+    world.back_up(0)
+    for n in range(2):
+        world.phones[0] = Phone(world, world.nodes[0], "u0")
+        world.edit(0, 0, n, "new")
+        world.settle()
+        if n == 0:
+            world.restore(0)
+    return world.phones[0]
+
+
+def test_a_node_that_was_put_back_goes_on_telling(world: World) -> None:
+    phone = after_a_restore(world)
+    assert [late.status for late in all_receipts(world.centre.store, phone.install.install_id)] == ["applied"]
+
+
+def test_without_new_installs_of_its_own_it_would_not(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def renew(folder: Path) -> str:
+        epoch = renew_epoch(folder)
+        with closing(sqlite3.connect(folder / DATABASE)) as db, db:
+            db.execute("UPDATE install SET name = 'devices' WHERE name LIKE 'devices %'")
+        return epoch
+
+    monkeypatch.setattr("sync.store.backup.renew_epoch", renew)
+    phone = after_a_restore(world)
+    codes = {late.code for late in all_receipts(world.centre.store, phone.install.install_id)}
+    assert codes == {"unregistered_device"}
 
 
 def test_what_was_spoilt_is_kept_and_told_and_the_rest_flows(world: World) -> None:
@@ -163,9 +294,7 @@ def test_an_honest_node_after_a_withholding_one_brings_everything_up(world: Worl
     turn_dishonest(world, lambda body: withheld(world, body))
     a_day(world)
     assert not world.phones[0].confirmed and not world.centre.store.quarantined()
-    node = world.nodes[0]
-    node.upward = Upward(world, node.upward.token)
-    node.relay = node.new_relay()
+    turn_honest(world)
     world.settle()
     world.check()
 

@@ -56,7 +56,7 @@ def devices() -> str:
 def devices_csv() -> Response:
     head = [_("使用人"), _("区域"), _("设备"), _("登录"), _("上次联系"), _("手机上做了"), _("这里收到"), _("中心确认"), _("还缺"),
             _("缺照片"), _("时间差(秒)"), _("长期保存"), _("剩余 MB"), _("版本"),
-            _("上次核对"), _("核对结果"), _("问题"), _("怎么办")]  # fmt: skip
+            _("签名"), _("上次核对"), _("核对结果"), _("问题"), _("怎么办")]  # fmt: skip
     lines = (_line(one) for one in sorted(_devices(), key=_worst_first))
     response = Response(stream_with_context(_with_bom(csv_lines(head, lines))), mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="devices-{page.today()}.csv"'
@@ -119,6 +119,7 @@ def _line(one: dict[str, Any]) -> list[str]:
         _("节点") if install.kind == "node" else install.name, _when(install.created_at), _when(install.last_seen),
         str(install.made_dseq), str(install.acked_dseq), str(install.confirmed_dseq), span(device.missing),
         str(device.photos_missing), _seconds(told.get("clock_ms")), kept, str(told.get("free_mb", "")), str(told.get("app", "")),
+        _("已签名") if install.key else _("未签名"),
         _when(compared.at) if compared else "", compared.result if compared else "", wrong, todo,
     ]  # fmt: skip
 
