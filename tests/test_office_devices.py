@@ -19,6 +19,7 @@ import pytest
 
 from app.office.device_trouble import Device, troubles_of
 from app.office.devices import phone_name, span
+from sync.author import Author
 from sync.protocol import Hello, parse_hello
 from sync.records import Install
 from sync.store.base import Compared
@@ -97,6 +98,16 @@ def test_who_signs_is_shown(office: Any, here: Any, cast: Any) -> None:
     lines = office(cast.township).get("/office/devices.csv").text.splitlines()
     assert [("已签名" in line, "未签名" in line) for name in ("旧手机", "新手机") for line in lines if name in line] == [
         (False, True), (True, False)]  # fmt: skip
+
+
+def test_devices_of_nodes_below_are_listed(office: Any, here: Any, cast: Any) -> None:
+    teller = Author("below", "", clock=here.now)
+    here.store.load([teller.create("device", id, VILLAGE, {
+        "install_id": id, "user_id": cast.cadre.id, "name": id, "kind": "device", "key": key, "enrolled_at": NOW.isoformat()})
+        for id, key in (("新手机", "k"), ("旧手机", ""))])  # fmt: skip
+    page = text_of(office(cast.township).get("/office/devices"))
+    assert re.search("村级节点登记的 2 部设备 1 部未签名 .*旧手机.* 未签名 .*新手机.* 已签名", page)
+    assert "旧手机" not in office(cast.stranger).get("/office/devices").text
 
 
 def test_what_comparing_mended_is_shown(phone: Any, office: Any, here: Any, cast: Any) -> None:

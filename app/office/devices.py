@@ -44,6 +44,7 @@ def devices() -> str:
         link=here.store.compared().get("") if here.relay else None,
         relays=here.relay is not None,
         mended=_mended(),
+        told_here=_told_by_nodes(),
         when=_when,
         day=lambda moment: _when(moment)[5:] if _when(moment)[:4] == page.today()[:4] else _when(moment),
         span=span,
@@ -89,6 +90,14 @@ def _devices() -> list[dict[str, Any]]:
         found.append({"device": device, "install": install, "person": people[install.user_id], "level": level,
                       "troubles": [(one, *said(one)) for one in troubles]})  # fmt: skip
     return found
+
+
+def _told_by_nodes() -> list[dict[str, Any]]:
+    """Devices that signed in at a node below, as that node told of them; those without a signature first."""
+    here = {install.install_id for install in node().store.installs()}
+    people = others.users_by_id(page.tables(), page.scope())
+    found = [one for one in others.told_devices(page.tables(), page.scope()) if one["id"] not in here and one["user_id"] in people]
+    return [{**one, "person": people[one["user_id"]]} for one in sorted(found, key=lambda one: bool(one["key"]))]
 
 
 def _worst_first(one: dict[str, Any]) -> tuple[int, str]:

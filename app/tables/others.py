@@ -138,6 +138,13 @@ def users_by_id(tables: Tables, scope: HasPrefixes) -> dict[str, Row]:
     return {row["id"]: row for row in found}
 
 
+def told_devices(tables: Tables, scope: HasPrefixes) -> list[Row]:
+    """Devices of people that a server told of, the newest first."""
+    where = Conditions(scope)
+    question = f"SELECT * FROM devices WHERE {where.sql} AND user_id <> '' ORDER BY enrolled_at DESC"  # noqa: S608
+    return every(tables, question, where.values)
+
+
 def user_names(tables: Tables, scope: HasPrefixes, ids: Sequence[str]) -> dict[str, str]:
     """Names of people who acted on a record one may see; whoever is unknown is missing."""
     if not ids or not scope.area_prefixes:

@@ -38,6 +38,7 @@ TABLE_OF = {
     "decision": "decisions",
     "exemption": "exemptions",
     "rules": "rule_settings",
+    "device": "devices",
 }
 
 _RECORD = ("id", "area", "rev", "seq", "pending", "since")
@@ -72,6 +73,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("approver", "answer", "valid_until", "evidence"),
     ),
     "rules": ("id", "area", "seq", "off", "limits"),
+    "device": ("id", "area", "seq", "user_id", "name", "kind", "key", "enrolled_at"),
 }
 
 _LEVEL_ENDS = (2, 4, 6, 9, 12)
@@ -192,4 +194,5 @@ _MAKERS: dict[str, Callable[[Record], Row]] = {
     "decision": _decision,
     "exemption": _plain,
     "rules": _plain,
+    "device": _plain,
 }

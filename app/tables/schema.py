@@ -10,7 +10,7 @@ import sqlite_utils
 
 from forms.register import FIELDS
 
-VERSION = 6
+VERSION = 7
 
 # Columns of every record, beside its own fields.
 RECORD: dict[str, type] = {"id": str, "area": str, "rev": int, "seq": int, "pending": int, "since": str}
@@ -123,6 +123,16 @@ TABLES: dict[str, dict[str, type]] = {
         "answer": str,
         "valid_until": str,
         "evidence": str,
+    },
+    "devices": {
+        "id": str,
+        "area": str,
+        "seq": int,
+        "user_id": str,
+        "name": str,
+        "kind": str,
+        "key": str,
+        "enrolled_at": str,
     },
     "rule_settings": {"id": str, "area": str, "seq": int, "off": str, "limits": str},
     # What the checks found of the register; key is household|member|rule. since: the day it was first seen here.
