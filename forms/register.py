@@ -175,6 +175,21 @@ ISSUE = (
     Field("owner", "text", "责任人", "Owner"),
     Field("deadline", "date", "整改期限", "Deadline"),
     Field("state", "code", "整改状态", "State", "issue_state"),
+    Field("owner_id", "user", "责任人账号", "Owner's account"),
+    Field("owner_unit", "text", "责任单位", "Owner's unit"),
+    Field("at_once", "code", "立行立改", "Fixed at once", "yes_no"),
+    Field("member_id", "record", "成员", "Member"),
+    Field("rule", "text", "疑点规则", "Check"),
+    Field("raised_by", "user", "提出人", "Raised by"),
+    Field("raised_on", "date", "提出日期", "Raised on"),
+    Field("result", "text", "整改情况", "What was done"),
+    Field("evidence", "text", "佐证材料", "Evidence"),
+    Field("submitted_by", "user", "申请销号人", "Handed in by"),
+    Field("submitted_on", "date", "申请销号日期", "Handed in on"),
+    Field("returned_why", "text", "退回原因", "Why it went back"),
+    Field("closed_by", "user", "销号人", "Closed by"),
+    Field("closed_on", "date", "销号日期", "Closed on"),
+    Field("closing_note", "text", "销号意见", "Closing note"),
 )
 
 VILLAGE = (

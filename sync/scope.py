@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from forms.issues import CLOSED, SUBMITTED, may_close
 from sync.conflict import plain
 from sync.erasing import ERASE, FIELD, is_erased
 from sync.records import DEVICE, MOVE, NODE, Credential, Grant, Op, Record, Scope
@@ -243,6 +244,8 @@ def refusal(op: Op, grants: Sequence[Grant], current: Record | None, *, at_offic
         return "outside_area"
     if op.entity == "exemption" and not _exemption_change_allowed(op, able, current):
         return "not_allowed"
+    if op.entity == "issue" and not _issue_change_allowed(op, able, current):
+        return "not_allowed"
     if op.kind == MOVE and not within(str(_said(op, "area")), prefixes):
         return "outside_area"  # nobody pushes a record into somebody else's place
     if op.entity == "user" and not _user_change_allowed(op, able, current):
@@ -302,6 +305,23 @@ def _exemption_change_allowed(op: Op, grants: Sequence[Grant], current: Record |
         return state == "requested"
     asked = current.fields.get("asked_by") if current else None
     return any(ROLES[grant.role].rank > 0 for grant in grants) and op.actor != asked
+
+
+def _issue_change_allowed(op: Op, grants: Sequence[Grant], current: Record | None) -> bool:
+    """Whoever hands an issue in signs for it; closing and reopening are an office's, never the owner's own."""
+    change = op.fields.get("state")
+    signer = plain(op.fields["submitted_by"].new) if "submitted_by" in op.fields else None
+    if op.cites is None and signer not in (None, "", op.actor):
+        return False
+    if change is None or plain(change.new) == plain(change.old):
+        return True
+    before, after = plain(change.old), plain(change.new)
+    if after == SUBMITTED and not signer:
+        return False
+    if CLOSED not in (before, after):
+        return True
+    office = any(_RANK[grant.role] > 0 for grant in grants)
+    return office and (after != CLOSED or (current is not None and may_close(current.fields, op.actor)))
 
 
 def _user_change_allowed(op: Op, grants: Sequence[Grant], current: Record | None) -> bool:

@@ -58,6 +58,8 @@ from app.office import (  # noqa: E402
     home,  # noqa: F401
     household,  # noqa: F401
     importing,  # noqa: F401
+    issues,  # noqa: F401
+    issues_files,  # noqa: F401
     lists,  # noqa: F401
     people,  # noqa: F401
     register,  # noqa: F401

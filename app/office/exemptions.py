@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
@@ -14,22 +13,21 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.access import office
 from app.auth import current_user
 from app.errors import Problem
-from app.filekinds import HEAD, kind_of
 from app.i18n import language
 from app.node import node
 from app.office import blueprint, page
 from app.office.checks import told
+from app.office.evidence import download, taken
 from app.tables import checks
 from app.tables.checks import APPROVED, ENDED, REJECTED, REQUESTED
 from sync.author import Author
 from sync.ids import new_id
 from sync.own import write_own
-from sync.records import BlobRef, Op
+from sync.records import Op
 from sync.scope import prefixes_of, within
 
 APPROVERS = ("township", "county")
 LONGEST_DAYS = 366
-LARGEST_EVIDENCE = 5 * 1024 * 1024
 STATES = {
     REQUESTED: ("待审", "Waiting"),
     APPROVED: ("已豁免", "Exempted"),
@@ -62,7 +60,7 @@ def ask_exemption() -> AnyResponse:
     reason = request.form.get("reason", "").strip()[:500]
     if len(reason) < 4:
         raise Problem("bad_request", message=_("请写明为什么可以豁免。"), next=_("退回上一页写好理由再提交。"))
-    evidence = _evidence()
+    evidence = next(iter(taken("evidence")), None)
     fields = {
         "household_id": finding["household_id"], "member_id": finding["member_id"], "rule": finding["rule"],
         "reason": reason, "state": REQUESTED, "asked_by": current_user().id, "asked_on": page.today(),
@@ -76,21 +74,6 @@ def ask_exemption() -> AnyResponse:
     write_own(node().store, "checks", current_user().id, make, clock=node().now)
     flash(_("豁免申请已提交,要由乡镇或区县的另一个人审批。"))
     return redirect(url_for("office.household", id=finding["household_id"]) + "#findings", 303)
-
-
-def _evidence() -> BlobRef | None:
-    """The picture or PDF that came along, kept as a blob. Raises Problem for any other file."""
-    sent = request.files.get("evidence")
-    if sent is None or not sent.filename:
-        return None
-    body = sent.stream.read(LARGEST_EVIDENCE + 1)
-    if len(body) > LARGEST_EVIDENCE or not _is_evidence(body):
-        words = _("佐证材料要是 5 MB 以内的照片或 PDF。没有提交。")
-        raise Problem("bad_request", message=words, next=_("换一个文件再提交,或先不附材料。"))
-    sha256 = hashlib.sha256(body).hexdigest()
-    if not node().store.has_blob(sha256):
-        node().store.put_blob_part(sha256, 0, len(body), body)
-    return BlobRef(sha256, len(body))
 
 
 @blueprint.post("/exemptions/<id>")
@@ -160,13 +143,4 @@ def exemption_evidence(id: str) -> Response:
     row = checks.exemption(page.tables(), page.scope(), id)
     if row is None or not row["evidence"] or not node().store.has_blob(row["evidence"]):
         raise Problem("not_found")
-    with node().store.open_blob(row["evidence"]) as body:
-        whole = body.read()
-    ending = "pdf" if whole.startswith(b"%PDF-") else kind_of(whole[:HEAD]).ending
-    response = Response(whole, mimetype="application/octet-stream")
-    response.headers["Content-Disposition"] = f'attachment; filename="evidence.{ending}"'
-    return response
-
-
-def _is_evidence(body: bytes) -> bool:
-    return body.startswith(b"%PDF-") or kind_of(body[:HEAD]).family == "picture"
+    return download(row["evidence"])

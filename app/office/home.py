@@ -8,7 +8,7 @@ from app.office import blueprint, page
 from app.office.connect import certificate_left
 from app.office.tray import due_items, waiting_items
 from app.origin.expiry import ALARM_DAYS
-from app.tables import checks, households, others, submissions
+from app.tables import checks, households, issues, others, submissions
 from app.tables.submissions import SubmissionWish, find_submissions
 
 
@@ -27,7 +27,7 @@ def home() -> str:
         held=len(waiting_items()),
         findings=checks.open_findings(tables, scope),
         exemptions=checks.waiting_exemptions(tables, scope),
-        issues=others.open_issues(tables, scope),
+        issues=issues.counts(tables, scope, page.today()),
         room=node().room,
         library_problems=len(node().library.problems),
         certificate_ends=left if left is not None and left <= ALARM_DAYS else None,

@@ -1,4 +1,4 @@
-"""Plain lists: visits, issues, conflicts."""
+"""Plain lists: visits, conflicts."""
 
 from __future__ import annotations
 
@@ -22,16 +22,6 @@ def visits() -> str:
     wish = {"since": page.day_wish("since"), "until": page.day_wish("until"), "outcome": request.args.get("outcome", "")}
     found = others.find_visits(page.tables(), page.scope(), area=page.area_wish(), **wish, page=page.page_number())
     return page.show("visits.html", found=found, wish=wish, area=page.area_wish(), villages=page.villages())
-
-
-@blueprint.get("/issues")
-@office()
-def issues() -> str:
-    wish = {"state": request.args.get("state", ""), "kind": request.args.get("kind", "")}
-    found = others.find_issues(page.tables(), page.scope(), area=page.area_wish(), **wish, page=page.page_number())
-    return page.show(
-        "issues.html", found=found, wish=wish, area=page.area_wish(), villages=page.villages(), today=page.today()
-    )
 
 
 @blueprint.get("/conflicts")

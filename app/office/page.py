@@ -103,7 +103,7 @@ def show(template: str, **values: Any) -> str:
 
 FILTERS = (
     *("village", "small", "group", "status", "sort", "s", "since", "until"),
-    *("outcome", "state", "kind", "form", "cadre", "flagged"),
+    *("outcome", "state", "kind", "form", "cadre", "flagged", "late", "mine"),
 )
 
 

@@ -14,6 +14,7 @@ from app.print.sheet import Subject, sheet, signatures
 from forms.definition import Form
 
 CARDS_A_PAGE = 8
+LINES_A_PIECE = 60
 
 
 def sheet_html(
@@ -121,3 +122,15 @@ def filled_html(
             "sections": filled(form, filling.answers, lang, picture=picture, hidden=hidden),
         },
     )  # fmt: skip
+
+
+def ledger_pages(
+    title: str, place: str, printed: str, head: Sequence[str], widths: Sequence[int], lines: Sequence[Sequence[str]]
+) -> Iterator[str]:
+    """A list on A4 across, in pieces that are laid out one by one. widths: of the columns, as parts of their sum."""
+    shares = [round(100 * width / sum(widths), 2) for width in widths]
+    for start in range(0, len(lines), LINES_A_PIECE):
+        piece = lines[start : start + LINES_A_PIECE]
+        told = {"title": title, "place": place, "printed": printed, "head": list(zip(head, shares, strict=True)), "lines": piece,
+                "first": start == 0, "last": start + LINES_A_PIECE >= len(lines), "total": len(lines)}  # fmt: skip
+        yield html_of("ledger.html", told)

@@ -33,31 +33,6 @@ def find_visits(
     return page_of(tables, columns, source, where, "v.date DESC, v.id DESC", page)
 
 
-def find_issues(
-    tables: Tables,
-    scope: HasPrefixes,
-    *,
-    area: str = "",
-    state: str = "",
-    kind: str = "",
-    page: int = 1,
-) -> Found:
-    """Issues: open ones first, the nearest deadline first."""
-    where = Conditions(scope, "i.")
-    where.add_within(area)
-    where.add_if(state, "i.state = ?")
-    where.add_if(kind, "i.problem_kind = ?")
-    source = "issues i LEFT JOIN households h ON h.id = i.household_id"
-    order = "i.state = 'closed', i.deadline = '', i.deadline, i.id"
-    return page_of(tables, f"i.*, {_BESIDE}", source, where, order, page)
-
-
-def open_issues(tables: Tables, scope: HasPrefixes) -> int:
-    where = Conditions(scope)
-    where.add("state <> 'closed'")
-    return count(tables, f"SELECT count(*) FROM issues WHERE {where.sql}", where.values)  # noqa: S608
-
-
 def find_conflicts(tables: Tables, scope: HasPrefixes, page: int = 1) -> Found:
     """Differences that wait for a person, the latest first."""
     where = Conditions(scope)
@@ -130,6 +105,15 @@ def _here_or_above(scope: HasPrefixes, column: str = "area") -> tuple[str, list[
 def find_users(tables: Tables, scope: HasPrefixes, page: int = 1) -> Found:
     where = Conditions(scope)
     return page_of(tables, "*", "users", where, "area, role, username, id", page)
+
+
+def people_over(tables: Tables, scope: HasPrefixes, area: str) -> list[Row]:
+    """Accounts in scope whose own place holds this one, the nearest first."""
+    where = Conditions(scope)
+    where.add("coalesce(state, '') <> 'disabled'")
+    sql = f"SELECT id, area, role, username, name, unit FROM users WHERE {where.sql} ORDER BY name, id"  # noqa: S608
+    found = every(tables, sql, where.values)
+    return sorted((row for row in found if area.startswith(prefix_of(row["area"]))), key=lambda row: -len(prefix_of(row["area"])))
 
 
 def users_by_id(tables: Tables, scope: HasPrefixes) -> dict[str, Row]:
