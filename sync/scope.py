@@ -320,7 +320,7 @@ def _issue_change_allowed(op: Op, grants: Sequence[Grant], current: Record | Non
         return False
     if CLOSED not in (before, after):
         return True
-    office = any(_RANK[grant.role] > 0 for grant in grants)
+    office = any(ROLES[grant.role].rank > 0 for grant in grants)
     return office and (after != CLOSED or (current is not None and may_close(current.fields, op.actor)))
 
 
