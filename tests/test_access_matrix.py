@@ -101,18 +101,22 @@ def _things(app: Any, here: Any, author: Author) -> dict[str, dict[str, str]]:
              "approver": "", "answer": "", "valid_until": "", "evidence": proof}  # fmt: skip
     here.store.load([
         author.create("exemption", "e-1", VILLAGE, asked, blobs=[BlobRef(proof, len(evidence))]),
+        author.create("issue", "i-1", VILLAGE, {"household_id": HOUSEHOLD, "description": "区外秘密", "state": "open",
+                      "evidence": proof}, blobs=[BlobRef(proof, len(evidence))]),
         author.create("small_area", "small-1", COUNTY, {"name": "区外秘密片区", "villages": VILLAGE}),
     ])  # fmt: skip
     made = _made_by_pages(app, here)
     aside = _set_aside(app, here)
     common = {"form_id": "local", "version": "1", "kind": "xlsx", "name": "households", "ending": "csv", "what": "sheet",
-              "sha256": story["photo"], "code": VILLAGE}  # fmt: skip
+              "which": "list", "sha256": story["photo"], "code": VILLAGE}  # fmt: skip
     return {
         "": common,
         "office.household": {"id": HOUSEHOLD}, "office.erase_household": {"id": HOUSEHOLD},
         "office.erase_household_now": {"id": HOUSEHOLD}, "office.submission": {"id": "s-1"},
         "office.submission_file": {"id": "s-1"}, "office.answer_exemption": {"id": "e-1"},
-        "office.exemption_evidence": {"id": "e-1"}, "office.small_area": {"id": "small-1"},
+        "office.issue": {"id": "i-1"}, "office.step_issue": {"id": "i-1"}, "office.change_issue": {"id": "i-1"},
+        "office.issue_evidence": {"id": "i-1", "sha256": proof}, "office.exemption_evidence": {"id": "e-1"},
+        "office.small_area": {"id": "small-1"},
         "office.small_area_save": {"id": "small-1"}, "office.small_area_remove": {"id": "small-1"},
         "office.quarantined_one": {"key": aside}, "office.decide": {"key": aside},
         "printing.household": {"id": HOUSEHOLD}, "printing.browser_sheet": {"id": HOUSEHOLD},
@@ -205,7 +209,7 @@ def path_of(world: World, rule: Any) -> str:
 
 def names_a_thing(rule: Any) -> bool:
     """Whether the address names something that lies somewhere, not just a kind of file."""
-    return bool(rule.arguments - {"name", "ending", "kind"})
+    return bool(rule.arguments - {"name", "ending", "kind", "which"})
 
 
 def methods(rule: Any) -> list[str]:
