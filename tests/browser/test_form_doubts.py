@@ -101,6 +101,8 @@ def test_what_cannot_be_true_has_to_be_corrected(nodes: TwoNodes, phone: Browser
     page.locator("[data-at]").first.click()
     page.wait_for_selector('.question[data-path$="/id_no"]:visible')
     change(page, "id_no", "110105194912310021")
+    page.click(".form-leave")
+    page.wait_for_selector('.question[data-path$="/id_no"]:visible', state="detached")
     to_the_end(page, {})
     row = page.wait_for_selector('.doubts li.must[data-rule="id_checksum"]')
     assert row is not None
