@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
@@ -24,6 +25,8 @@ from app.sync_api import REFUSED, packed_reply, pushed
 from sync.protocol import MAX_BYTES
 
 PATH = "/sync/v1/push"
+_CHECKED = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in ("Ruhu-Length", "Content-Digest", "Content-Encoding")}
+_WISHES = ("QUERY_STRING", "HTTP_COOKIE", "HTTP_ACCEPT_LANGUAGE", "HTTP_ACCEPT_ENCODING")
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
@@ -47,18 +50,27 @@ class PushLane:
             environ["wsgi.input"] = BytesIO(sent)
             if len(sent) != int(declared):
                 return self._app(environ, start_response)
-            asked = Request(environ, populate_request=False)
-            answer = pushed(self._here, credential, sent, _headers_of(environ), language_of(asked, self._lang))
+            lang, coding = _wishes(*(environ.get(name, "") for name in _WISHES), self._lang)
+            answer = pushed(self._here, credential, sent, _headers_of(environ), lang)
         except Exception as refusal:  # a Problem, or a fault of ours: Flask tells either, and tries nothing again
             environ[REFUSED] = refusal
             return self._app(environ, start_response)
         # Level 1: receipts are mostly hashes, which no level makes smaller.
-        packed, headers = packed_reply(answer, best_encoding(("gzip",), asked), level=1)
+        packed, headers = packed_reply(answer, coding, level=1)
         headers |= self._headers | {"Content-Length": str(len(packed))}
         start_response("200 OK", list(headers.items()))
         log_line("POST", PATH, 200, len(packed), began)
         return [packed]
 
 
+@lru_cache(maxsize=1024)
+def _wishes(*said: str) -> tuple[str, str]:
+    """The language and the packing of the answer; phones say always the same, and reading it takes a while."""
+    *values, default = said
+    asked = Request(dict(zip(_WISHES, values, strict=True)), populate_request=False)
+    return language_of(asked, default), best_encoding(("gzip",), asked)
+
+
 def _headers_of(environ: dict[str, Any]) -> dict[str, str]:
-    return {name[5:].replace("_", "-"): value for name, value in environ.items() if name.startswith("HTTP_")}
+    """Those by which a body is checked."""
+    return {name: environ[key] for name, key in _CHECKED.items() if key in environ}

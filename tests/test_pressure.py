@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -124,6 +125,59 @@ def test_nobody_waits_for_ever_and_what_was_begun_is_answered() -> None:
     stuck.go.set()
     first.join(10)
     assert told["begun"] == "begun" and stuck.done == ["begun"]
+
+
+def test_who_is_answered_does_not_wait_for_the_next_commit() -> None:
+    gates = [threading.Event() for _ in range(3)]
+    groups: list[list[str]] = []
+
+    def together(work: Any) -> Any:
+        groups.append(list(work))
+        assert gates[len(groups) - 1].wait(20)
+        return work
+
+    def until(what: Callable[[], bool]) -> None:
+        end = time.monotonic() + 20
+        while not what():
+            assert time.monotonic() < end
+            time.sleep(0.001)
+
+    told: dict[str, str] = {}
+    group = GroupCommit[str, str](together)
+    threads = [started(group, "a", told)]
+    until(lambda: len(groups) == 1)
+    threads += [started(group, name, told) for name in "bcd"]
+    until(lambda: len(group._queue) == 3)
+    gates[0].set()
+    until(lambda: len(groups) == 2)
+    threads += [started(group, name, told) for name in "ef"]
+    until(lambda: len(group._queue) == 2)
+    gates[1].set()
+    until(lambda: len(groups) == 3 and len(told) == 4)
+    assert told == {name: name for name in "abcd"} and sorted(groups[2]) == ["e", "f"]
+    gates[2].set()
+    for thread in threads:
+        thread.join(10)
+    assert told == {name: name for name in "abcdef"}
+
+
+def test_who_comes_back_at_once_shares_the_next_commit() -> None:
+    commits: list[int] = []
+
+    def together(work: Any) -> Any:
+        time.sleep(0.02)  # a slow flush
+        commits.append(len(work))
+        return work
+
+    group = GroupCommit[int, int](together)
+    threads = [threading.Thread(target=lambda: [group(n) for n in range(1, 7)]) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sum(commits) == 16 * 6
+    # Were the answered to wait behind the next flush, a commit would hold two or three.
+    assert len(commits) <= 24
 
 
 def test_a_full_disk_refuses_ops_and_keeps_what_is_there(here: Any, cast: Any, phone: Any, office: Any) -> None:

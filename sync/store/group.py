@@ -1,16 +1,16 @@
 """Threads that wait for the one writer share its next commit.
 
-Flushing to disk is what a commit costs. Whoever gets the writer first takes
-everybody's work that has gathered meanwhile into one transaction; the others
-find their answer when it is done. Nobody is answered before the commit. When
-more wait than can be served soon, those who come are told to come later: a
-thread that waits for a slow disk is one that answers nobody else.
+Flushing to disk is what a commit costs. One thread leads: it takes everybody's
+work that has gathered into one transaction, wakes each with its answer, and
+hands the lead to the first who came meanwhile. Nobody is answered before the
+commit, and nobody answered waits for the next. When more wait than can be
+served soon, those who come are told to come later: a thread that waits for a
+slow disk is one that answers nobody else.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -24,11 +24,15 @@ Answer = TypeVar("Answer")
 
 
 class _Waiting(Generic[Work, Answer]):
+    """woken: held until there is an answer or, with leads, until it is this thread's turn to lead."""
+
     def __init__(self, work: Work) -> None:
         self.work = work
-        self.done = False
+        self.leads = False
         self.answer: Answer | None = None
         self.error: BaseException | None = None
+        self.woken = threading.Lock()
+        self.woken.acquire()
 
 
 class GroupCommit(Generic[Work, Answer]):
@@ -47,26 +51,24 @@ class GroupCommit(Generic[Work, Answer]):
         self.waiting = waiting
         self.patience = patience
         self._queue: list[_Waiting[Work, Answer]] = []
-        self._queue_lock = threading.Lock()
-        self._writer = threading.Lock()
+        self._lock = threading.Lock()
+        self._led = False
 
     def __call__(self, work: Work) -> Answer:
         """Raises Problem busy when the work was not begun; then nothing of it was done."""
         mine: _Waiting[Work, Answer] = _Waiting(work)
-        with self._queue_lock:
+        with self._lock:
             if len(self._queue) >= self.waiting:
                 raise Problem("busy")
             self._queue.append(mine)
-        until = time.monotonic() + self.patience
-        while not mine.done:
-            if not self._writer.acquire(timeout=max(0.0, until - time.monotonic())):
-                self._give_up(mine)
-                self._writer.acquire()  # somebody has begun it: the answer comes
-            try:
-                if not mine.done:
-                    self._lead()
-            finally:
-                self._writer.release()
+            if not self._led:
+                self._led = mine.leads = True
+                mine.woken.release()
+        if not mine.woken.acquire(timeout=max(0.0, self.patience)):
+            self._give_up(mine)
+            mine.woken.acquire()  # somebody has begun it, or it has to lead: the answer comes
+        if mine.leads:
+            self._lead()
         if mine.error is not None:
             raise mine.error
         assert mine.answer is not None
@@ -74,13 +76,14 @@ class GroupCommit(Generic[Work, Answer]):
 
     def _give_up(self, mine: _Waiting[Work, Answer]) -> None:
         """Take work back that nobody has begun. Raises Problem busy; answers when somebody has."""
-        with self._queue_lock:
-            if mine in self._queue:
+        with self._lock:
+            if mine in self._queue and not mine.leads:
                 self._queue.remove(mine)
                 raise Problem("busy")
 
     def _lead(self) -> None:
-        with self._queue_lock:
+        """Serve the queue's head, oneself first, and pass the lead on."""
+        with self._lock:
             group, self._queue = self._queue[: self._most], self._queue[self._most :]
         try:
             answers = self._together([one.work for one in group])
@@ -89,5 +92,11 @@ class GroupCommit(Generic[Work, Answer]):
         except BaseException as error:
             for one in group:
                 one.error = error
+        with self._lock:
+            self._led = bool(self._queue)
+            if self._led:
+                self._queue[0].leads = True
+                self._queue[0].woken.release()
         for one in group:
-            one.done = True
+            if not one.leads:
+                one.woken.release()

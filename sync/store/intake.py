@@ -251,7 +251,8 @@ class Intake:
             self._stored |= {key[:2]: found.get(key[:2], Stored(None)) for key in missing}
 
     def _record(self, kind: str, id: str, area: str) -> Record | None:
-        self._fetch([(kind, id, area)])
+        if (kind, id) not in self._stored:
+            self._fetch([(kind, id, area)])
         return self._stored[kind, id].record
 
     # --- one push -----------------------------------------------------------------------------------------
