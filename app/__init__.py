@@ -19,7 +19,7 @@ def create_app(config: Any, here: Any = None) -> Flask:
     from flask_wtf import CSRFProtect
     from werkzeug.middleware.proxy_fix import ProxyFix
 
-    from app import auth, errors, forms_api, i18n, keys, pwa, security, sync_api
+    from app import auth, enrol, errors, forms_api, i18n, keys, pwa, security, sync_api
     from app.node import open_node
     from app.push_lane import PushLane
 
@@ -50,10 +50,11 @@ def create_app(config: Any, here: Any = None) -> Flask:
     csrf = CSRFProtect()
     auth.init_app(app)
     csrf.init_app(app)
-    for module in (pwa, forms_api, sync_api):
+    for module in (pwa, forms_api, sync_api, enrol):
         app.register_blueprint(module.blueprint)
     # These carry no cookie: a Bearer token, or a JSON type no foreign form can send.
     csrf.exempt(sync_api.blueprint)
+    csrf.exempt(enrol.blueprint)
     csrf.exempt("app.auth.api_sign_in")
     csrf.exempt("app.auth.api_sign_out")
     # These ask for the token themselves, once they have allowed a larger form.

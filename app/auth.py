@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from argon2 import PasswordHasher
@@ -29,6 +30,7 @@ from sync.keys import is_public_key
 from sync.problems import Problem as SyncProblem
 from sync.records import Credential, Grant, Record
 from sync.scope import OFFICE_ROLES, ROLES, grants_of, prefixes_of, within
+from sync.store.base import NewInstall
 
 __all__ = ["User", "current_user", "device", "hash_password", "in_scope", "office", "public", "require_scope"]
 
@@ -51,6 +53,8 @@ class User:
     name: str
     unit: str
     grants: tuple[Grant, ...]
+    must_change: bool = False
+    """Their password was made for them and shown to somebody else."""
 
     @property
     def roles(self) -> frozenset[str]:
@@ -88,7 +92,7 @@ def password_fits(kept: str, password: str) -> bool:
 def user_of(record: Record) -> User:
     """The person of a user record, with the grants sync gives them; a disabled one has none."""
     texts = {name: str(record.fields.get(name) or "") for name in ("username", "name", "unit")}
-    return User(id=record.id, grants=grants_of(record), **texts)
+    return User(id=record.id, grants=grants_of(record), must_change=record.fields.get("password_once") == "1", **texts)
 
 
 def sign_in(here: Node, username: str, password: str, address: str) -> User:
@@ -126,31 +130,48 @@ def api_sign_in() -> Response:
     kind = "node" if user.role == "node" else "device"
     if kind == "device" and not any(ROLES[role].phone for role in user.roles):
         raise Problem("not_on_a_phone")
+    if kind == "device" and not here.config.phone_passwords:
+        raise Problem("no_phone_passwords")
+    if user.must_change:
+        raise Problem("change_password_first")
     given = here.store.add_install(user.id, kind=kind, name=wishes["device"][:100], key=wishes["key"])
-    if wishes["lost_install"]:
-        here.store.note_lost(wishes["lost_install"][:100], given.install_id)
+    return jsonify(signed_in(here, user, given, lost_install=wishes["lost_install"][:100]))
+
+
+def signed_in(here: Node, user: User, given: NewInstall, *, lost_install: str = "") -> dict[str, Any]:
+    """What an install that was just let in is told."""
+    if lost_install:
+        here.store.note_lost(lost_install, given.install_id)
     here.register_devices()
-    return jsonify(
-        {
-            "token": given.token,
-            "install_id": given.install_id,
-            "user": {
-                "id": user.id,
-                "username": user.username,
-                "name": user.name,
-                "unit": user.unit,
-                "grants": [{"role": grant.role, "area": grant.area} for grant in user.grants],
-            },
-            "server_id": here.store.server_id,
-            "epoch": here.store.epoch,
-            "tier": here.tier,
-            "time": here.now_text(),
-            "keys": here.told_keys(),
-        }
-    )
+    return {
+        "token": given.token,
+        "install_id": given.install_id,
+        "user": {
+            "id": user.id,
+            "username": user.username,
+            "name": user.name,
+            "unit": user.unit,
+            "grants": [{"role": grant.role, "area": grant.area} for grant in user.grants],
+        },
+        "server_id": here.store.server_id,
+        "epoch": here.store.epoch,
+        "tier": here.tier,
+        "time": here.now_text(),
+        "keys": here.told_keys(),
+    }
 
 
 def _sign_in_json() -> dict[str, str]:
+    sent = json_sent("username", "password")
+    key = sent.get("key") or ""
+    if key and not is_public_key(key):
+        raise Problem("bad_request")
+    return {"username": sent["username"], "password": sent["password"], "device": str(sent.get("device") or ""), "key": key,
+            "lost_install": str(sent.get("lost_install") or "")}  # fmt: skip
+
+
+def json_sent(*texts: str) -> dict[str, Any]:
+    """The small JSON body of somebody not yet known, which holds these texts. Raises Problem."""
     if request.mimetype != "application/json":
         raise Problem("unsupported_type")  # a form on another site cannot send this type
     if request.content_length is None:
@@ -158,13 +179,9 @@ def _sign_in_json() -> dict[str, str]:
     if request.content_length > LARGEST_SIGN_IN:
         raise Problem("too_large")
     sent = request.get_json(silent=True)
-    if not isinstance(sent, dict) or not all(isinstance(sent.get(k), str) for k in ("username", "password")):
+    if not isinstance(sent, dict) or not all(isinstance(sent.get(name), str) for name in texts):
         raise Problem("bad_request")
-    key = sent.get("key") or ""
-    if key and not is_public_key(key):
-        raise Problem("bad_request")
-    return {"username": sent["username"], "password": sent["password"], "device": str(sent.get("device") or ""), "key": key,
-            "lost_install": str(sent.get("lost_install") or "")}  # fmt: skip
+    return sent
 
 
 @blueprint.post("/api/sign-out")
@@ -269,6 +286,10 @@ def _office_guard(roles: tuple[str, ...]) -> AnyResponse | None:
     if not fitting:
         raise Problem("forbidden")
     g.user = replace(user, grants=fitting)
+    if user.must_change and request.endpoint not in ("office.own_password", "auth.office_sign_out"):
+        if request.method == "GET":
+            return redirect(url_for("office.own_password"), 303)
+        raise Problem("change_password_first")
     return None
 
 

@@ -25,6 +25,7 @@ class Config:
     proxies: trusted reverse proxies in front; their X-Forwarded-* are believed.
     background: follow the store and the upstream in threads; tests switch it off.
     threads: requests answered at once; a phone on a 2 kB/s line holds one for minutes.
+    phone_passwords: phones may sign in with a password; off, they come by an invitation only.
     relay_seconds: pause between two looks at the upstream when nothing is waiting.
     """
 
@@ -40,6 +41,7 @@ class Config:
     authority_names: tuple[str, ...] = ()
     welcome_port: int = 0
     proxies: int = 0
+    phone_passwords: bool = True
     background: bool = True
     relay_seconds: float = 5.0
     threads: int = 24

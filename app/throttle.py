@@ -40,9 +40,12 @@ class Throttle:
     def _keys(account: str, address: str) -> dict[str, tuple[str, ...]]:
         return {"pair": ("pair", account, address), "account": ("account", account), "address": ("address", address)}
 
-    def wait(self, account: str, address: str, now: float) -> int:
+    def wait(self, account: str, address: str, now: float, *, pair_only: bool = False) -> int:
+        """pair_only: for an account that is no person's, which nobody may shut for all the others."""
         with self.lock:
             keys = self._keys(account, address)
+            if pair_only:
+                keys = {"pair": keys["pair"]}
             return max(wait_seconds(self.kept.get(key, ()), now, FREE_TRIES[name]) for name, key in keys.items())
 
     def failed(self, account: str, address: str, now: float) -> None:

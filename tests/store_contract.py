@@ -1,7 +1,7 @@
 """What every `Store` must keep, said once; `test_sync_store.py` holds each database to it.
 
 Numbered as docs/sync-protocol.md tells the rules:
-P push, L pull, C conflicts, B blobs, D devices, T many at once.
+E enrolment, P push, L pull, C conflicts, B blobs, D devices, T many at once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sync import keys, logs, service
+from sync import enrolling, keys, logs, service
 from sync.author import Author, with_hash
 from sync.problems import Problem
 from sync.protocol import checked_body, push_body, push_headers
@@ -86,6 +86,21 @@ class StoreContract:
     @pytest.fixture
     def phone(self, store: Store) -> Phone:
         return Phone(store)
+
+    # E: enrolment
+
+    def test_e1_an_invitation_is_found_by_each_of_its_names_and_changed_once(self, store: Store) -> None:
+        one = enrolling.Enrolment(id="e1", secret_hash="s", user_id="u", made_by="b", made_at=NOW.isoformat())
+        other = enrolling.Enrolment(id="e2", secret_hash="t", user_id="u", made_by="b", made_at=NOW.isoformat())
+        store.add_enrolment(one)
+        store.add_enrolment(other)
+        asked = enrolling.asked(one, claim="c", code="1234", key="k", name="n", lost_install="", now=NOW)
+        assert asked is not None and store.change_enrolment(one, asked) and not store.change_enrolment(one, asked)
+        assert store.enrolment(id="e1") == store.enrolment(secret_hash="s") == asked
+        assert store.enrolment(claim_hash=asked.claim_hash) == asked and store.enrolment(id="e2") == other
+        assert store.enrolment() is None and store.enrolled() == set()
+        done = msgspec.structs.replace(asked, state=enrolling.DONE, install_id="i1")
+        assert store.change_enrolment(asked, done) and store.enrolled() == {"i1"}
 
     # P: push
 

@@ -122,7 +122,9 @@ def _things(app: Any, here: Any, author: Author) -> dict[str, dict[str, str]]:
         "printing.household": {"id": HOUSEHOLD}, "printing.browser_sheet": {"id": HOUSEHOLD},
         "printing.filled_form": {"id": "s-1"}, "printing.print_filled": {"id": "s-1"}, "printing.browser_filled": {"id": "s-1"},
         "formpost.fill": {"form_id": "local"}, "formpost.post": {"form_id": "local"},
-        "sync_api.get_blob": {"sha256": proof}, "office.person": {"id": "u-cadre"},
+        "sync_api.get_blob": {"sha256": proof}, "office.enrolment_confirm": {"id": _invitation(here)},
+        **{f"office.person{name}": {"id": "u-cadre"} for name in ("", "_save", "_password", "_state", "_enrol")},
+        "office.device_stop": {"id": next(one.install_id for one in here.store.installs() if one.user_id == "u-cadre")},
         **made,
     }  # fmt: skip
 
@@ -158,6 +160,12 @@ def _made_by_pages(app: Any, here: Any) -> dict[str, dict[str, str]]:
         **{f"printing.{name}": {"id": printed.id} for name in ("job", "cancel", "result", "status")},
         **{f"office.courier_{name}": {"id": errand.id} for name in ("errand", "again", "receipts")},
     }
+
+
+def _invitation(here: Any) -> str:
+    from app.enrol import invite
+
+    return invite(here, "u-cadre", "u-county")[0]
 
 
 def _set_aside(app: Any, here: Any) -> str:

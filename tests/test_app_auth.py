@@ -226,5 +226,5 @@ def test_what_is_public(app: Any) -> None:
     assert public == {
         "auth.api_sign_in", "auth.office_sign_in", "pwa.shell", "pwa.service_worker", "pwa.webmanifest",
         "pwa.favicon", "pwa.robots", "pwa.trusted", "pwa.dist", "pwa.plain", "forms_api.index", "forms_api.page",
-        "forms_api.definition", "forms_api.fill", "forms_api.form_file",
+        "forms_api.definition", "forms_api.fill", "forms_api.form_file", "enrol.show_secret", "enrol.collect",
     }  # fmt: skip

@@ -35,6 +35,7 @@ def main(arguments: list[str]) -> int:
         upstream=options.upstream.rstrip("/"),
         public_url=options.public_url,
         lang=options.lang,
+        phone_passwords=not options.no_phone_passwords,
         cert=cert,
         key=key,
         authority_names=names,
@@ -85,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--join", default="", metavar="USER:PASSWORD", help="第一次连接上级时的节点账号 · node account")
     parser.add_argument("--public-url", default="", help="手机和二维码用的网址 · address for phones and QR codes")
     parser.add_argument("--lang", default="zh", choices=("zh", "en"))
+    parser.add_argument("--no-phone-passwords", action="store_true",
+                        help="手机只凭办公室出的登记码登录 · phones enrol by invitation only")
     parser.add_argument("--cert", type=Path, help="HTTPS 证书 · certificate (PEM)")
     parser.add_argument("--key", type=Path, help="HTTPS 私钥 · private key (PEM)")
     parser.add_argument("--https", action="store_true",

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from sync.audit import Chain, Fault, Head
 from sync.digest import Key
+from sync.enrolling import Enrolment
 from sync.records import (
     Arrival,
     Change,
@@ -180,6 +181,18 @@ class Store(Protocol):
 
     def note_lost(self, install_id: str, by: str) -> None:
         """A phone says that its browser threw this install away, and which install it is now."""
+
+    def add_enrolment(self, one: Enrolment) -> None:
+        """Keep a new invitation of a phone."""
+
+    def enrolment(self, *, id: str = "", secret_hash: str = "", claim_hash: str = "") -> Enrolment | None:
+        """The invitation by the one of the three that is given."""
+
+    def change_enrolment(self, before: Enrolment, after: Enrolment) -> bool:
+        """Put `after` in the place of `before`; False when somebody changed it meanwhile, on whichever host."""
+
+    def enrolled(self) -> set[str]:
+        """Installs that came in by an invitation."""
 
     def photos_missing(self) -> dict[str, int]:
         """Install → how many files its ops name that are not here."""

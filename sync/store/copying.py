@@ -74,6 +74,11 @@ _TABLES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "mended": (
         "at, install_id, kind, id, why", "SELECT at, install_id, kind, id, why FROM mended ORDER BY n", ("text",) * 5,
     ),
+    "enrolment": (
+        "id, secret_hash, claim_hash, state, tries, body",
+        "SELECT id, secret_hash, claim_hash, state, tries, body FROM enrolment",
+        ("text", "text", "text", "text", "int8", "text"),
+    ),
     "audit_head": (
         "server_id, day, epoch, n, link, public, sig",
         "SELECT server_id, day, epoch, n, link, public, sig FROM audit_head ORDER BY server_id, day, epoch",

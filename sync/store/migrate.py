@@ -99,6 +99,15 @@ def m016_pulls_read_an_index(db: Database) -> None:
     db.execute("CREATE UNIQUE INDEX record_by_seq ON record (seq, area)")
 
 
+@migrations()
+def m020_enrolments(db: Database) -> None:
+    """Invitations of phones: by id, by the hash of their secret, by that of the claim."""
+    db.execute(
+        "CREATE TABLE enrolment (id TEXT PRIMARY KEY, secret_hash TEXT NOT NULL UNIQUE, claim_hash TEXT NOT NULL,"
+        " state TEXT NOT NULL, tries INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID"
+    )
+
+
 _BEGIN = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 

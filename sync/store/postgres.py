@@ -25,6 +25,7 @@ import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from sync.audit import ENROL, NOTHING, REVOKE, Chain, Fault, Head
+from sync.enrolling import DONE, Enrolment
 from sync.failpoints import reach
 from sync.logs import chain_over, chain_start
 from sync.problems import Problem
@@ -52,6 +53,7 @@ from sync.records import (
 from sync.scope import grants_of, prefixes_of, scope_version, shown, within
 from sync.store import postgres_audit
 from sync.store.base import Compared, Copy, Maker, Mended, NewInstall, ToRelay
+from sync.store.enrolments import enrolment_of, enrolment_row
 from sync.store.group import GroupCommit
 from sync.store.high_water import OF_DATABASE, HighWater
 from sync.store.intake import Intake, Key, Pushed
@@ -491,6 +493,28 @@ class PostgresStore:
 
     def note_lost(self, install_id: str, by: str) -> None:
         self._do("UPDATE install SET lost_by = %s WHERE install_id = %s AND install_id <> %s", by, install_id, by)
+
+    def add_enrolment(self, one: Enrolment) -> None:
+        self._do("INSERT INTO enrolment VALUES (%s, %s, %s, %s, %s, %s)", *enrolment_row(one))
+
+    def enrolment(self, *, id: str = "", secret_hash: str = "", claim_hash: str = "") -> Enrolment | None:
+        row = self._one(
+            "SELECT body FROM enrolment WHERE id = %s OR secret_hash = %s OR (claim_hash = %s AND claim_hash <> '')",
+            id, secret_hash, claim_hash,
+        )  # fmt: skip
+        return enrolment_of(row[0]) if row else None
+
+    def change_enrolment(self, before: Enrolment, after: Enrolment) -> bool:
+        _, _, claim, state, tries, body = enrolment_row(after)
+        with self.transaction() as connection:
+            return bool(connection.execute(
+                "UPDATE enrolment SET claim_hash = %s, state = %s, tries = %s, body = %s"
+                " WHERE id = %s AND state = %s AND tries = %s RETURNING id",
+                (claim, state, tries, body, before.id, before.state, before.tries),
+            ).fetchall())  # fmt: skip
+
+    def enrolled(self) -> set[str]:
+        return {enrolment_of(row[0]).install_id for row in self._all("SELECT body FROM enrolment WHERE state = %s", DONE)}
 
     def photos_missing(self) -> dict[str, int]:
         return dict(self._all(

@@ -155,4 +155,12 @@ CREATE TABLE log_head (
   PRIMARY KEY (install_id, dseq));
 """),
     ),
+    (
+        "020_enrolments",
+        sql.SQL("""
+CREATE TABLE enrolment (
+  id text PRIMARY KEY, secret_hash text NOT NULL UNIQUE, claim_hash text NOT NULL, state text NOT NULL,
+  tries bigint NOT NULL, body text NOT NULL);
+"""),
+    ),
 )

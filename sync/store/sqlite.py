@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from sync.audit import ENROL, REVOKE, Chain, Fault, Head
+from sync.enrolling import DONE, Enrolment
 from sync.failpoints import reach
 from sync.logs import chain_over, chain_start
 from sync.problems import Problem
@@ -49,6 +50,7 @@ from sync.store import sqlite_audit, sqlite_compare
 from sync.store.base import Compared, Copy, Mended, NewInstall, ToRelay
 from sync.store.batches import whole_batch
 from sync.store.blobs import BlobFolder
+from sync.store.enrolments import enrolment_of, enrolment_row
 from sync.store.group import GroupCommit
 from sync.store.high_water import HighWater
 from sync.store.intake import Intake, Key, Pushed
@@ -353,6 +355,28 @@ class SqliteStore(SqliteHistory):
     def note_lost(self, install_id: str, by: str) -> None:
         with self._writing() as write:
             write.execute("UPDATE install SET lost_by = ? WHERE install_id = ? AND install_id <> ?", (by, install_id, by))
+
+    def add_enrolment(self, one: Enrolment) -> None:
+        with self._writing() as write:
+            write.execute("INSERT INTO enrolment VALUES (?, ?, ?, ?, ?, ?)", enrolment_row(one))
+
+    def enrolment(self, *, id: str = "", secret_hash: str = "", claim_hash: str = "") -> Enrolment | None:
+        row = self._one(
+            "SELECT body FROM enrolment WHERE id = ? OR secret_hash = ? OR (claim_hash = ? AND claim_hash <> '')",
+            id, secret_hash, claim_hash,
+        )  # fmt: skip
+        return enrolment_of(row[0]) if row else None
+
+    def change_enrolment(self, before: Enrolment, after: Enrolment) -> bool:
+        with self._writing() as write:
+            _, _, claim, state, tries, body = enrolment_row(after)
+            return bool(write.execute(
+                "UPDATE enrolment SET claim_hash = ?, state = ?, tries = ?, body = ? WHERE id = ? AND state = ? AND tries = ?"
+                " RETURNING id", (claim, state, tries, body, before.id, before.state, before.tries),
+            ).fetchall())  # fmt: skip
+
+    def enrolled(self) -> set[str]:
+        return {enrolment_of(row[0]).install_id for row in self._all("SELECT body FROM enrolment WHERE state = ?", DONE)}
 
     def photos_missing(self) -> dict[str, int]:
         return dict(self._all(

@@ -12,6 +12,7 @@ const SCREENS = {
   sync: () => import('./sync.js'),
   settings: () => import('./settings.js'),
   signin: () => import('./signin.js'),
+  enrol: () => import('./enrol.js'),
   move: () => import('./move.js'),
   clear: () => import('./clear.js'),
   lost: () => import('./lost.js'),
@@ -92,8 +93,8 @@ export function createRouter(root, ctx) {
     leave = null;
     address = location.href;
     let { screen, params } = wanted();
-    if (ctx.session.lost && !['signin', 'settings'].includes(screen)) [screen, params] = ['lost', {}];
-    else if (!ctx.session.user && screen !== 'settings' && !params.trial) [screen, params] = ['signin', {}];
+    if (ctx.session.lost && !['signin', 'enrol', 'settings'].includes(screen)) [screen, params] = ['lost', {}];
+    else if (!ctx.session.user && !['settings', 'enrol'].includes(screen) && !params.trial) [screen, params] = ['signin', {}];
     formClosed();
     if (screen === 'form') formClosed = holdForm();
     const module = await SCREENS[screen]();

@@ -1,6 +1,6 @@
 /** Sign-in, once, with the network. Everything after works without. */
-import { explain } from '../data/explain.js';
 import { newKey } from '../data/keys.js';
+import { signedIn } from './signed-in.js';
 import { button, element } from './widgets/dom.js';
 
 /** @param {HTMLElement} root @param {import('./context.js').Ctx} ctx */
@@ -14,7 +14,7 @@ export async function show(root, ctx) {
   const form = element('form', { class: 'card' },
     element('p', {}, t('第一次登录需要网络;登录后断网也能用。')),
     element('label', {}, t('用户名'), username), element('label', {}, t('密码'), password), said, go,
-    element('p', {}, element('a', { href: '/office/' }, t('办公端')), ' · ', element('a', { href: '#/settings' }, 'English / 中文')));
+    element('p', {}, element('a', { href: '#/enrol' }, t('用登记码登录')), ' · ', element('a', { href: '/office/' }, t('办公端')), ' · ', element('a', { href: '#/settings' }, 'English / 中文')));
   form.addEventListener('submit', (event) => event.preventDefault());
   root.replaceChildren(form);
 
@@ -35,18 +35,7 @@ export async function show(root, ctx) {
     /** @type {HTMLButtonElement} */ (go).disabled = false;
     if (answer.kind === 'offline') return tell(t('连不上服务器。请检查网络后再登录。'));
     if (answer.kind === 'refused') return tell(`${answer.message} ${answer.next}`);
-    if (!ctx.session.keysAgree(answer.data)) {
-      const { text, next } = explain({ kind: 'offline', cause: 'wrong_key' });
-      return tell(`${t(text)} ${t(next)}`);
-    }
-    const other = (await ctx.store.meta('owner')) ?? answer.data.user.id;
-    if (other !== answer.data.user.id) await ctx.store.clear();
-    await ctx.session.signIn(answer.data, ctx.now(), key);
-    await ctx.store.setMeta('owner', answer.data.user.id);
-    root.replaceChildren(element('p', { class: 'card', role: 'status' }, t('正在下载登记册和表单,请保持网络…')));
-    await ctx.sync.run();
-    void ctx.keeping.ask();
-    ctx.go('#/today');
-    await ctx.reload();
+    const wrong = await signedIn(root, ctx, answer.data, key);
+    return wrong ? tell(wrong) : undefined;
   }
 }
