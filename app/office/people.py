@@ -26,7 +26,7 @@ from sync.author import Author
 from sync.ids import new_id
 from sync.own import write_own
 from sync.records import BROWSER, Grant, Op, Record
-from sync.scope import ROLES, grants_in, may_give, refusal
+from sync.scope import ROLES, grants_in, may_give, prefix_of, refusal
 
 OWN_NAME = "people"
 MANAGERS = ("township", "county")
@@ -282,14 +282,13 @@ def _one_time() -> str:
 def _page(record: Record | None, password: str = "") -> str:
     own = current_user().grants
     roles = [role for role in ROLES if any(may_give([Grant(role, grant.area)], own) for grant in own)]
-    areas = [row for row in others.areas_within(page.tables(), page.scope(), "") if not row["successor"]]
     installs = node().store.installs() if record else []
     mine = [one for one in installs if record and one.user_id == record.id]
     more = record.fields.get("grants") if record else None
     small = others.small_areas(page.tables(), page.scope())
     return page.show(
         "person.html", record=record, fields=record.fields if record else {}, password=password, roles=roles,
-        areas=areas, more=[*(more if isinstance(more, list) else ()), {}],
+        areas=_areas(record), more=[*(more if isinstance(more, list) else ()), {}],
         small=[row for row in small if all(map(in_scope, row["villages"].split()))],
         may=record is None or _may_manage(record), own=record is not None and record.id == current_user().id,
         on_phone=record is not None and any(ROLES[one.role].phone for one in _held(record)),
@@ -297,6 +296,14 @@ def _page(record: Record | None, password: str = "") -> str:
         last=_day(max((one.created_at for one in mine), default="")), day=_day, phone_name=phone_name,
         enrolled=node().store.enrolled(),
     )  # fmt: skip
+
+
+def _areas(record: Record | None) -> list[dict[str, Any]]:
+    """Places to choose from, those the person has in the spelling they have them in, known here or not."""
+    rows = [row for row in others.areas_within(page.tables(), page.scope(), "") if not row["successor"]]
+    held = {prefix_of(one.area): one.area for one in (grants_in(record.fields, record.area) if record else ())}
+    listed = [row | {"code": held.pop(prefix_of(row["code"]), row["code"])} for row in rows]
+    return [*({"code": area, "name": page.places().path(area) or area} for area in held.values()), *listed]
 
 
 def _day(moment: str) -> str:
