@@ -30,6 +30,18 @@ test('a finished form is stored whole, with its photo, and only once', async () 
   assert.deepEqual(await outbox.blobsToSend(), ['ab']);
 });
 
+test('an op without a form is not safe while its photo is still here', async () => {
+  const { outbox } = await phone();
+  const blobs = [{ sha256: 'cd', size: 3, type: 'image/jpeg', bytes: new Uint8Array([1, 2, 3]).buffer }];
+  const { ops: [op] } = await outbox.append([visit('v1')], 'h1', blobs);
+  assert.deepEqual(await outbox.blobsToSend(), ['cd']);
+  assert.equal(await outbox.unconfirmed(), 1);
+  const { bytes } = await outbox.blob('cd');
+  assert.equal(bytes.byteLength, 3);
+  const [work] = await outbox.works();
+  assert.deepEqual([work.key, work.state], [op.op_id, 'queued']);
+});
+
 test('when storing fails nothing is stored and the failure has a name', async () => {
   const { outbox, db } = await phone();
   const real = db.outbox.run;

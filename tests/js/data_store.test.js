@@ -16,6 +16,16 @@ test('a page brings records, search rows and the cursor', async () => {
   assert.deepEqual(search(await store.rows(), '侯会琴', 20).map((row) => row.id), ['h1']);
 });
 
+test('all of a kind holds what was made here and is still open', async () => {
+  const { store, outbox } = await phone();
+  await store.applyPage(page([{ kind: 'issue', id: 'i1', area: AREA, rev: 1, seq: 2, fields: { state: 'open' }, since: {} }]));
+  const said = (value) => ({ old: null, new: value });
+  await outbox.append([{ entity: 'issue', id: 'i2', kind: 'create', area: AREA, base_rev: 0, fields: { state: said('open') } }], 'h1');
+  await outbox.append([{ entity: 'issue', id: 'i1', kind: 'update', area: AREA, base_rev: 1, fields: { state: { old: 'open', new: 'fixing' } } }], 'h1');
+  const issues = await store.all('issue');
+  assert.deepEqual(issues.map((one) => [one.id, one.fields.state]), [['i1', 'fixing'], ['i2', 'open']]);
+});
+
 test('a page that fails half-way leaves the cursor where it was', async () => {
   const { store } = await phone();
   await store.applyPage(page([household('h1')], { cursor: 'e.1.1' }));

@@ -77,7 +77,7 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
           row.chain = chain = chain && chainNext(chain, row.hash);
           sent(ops.add(row));
         }
-        for (const blob of blobs) sent(tx.objectStore('blob').put({ ...blob, unsent: 1, work: submission }));
+        for (const blob of blobs) sent(tx.objectStore('blob').put({ ...blob, unsent: 1, work: workKey(rows[0]) }));
         const counter = await tx.objectStore('counter').get(key);
         sent(tx.objectStore('counter').put({ ...counter, key, value: last + rows.length }));
         return rows;
@@ -138,10 +138,11 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
    * Store ops that belong to no form, such as a visit where nobody was met.
    * @param {Change[]} changes
    * @param {string} household
+   * @param {NewBlob[]} blobs
    * @throws {import('./db.js').NotSaved}
    */
-  async function append(changes, household = '') {
-    const rows = await store(builder(changes, null, household), [], null);
+  async function append(changes, household = '', blobs = []) {
+    const rows = await store(builder(changes, null, household), blobs, null);
     return { ops: rows.map((row) => row.op) };
   }
 

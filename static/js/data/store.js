@@ -98,12 +98,14 @@ export function createStore({ db, outbox }) {
   /** @param {string} id */
   const issues = async (id) => (await ofHousehold('issue', id)).sort(byFieldDown('deadline'));
 
-  /** Visible records of a small kind (area, user, form, assignment). @param {string} kind @returns {Promise<RuhuRecord[]>} */
+  /** Visible records of a small kind (area, user, form, issue, assignment), those made here too. @param {string} kind @returns {Promise<RuhuRecord[]>} */
   async function all(kind) {
     const pulled = await db.data.run((idb) => idb.getAllFromIndex('record', 'by_kind', kind));
     const open = await pending();
-    return /** @type {RuhuRecord[]} */ (pulled
-      .map((record) => visible(record, open.get(`${kind} ${record.id}`) ?? [])).filter(Boolean));
+    const known = new Set(pulled.map((record) => `${kind} ${record.id}`));
+    const made = [...open].filter(([key]) => key.startsWith(`${kind} `) && !known.has(key)).map(([, rows]) => visible(null, rows));
+    return /** @type {RuhuRecord[]} */ ([...pulled
+      .map((record) => visible(record, open.get(`${kind} ${record.id}`) ?? [])), ...made].filter(Boolean));
   }
 
   /** Search rows of every household, kept in memory; those with open ops are made anew. */

@@ -1,6 +1,7 @@
 /** One household: who lives there, what is known with its date, visits, issues; start a visit or note that nobody was met. */
 import { grouped } from '../core/code.js';
 import { localDate } from '../data/ids.js';
+import { issueRow } from './issues.js';
 import { formLinks, word } from './rows.js';
 import { button, element } from './widgets/dom.js';
 
@@ -49,9 +50,10 @@ export async function show(root, ctx, params) {
     element('section', { class: 'card' }, element('h2', {}, t('走访记录')), ...(visits.length ? visits.slice(0, 12).map((/** @type {any} */ one) =>
       element('p', {}, `${one.fields.date} ${word(ctx, 'outcome', one.fields.outcome)} ${one.fields.cadre_name ?? ''} ${one.fields.note ?? ''}`))
       : [element('p', { class: 'empty' }, t('还没有走访记录。'))])),
-    element('section', { class: 'card' }, element('h2', {}, t('整改事项')), ...(issues.length ? issues.map((/** @type {any} */ one) =>
-      element('p', {}, element('b', {}, words('problem_kind', one.fields.problem_kind)), ` ${one.fields.description} ${one.fields.deadline ?? ''}`))
-      : [element('p', { class: 'empty' }, t('没有未办的问题。'))])),
+    element('section', { class: 'card' }, element('h2', {}, t('整改事项')),
+      issues.length ? element('div', { class: 'rows' }, ...issues.map((/** @type {any} */ one) => issueRow(ctx, one)))
+        : element('p', { class: 'empty' }, t('没有未办的问题。')),
+      button(t('登记整改事项'), () => ctx.go(`#/issue?household=${household.id}`), { 'data-name': 'new-issue' })),
     element('p', { class: 'code' }, `${t('入户码')} ${grouped(fields.code ?? '')}`),
   );
 

@@ -1,11 +1,14 @@
 /** Today: drafts to go on with, households that are due, and what is still on its way. */
+import { lateness, sorted } from '../core/issues.js';
 import { today } from '../core/today.js';
 import { localDate } from '../data/ids.js';
 import { draftList } from './form-drafts.js';
+import { issueRow } from './issues.js';
 import { formLinks, householdRow } from './rows.js';
 import { button, element } from './widgets/dom.js';
 
 const SHOWN = 30;
+const ISSUES_SHOWN = 3;
 
 /** @param {HTMLElement} root @param {import('./context.js').Ctx} ctx */
 export async function show(root, ctx) {
@@ -13,13 +16,14 @@ export async function show(root, ctx) {
   ctx.header({ title: t('今日走访') });
   const drafts = element('div', { 'data-name': 'drafts' });
   const update = element('div', {});
+  const issues = element('section', { 'data-name': 'issues' });
   const due = element('div', { class: 'rows', 'data-name': 'due' });
   const big = element('div', { class: 'big' },
     button(t('扫码'), () => ctx.go('#/scan'), { class: 'main' }), button(t('查登记册'), () => ctx.go('#/register'), { class: 'main second' }));
   const head = element('h2', {});
   const village = await formLinks(ctx, 'village', '');
   const others = element('details', { class: 'card', 'data-name': 'village-forms', hidden: !village.length }, element('summary', {}, t('村里的表')), ...village);
-  root.replaceChildren(update, big, drafts, head, due, others);
+  root.replaceChildren(update, big, drafts, issues, head, due, others);
   await paint();
   offerUpdate();
   document.addEventListener('ruhu-update', offerUpdate);
@@ -34,7 +38,19 @@ export async function show(root, ctx) {
     })));
   }
 
+  /** What is late or nearly, and the way to all of them. */
+  async function paintIssues() {
+    const user = /** @type {{id: string, name: string}} */ (ctx.session.user);
+    const { mine, others: rest } = sorted(await ctx.store.all('issue'), user);
+    const urgent = mine.filter((one) => lateness(one.fields, localDate(ctx.now()))).slice(0, ISSUES_SHOWN);
+    const rows = await Promise.all(urgent.map(async (one) =>
+      issueRow(ctx, one, (await ctx.store.get('household', one.fields.household_id))?.fields.head_name ?? '')));
+    issues.replaceChildren(...(urgent.length ? [element('h2', {}, t('该整改的')), element('div', { class: 'rows' }, ...rows)] : []),
+      ...(mine.length + rest.length ? [button(t('整改事项(我负责 {n} 件)', { n: mine.length }), () => ctx.go('#/issues'), { 'data-name': 'all-issues' })] : []));
+  }
+
   async function paint() {
+    void paintIssues();
     if (await draftList(drafts, /** @type {any} */ (ctx))) drafts.prepend(element('h2', {}, t('没填完的')));
     const rows = await ctx.store.rows();
     if (!rows.length) {
