@@ -6,12 +6,12 @@ import json
 import sqlite3
 from typing import Any
 
+from office_story import picture
 from playwright.sync_api import Browser, Page
 
 from browser.conftest import TwoNodes
 from browser.servers import DESK, PHONE
 from browser.test_one_visit import FIRST_ROW, sign_in
-from office_story import picture
 
 
 def issue_of(nodes: TwoNodes, description: str) -> dict[str, Any]:
