@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
 import pytest
 from fake_store import ABROAD, VILLAGE, FakeStore
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.tables import Tables
+from app.tables import Tables, names
 from app.tables.households import HouseholdWish, find_households
 from app.tables.names import initials, natural_key, sort_key
 from app.tables.search import match_expression
@@ -152,3 +155,12 @@ def test_sort_keys():
 def test_words_without_letters_are_left_out():
     assert match_expression("，。 ! *") is None
     assert match_expression("曾 *") == '(names : "曾" OR place : "曾")'
+
+
+def test_shortcuts_for_han_and_ascii_say_what_the_rule_says():
+    every = "".join(map(chr, range(0x4E00, 0x9FA6)))
+    plain = "".join(map(chr, range(128)))
+    for text in (every, *every, *plain, "500232197001010022X", "Ab12"):
+        compared = unicodedata.normalize("NFKC", text).lower()
+        assert names.normal(text) == compared
+        assert names.tokens(text) == re.findall(r"[a-z0-9]+|[^\W_]", compared)

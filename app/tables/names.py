@@ -28,16 +28,22 @@ SURNAMES: dict[str, tuple[str, ...]] = {
 
 _NUMERALS = "零一二三四五六七八九"
 _COUNTED = re.compile("([一二三四五六七八九]?十[一二三四五六七八九]?|[一二三四五六七八九])([组社队号])")
+_is_han = re.compile("[一-龥]+").fullmatch
+"""Of a text as nearly all names are: each character is its own plain form, and a word by itself."""
 _TOKEN = re.compile(r"[a-z0-9]+|[^\W_]")
 
 
 def normal(text: str) -> str:
     """The text as it is compared: full-width forms made plain, lower case."""
+    if _is_han(text):
+        return text
     return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).lower()
 
 
 def tokens(text: str) -> list[str]:
     """Chinese character by character, Latin letters and digits by the run; nothing else."""
+    if _is_han(text):
+        return list(text)
     if text.isascii() and text.isalnum():
         return [text.lower()]  # an ID number or a code
     return _TOKEN.findall(normal(text))
