@@ -242,6 +242,9 @@ def test_grants_by_place_and_small_area_are_given_and_taken(here: Any, office: A
     given = [{"role": "cadre", "small_area": "s-1", "villages": [NEXT_VILLAGE]}]
     assert here.store.get("user", "u-cadre").fields["grants"] == given
     assert "关滩村" in office(cast.cadre).get("/office/users").text + office(cast.cadre).get("/office/").text
+    here.store.load([author.update("small_area", "s-1", COUNTY, {"villages": (NEXT_VILLAGE, f"{VILLAGE} {NEXT_VILLAGE}")})])
+    assert "这个片区的村改过了" in desk.get("/office/users/u-cadre").text
+    assert here.store.get("user", "u-cadre").fields["grants"] == given, "who edits a small area edits nobody's rights"
     post(desk, "/office/users/u-cadre", **kept)
     assert here.store.get("user", "u-cadre").fields["grants"] == []
 
@@ -273,3 +276,12 @@ def test_sign_out_everywhere_leaves_this_one(office: Any, cast: Any) -> None:
     assert post(here, "/office/sign-out-everywhere").status_code == 303
     assert here.get("/office/").status_code == 200
     assert there.get("/office/").status_code == 303
+
+
+def test_guessing_at_an_open_page_is_slowed_down(office: Any, cast: Any) -> None:
+    browser = office(cast.cadre)
+    for _try in range(6):
+        page = post(browser, "/office/password", old="wrong", new="long enough", again="long enough")
+    assert "试错次数太多" in page.text
+    right = post(browser, "/office/password", old=cast.cadre.password, new="long enough", again="long enough")
+    assert "试错次数太多" in right.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -195,7 +196,20 @@ def _wrong_with(me: Record | None, old: str, new: str, again: str) -> str:
         return _("两次填的新密码不一样。")
     if new == old or (me is not None and new == me.fields.get("username")):
         return _("新密码不能和旧密码或用户名一样。")
-    return "" if password_fits(str(me.fields.get("password_hash") or "") if me else "", old) else _("现在的密码不对。")
+    return _wrong_password(str(me.fields.get("password_hash") or "") if me else "", old)
+
+
+def _wrong_password(kept: str, old: str) -> str:
+    """Guessing at a page that somebody left open is slowed down as at the sign-in."""
+    throttle, account, address = node().throttle, f"#own {current_user().id}", request.remote_addr or ""
+    wait = throttle.wait(account, address, time.monotonic(), pair_only=True)
+    if wait:
+        return _("试错次数太多,%(n)s 秒后再试。", n=wait)
+    if password_fits(kept, old):
+        throttle.succeeded(account, address)
+        return ""
+    throttle.failed(account, address, time.monotonic())
+    return _("现在的密码不对。")
 
 
 def _this_session() -> str:
@@ -286,6 +300,7 @@ def _page(record: Record | None, password: str = "") -> str:
     mine = [one for one in installs if record and one.user_id == record.id]
     more = record.fields.get("grants") if record else None
     small = others.small_areas(page.tables(), page.scope())
+    now = {row["id"]: sorted(row["villages"].split()) for row in small}
     return page.show(
         "person.html", record=record, fields=record.fields if record else {}, password=password, roles=roles,
         areas=_areas(record), more=[*(more if isinstance(more, list) else ()), {}],
@@ -294,7 +309,7 @@ def _page(record: Record | None, password: str = "") -> str:
         on_phone=record is not None and any(ROLES[one.role].phone for one in _held(record)),
         devices=sorted((one for one in mine if one.kind != BROWSER), key=lambda one: one.created_at, reverse=True),
         last=_day(max((one.created_at for one in mine), default="")), day=_day, phone_name=phone_name,
-        enrolled=node().store.enrolled(),
+        enrolled=node().store.enrolled(), changed=lambda one: sorted(one["villages"]) != now.get(one["small_area"]),
     )  # fmt: skip
 
 
