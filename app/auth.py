@@ -92,7 +92,10 @@ def password_fits(kept: str, password: str) -> bool:
 def user_of(record: Record) -> User:
     """The person of a user record, with the grants sync gives them; a disabled one has none."""
     texts = {name: str(record.fields.get(name) or "") for name in ("username", "name", "unit")}
-    return User(id=record.id, grants=grants_of(record), must_change=record.fields.get("password_once") == "1", **texts)
+    grants = grants_of(record)
+    # Whoever joins a node has no page to change it on; they use it once.
+    once = record.fields.get("password_once") == "1" and any(ROLES[grant.role].office for grant in grants)
+    return User(id=record.id, grants=grants, must_change=once, **texts)
 
 
 def sign_in(here: Node, username: str, password: str, address: str) -> User:

@@ -285,3 +285,12 @@ def test_guessing_at_an_open_page_is_slowed_down(office: Any, cast: Any) -> None
     assert "试错次数太多" in page.text
     right = post(browser, "/office/password", old=cast.cadre.password, new="long enough", again="long enough")
     assert "试错次数太多" in right.text
+
+
+def test_a_node_joins_with_its_one_time_password(desk: Any, client: Any) -> None:
+    """Its operator has no office page to change it on."""
+    page = post(desk, "/office/users/new", **(NEW | {"role": "node"}))
+    shown = re.search(r"<b>([2-9a-z]{8})</b>", page.text)
+    assert shown
+    wish = {"username": "xin", "password": shown[1], "device": "node"}
+    assert client.post("/api/sign-in", json=wish).status_code == 200
