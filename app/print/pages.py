@@ -14,7 +14,7 @@ from app.print.sheet import Subject, sheet, signatures
 from forms.definition import Form
 
 CARDS_A_PAGE = 8
-LINES_A_PIECE = 60
+LINES_A_PIECE = 500
 
 
 def sheet_html(
