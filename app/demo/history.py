@@ -259,8 +259,36 @@ class _Household:
             "owner": self.cadre.name,
             "deadline": deadline.isoformat(),
             "state": random.choice(("closed", "closed", "closed", "fixing")) if past else "open",
+            **self._course(at, actor),
         }
+        if fields["state"] == "closed":
+            fields |= self._closing(deadline, actor)
         return self.writer.op("issue", self._id(), "create", self.village.code12, fields, at, actor=actor)
+
+    def _course(self, at: datetime, actor: str) -> Fields:
+        """Whose an issue is and where it comes from; nothing was done yet."""
+        blank = ("member_id", "rule", "result", "evidence", "submitted_by", "submitted_on", "returned_why", "closed_by",
+                 "closed_on", "closing_note")  # fmt: skip
+        return {
+            "owner_id": actor,
+            "owner_unit": self.cadre.unit,
+            "at_once": "no",
+            "raised_by": actor,
+            "raised_on": at.date().isoformat(),
+            **dict.fromkeys(blank, ""),
+        }
+
+    def _closing(self, deadline: date, actor: str) -> Fields:
+        """Handed in by its owner before the day, closed by the county."""
+        county = self.writer.user_ids[staff.pinyin(self.village.county.name)]
+        return {
+            "result": "已按措施整改到位",
+            "submitted_by": actor,
+            "submitted_on": (deadline - timedelta(days=4)).isoformat(),
+            "closed_by": county,
+            "closed_on": (deadline - timedelta(days=2)).isoformat(),
+            "closing_note": "已核实",
+        }
 
     def _household(self, kind: str, fields: Fields, at: datetime, base: Fields | None = None) -> Op:
         base_rev, self.rev = self.rev, self.rev + 1
