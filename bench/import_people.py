@@ -88,7 +88,7 @@ def main() -> int:
     asked = parser.parse_args()
     villages = plan(60_000)
     now = datetime.now().astimezone()
-    with tempfile.TemporaryDirectory(dir=".") as name:
+    with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         store = open_store(folder / "data", "")
         author = Author("i-areas", "u", clock=lambda: now)

@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--households", type=int, default=500_000)
     parser.add_argument("--searches", type=int, default=300)
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=".") as name:
+    with tempfile.TemporaryDirectory() as name:
         made = Made(asked.households)
         tables = Tables(Path(name) / "read.db", made)  # type: ignore[arg-type]
         began = time.perf_counter()
