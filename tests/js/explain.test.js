@@ -13,8 +13,9 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const problems = JSON.parse(readFileSync(join(ROOT, 'vectors/problems.json'), 'utf8'));
 const english = catalogueOf(readFileSync(join(ROOT, '../app/translations/en/LC_MESSAGES/phone.po'), 'utf8'));
 const refused = (one) => ({ kind: 'refused', retry_after_s: 0, headers: new Headers(), message: '', next: '', ...one });
-/** Told in a browser's form only, or to a page and not to the sync. */
-const OF_PAGES = new Set(['bad_csrf', 'bad_sign_in', 'sign_in_first', 'forbidden', 'unknown_form', 'wrong_method', 'too_many_tries', 'not_built']);
+/** Told in a browser's form only, at signing in, or to a page and not to the sync. */
+const OF_PAGES = new Set(['change_password_first', 'invitation_gone', 'no_phone_passwords', 'not_on_a_phone',
+  'bad_csrf', 'bad_sign_in', 'sign_in_first', 'forbidden', 'unknown_form', 'wrong_method', 'too_many_tries', 'not_built']);
 
 test('every problem of a server has a cause and a next step', () => {
   assert.ok(problems.length > 60);
