@@ -178,7 +178,7 @@ def test_selects(page: Page) -> None:
 
 def test_cascade_clears_what_is_no_longer_offered(page: Page) -> None:
     go(page, 2)
-    assert "先回答前面的题" in q(page, "village").inner_text()
+    expect(q(page, "village")).to_contain_text("先回答前面的题", timeout=15_000)
     tick(page, "town", "qs")
     expect(q(page, "village").locator("input")).to_have_count(4)
     tick(page, "village", "v3")
@@ -192,7 +192,7 @@ def test_five_thousand_choices_are_found_not_shown(page: Page) -> None:
     go(page, 2)
     place = q(page, "place")
     field = place.locator("input")
-    assert f"{PLACES}" in place.inner_text()
+    expect(place).to_contain_text(f"{PLACES}", timeout=15_000)
     field.tap()
     field.press_sequentially("zp")
     page.wait_for_function("() => document.querySelectorAll('.question[data-path$=\"/place\"] .found-row').length === 20")
