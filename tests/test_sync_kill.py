@@ -274,7 +274,8 @@ def test_through_a_bad_network_everything_arrives_once(
         for _ in range(200):  # a quick machine is through before the line has gone for the first time
             if proxy.harmed:
                 break
-            until(lambda: phone.push(3))
+            until(phone.send_picture)
+            time.sleep(0.01)
         assert proxy.harmed > 0
     node.stop()
     assert len(phone.promised) == len(phone.log)
