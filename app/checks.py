@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from app.config import ROOT
+from app.publish import EVERYWHERE, OWN_NAME
 from app.tables.checks import default_limits
 from forms.library import lists_of
 from forms.rules.reading import rules_to_wire, shipped
@@ -17,8 +18,6 @@ from sync.records import Op
 from sync.store.base import Store
 
 SHIPPED = "shipped"
-EVERYWHERE = "000000000000"
-OWN_NAME = "library"
 
 
 @lru_cache(maxsize=1)

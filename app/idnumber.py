@@ -6,23 +6,15 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from operator import mul
 
-WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-CHECKS = "10X98765432"
+from forms.rules.facts import check_character
+
 _SHAPE = re.compile(r"^(\d{17}[\dX])(?:[1-7][1-4](?:[A-Z]\d)?)?$")
 _DAMAGED = re.compile(r"^[+]?\d(?:\.\d+)?[eE][+]?1[4-9]$")
 _CUT = re.compile(r"^\d{15}000$")
 
 OK, EMPTY, LENGTH, CHECKSUM, BIRTH = "ok", "empty", "length", "checksum", "birth"
 SCIENTIFIC, ROUNDED = "scientific", "rounded"
-
-
-def check_character(first17: str) -> str:
-    """The 18th character of a number (ISO 7064 MOD 11-2)."""
-    if len(first17) != len(WEIGHTS):
-        raise ValueError("17 digits are weighed")
-    return CHECKS[sum(map(mul, map(int, first17), WEIGHTS)) % 11]
 
 
 @dataclass(frozen=True)

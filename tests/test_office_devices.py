@@ -84,6 +84,7 @@ def test_the_table_can_be_downloaded(phone: Any, office: Any, cast: Any) -> None
     cadre.author.next_dseq = 8
     hello(cadre)
     reply = office(cast.township).get("/office/devices.csv")
+    assert reply.text.startswith("\ufeff") and reply.text.count("\ufeff") == 1, "a second mark would stand in the first heading"
     assert reply.status_code == 200 and reply.text.startswith("\ufeff")
     line = next(line for line in reply.text.splitlines() if cast.cadre.name in line)
     assert "1–7" in line and "手机上还有 7 条没有收到" in line

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from app.idnumber import check_character
+from forms.rules.facts import check_character
 
 PREFIX = "999"
 

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.access import office
 from app.node import node
 from app.office import blueprint, page
-from app.office.csv_export import BOM, csv_lines
+from app.office.csv_export import csv_lines
 from app.office.device_trouble import Device, Trouble, troubles_of
 from app.office.device_words import said
 from app.pwa import current_build
@@ -59,7 +59,7 @@ def devices_csv() -> Response:
             _("缺照片"), _("时间差(秒)"), _("长期保存"), _("剩余 MB"), _("版本"),
             _("签名"), _("上次核对"), _("核对结果"), _("问题"), _("怎么办")]  # fmt: skip
     lines = (_line(one) for one in sorted(_devices(), key=_worst_first))
-    response = Response(stream_with_context(_with_bom(csv_lines(head, lines))), mimetype="text/csv")
+    response = Response(stream_with_context(csv_lines(head, lines)), mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="devices-{page.today()}.csv"'
     return response
 
@@ -152,11 +152,6 @@ def phone_name(name: str) -> str:
 
 def _seconds(clock_ms: object) -> str:
     return str(round(clock_ms / 1000)) if isinstance(clock_ms, int) else ""
-
-
-def _with_bom(lines: Iterable[str]) -> Iterable[str]:
-    yield BOM
-    yield from lines
 
 
 def _when(moment: str) -> str:
