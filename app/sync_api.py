@@ -25,6 +25,7 @@ from sync.records import Credential
 blueprint = Blueprint("sync_api", __name__, url_prefix="/sync/v1")
 
 LARGEST_HELLO = 4096
+LARGEST_NAMES = 100 * protocol.BLOBS_ASKED
 BLOB_CHUNK = 256 * 1024
 WORTH_PACKING = 600
 REFUSED = "ruhu.refused"
@@ -143,6 +144,14 @@ def _number(name: str, default: int) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 15:
         raise Problem("bad_request")
     return int(text)
+
+
+@blueprint.post("/blobs")
+@device
+def blobs() -> Response:
+    """How far up each of some blobs is, for a phone that asks whether a photo is safe."""
+    names = protocol.parse_blob_names(body(LARGEST_NAMES))
+    return reply({"blobs": service.blob_places(node().store, g.credential, names)})
 
 
 @blueprint.route("/blob/<sha256>", methods=["HEAD", "GET"])

@@ -179,7 +179,7 @@ class Reading:
         elif message.name == "blobs":
             for sha256 in msgspec.json.decode(message.body, type=_Here).here:
                 if self._below and self._store.has_blob(sha256):
-                    self._store.blob_relayed(sha256)
+                    self._store.blob_relayed(sha256, "centre")
                     self.blobs += 1
         elif message.name == "file":
             self._along(msgspec.convert(message.facts, FilePart), message.body)

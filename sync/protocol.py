@@ -13,14 +13,14 @@ import hmac
 import re
 import zlib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from sync.canonical import content_hash
 from sync.erasing import is_stub
 from sync.problems import Problem, message_of, next_of
-from sync.records import Arrival, LateReceipt, LogHead, Op, PushReply, Result, ServerHead
+from sync.records import Arrival, LateReceipt, LogHead, Op, PushReply, Result, ServerHead, Sha256
 
 FORMAT = 1
 """Of a push. It grows only when an older server would misread a newer body; what is added and may be left out keeps it."""
@@ -56,6 +56,13 @@ class Push(msgspec.Struct, frozen=True):
     heads: tuple[LogHead, ...] = ()
 
 
+BLOBS_ASKED = 200
+
+
+class BlobNames(msgspec.Struct, frozen=True):
+    sha256: Annotated[tuple[Sha256, ...], msgspec.Meta(max_length=BLOBS_ASKED)]
+
+
 class Hello(msgspec.Struct, frozen=True):
     """What a client tells when it comes: its highest dseq made and how many ops lack receipt ②.
 
@@ -82,6 +89,7 @@ def _no_floats(text: str) -> Any:
 _generic = msgspec.json.Decoder(float_hook=_no_floats)
 _push_body = msgspec.json.Decoder(PushBody)
 _hello = msgspec.json.Decoder(Hello)
+_blob_names = msgspec.json.Decoder(BlobNames)
 _stored_op = msgspec.json.Decoder(Op)
 
 
@@ -278,6 +286,14 @@ def push_body(bodies: Iterable[bytes], *, server_id: str | None, epoch: str | No
 def parse_hello(body: bytes) -> Hello:
     try:
         return _hello.decode(body or b"{}")
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise Problem("bad_json") from None
+
+
+def parse_blob_names(body: bytes) -> tuple[str, ...]:
+    """Of ``{"sha256": [...]}``, at most BLOBS_ASKED of them. Raises Problem bad_json."""
+    try:
+        return _blob_names.decode(body).sha256
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise Problem("bad_json") from None
 

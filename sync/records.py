@@ -6,7 +6,7 @@ are in `protocol`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -22,6 +22,11 @@ AreaCode = Annotated[str, msgspec.Meta(pattern="^[0-9]{2,20}$")]
 # What became of an op. All but `retry` are durable and final for the phone.
 APPLIED, DUPLICATE, CONFLICT = "applied", "duplicate", "conflict"
 HELD, QUARANTINED, RETRY = "held", "quarantined", "retry"
+
+BlobPlace = Literal["", "here", "centre"]
+"""How far up a whole blob is: not here, at the tier that was asked, at the centre."""
+
+BLOB_PLACES: tuple[BlobPlace, ...] = ("", "here", "centre")
 
 NODE, CENTRE, DEVICE, BROWSER = "node", "centre", "device", "browser"
 

@@ -26,7 +26,15 @@ from sync.identity import ABOVE_ALL, UPSTREAM, note, noted
 from sync.keys import PrivateKey
 from sync.logs import receipt_holds, sign_head, trusted
 from sync.problems import Problem
-from sync.protocol import MAX_BYTES, encode, parse_results, parse_server_heads, push_body, push_headers
+from sync.protocol import (
+    BLOBS_ASKED,
+    MAX_BYTES,
+    encode,
+    parse_results,
+    parse_server_heads,
+    push_body,
+    push_headers,
+)
 from sync.records import CENTRE, NODE, Keys, LateReceipt, LogHead, Receipt, Record, ServerHead
 from sync.scope import VOUCHED
 from sync.store.base import Compared, Store, ToRelay
@@ -110,6 +118,7 @@ class Relay:
         self._tier = ""
         self._compares = compares
         self._compare_now = False
+        self._refused_blobs: set[str] = set()
         store.follow_upstream()
 
     def step(self) -> bool:
@@ -122,6 +131,7 @@ class Relay:
         self._hello()
         moved = self._push()
         moved |= self._push_blobs()
+        moved |= self._ask_blobs()
         moved |= self._receipts()
         moved |= self._pull()
         moved |= self._fetch_blobs()
@@ -298,7 +308,10 @@ class Relay:
 
     def _push_blobs(self) -> bool:
         moved = False
-        for sha256 in self._store.blobs_to_relay(20):
+        # One that is refused above holds up no other.
+        for sha256 in self._store.blobs_to_relay(20 + len(self._refused_blobs)):
+            if sha256 in self._refused_blobs:
+                continue
             with self._store.open_blob(sha256) as source:
                 body = source.read()
             offset = 0
@@ -314,12 +327,29 @@ class Relay:
                     offset = _number(reply.headers.get("Upload-Offset"))
                     continue
                 if reply.status not in (200, 201, 204):
+                    self._refused_blobs.add(sha256)
                     break
                 offset = _number(reply.headers.get("Upload-Offset"))
             if offset == len(body):
-                self._store.blob_relayed(sha256)
+                self._store.blob_relayed(sha256, "here")
                 moved = True
         return moved
+
+    def _ask_blobs(self) -> bool:
+        """Learn which blobs came to the centre. What the tier above has lost, it is brought again."""
+        above = self._store.blobs_above(BLOBS_ASKED)
+        if not above:
+            return False
+        reply = self._ask("POST", "/sync/v1/blobs", encode({"sha256": above}))
+        if reply.status in (404, 405):
+            # An older server cannot say. The centre itself has what it took.
+            places = dict.fromkeys(above, "centre") if self._tier == CENTRE else {}
+        else:
+            places = _object(reply)["blobs"]
+        news = [name for name in above if places.get(name, "here") != "here"]
+        for name in news:
+            self._store.blob_relayed(name, "centre" if places[name] == "centre" else "")
+        return bool(news)
 
     def _receipts(self) -> bool:
         moved = False

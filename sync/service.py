@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from sync.records import (
     CENTRE,
     DEVICE,
     NODE,
+    BlobPlace,
     Credential,
     Delivered,
     LateReceipt,
@@ -218,6 +219,13 @@ def blob_state(store: Store, credential: Credential, sha256: str) -> tuple[int, 
     if state is None or not store.blob_is_named(sha256, _blob_scope(credential)):
         raise Problem("not_found")
     return state
+
+
+def blob_places(store: Store, credential: Credential, names: Iterable[str]) -> dict[str, BlobPlace]:
+    """How far up each blob is. One that nothing the caller may know of names is nowhere, like one that never came."""
+    _not_revoked(credential)
+    scope = _blob_scope(credential)
+    return {name: store.blob_place(name) if store.blob_is_named(name, scope) else "" for name in names}
 
 
 def read_blob(store: Store, credential: Credential, sha256: str) -> bytes:

@@ -5,6 +5,7 @@ In-process transport: the same service functions the HTTP API calls.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +17,8 @@ import pytest
 from sync import service
 from sync.author import Author
 from sync.problems import Problem
-from sync.protocol import Hello, checked_body, encode, push_body, push_headers
-from sync.records import CENTRE, NODE, Credential, FieldChange, Op
+from sync.protocol import Hello, checked_body, encode, parse_blob_names, push_body, push_headers
+from sync.records import CENTRE, NODE, BlobRef, Credential, FieldChange, Op
 from sync.relay import Relay, Reply
 from sync.scope import scope_of
 from sync.store.base import Store
@@ -40,11 +41,15 @@ class Wire:
         self.store, self.token = store, token
         self.lose: set[str] = set()
         self.down = False
+        self.refused: set[str] = set()
+        self.reached = 0
 
     def __call__(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply:
         if self.down:
             raise Problem("upstream_silent")
         try:
+            if path in self.refused:
+                raise Problem("not_found")
             status, answer = 200, self._answer(method, path, body, headers or {})
         except Problem as problem:
             status, answer = (409 if problem.code == "cursor_stale" else 404), {"error": {"code": problem.code}}
@@ -52,7 +57,7 @@ class Wire:
             self.lose.discard(path)
             raise Problem("upstream_silent")
         raw = answer if isinstance(answer, bytes) else encode(answer)
-        return Reply(status, {}, raw)
+        return Reply(status, {"Upload-Offset": str(self.reached)} if method == "PUT" else {}, raw)
 
     def _answer(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Any:
         credential = self.store.credential(self.token)
@@ -72,6 +77,12 @@ class Wire:
             return service.bucket(self.store, credential, asked.get("cursor"), asked["place"], wanted)
         if route.endswith("/receipts"):
             return service.receipts(self.store, credential, asked["install_id"], int(asked["after"]), now=NOW)
+        if route.endswith("/blobs"):
+            return {"blobs": service.blob_places(self.store, credential, parse_blob_names(body))}
+        if method == "PUT":
+            offset, length = int(headers["Upload-Offset"]), int(headers["Upload-Length"])
+            self.reached = service.put_blob(self.store, credential, route.rsplit("/", 1)[1], offset, length, body)
+            return {}
         return service.read_blob(self.store, credential, route.rsplit("/", 1)[1])
 
 
@@ -262,10 +273,6 @@ def test_one_process_holds_the_folder(tmp_path: Path) -> None:
 
 
 def test_blobs_are_taken_in_parts_and_verified(county: County) -> None:
-    import hashlib
-
-    from sync.records import BlobRef
-
     body = bytes(range(256)) * 10
     sha256 = hashlib.sha256(body).hexdigest()
     with pytest.raises(Problem):
@@ -280,3 +287,47 @@ def test_blobs_are_taken_in_parts_and_verified(county: County) -> None:
     assert longer.value.code == "blob_size"
     assert service.put_blob(county.village, county.credential, sha256, 1000, len(body), body[1000:]) == len(body)
     assert service.read_blob(county.village, county.credential, sha256) == body
+
+
+def place_of(county: County, sha256: str, store: SqliteStore | None = None) -> str:
+    return service.blob_places(store or county.village, county.credential, [sha256])[sha256]
+
+
+def test_a_photo_is_at_the_centre_when_the_centre_says_so(county: County) -> None:
+    photo = BlobRef(hashlib.sha256(b"a photo").hexdigest(), 7)
+    county.push(county.author.create("submission", "s2", VILLAGE, {"a": "b"}, blobs=[photo]))
+    assert place_of(county, photo.sha256) == ""
+    service.put_blob(county.village, county.credential, photo.sha256, 0, 7, b"a photo")
+    county.wire.down = True
+    with pytest.raises(Problem):
+        county.relay.step()
+    assert place_of(county, photo.sha256) == "here"
+    county.wire.down = False
+    county.relay.step()
+    assert county.centre.has_blob(photo.sha256) and place_of(county, photo.sha256) == "centre"
+
+
+def test_a_photo_that_the_tier_above_lost_is_brought_again(county: County) -> None:
+    photo = BlobRef(hashlib.sha256(b"a photo").hexdigest(), 7)
+    county.push(county.author.create("submission", "s2", VILLAGE, {"a": "b"}, blobs=[photo]))
+    service.put_blob(county.village, county.credential, photo.sha256, 0, 7, b"a photo")
+    county.village.blob_relayed(photo.sha256, "here")  # as if it had once been there
+    county.relay.step()
+    assert place_of(county, photo.sha256) == "here" and not county.centre.has_blob(photo.sha256)
+    county.relay.step()
+    assert county.centre.has_blob(photo.sha256) and place_of(county, photo.sha256) == "centre"
+
+
+def test_a_photo_refused_above_holds_up_no_other(county: County) -> None:
+    names = []
+    for n in range(25):
+        body = b"photo %d" % n
+        names.append(hashlib.sha256(body).hexdigest())
+        county.push(county.author.create("submission", f"s-{n}", VILLAGE, {"a": "b"}, blobs=[BlobRef(names[-1], len(body))]))
+        service.put_blob(county.village, county.credential, names[-1], 0, len(body), body)
+    refused = {f"/sync/v1/blob/{name}" for name in sorted(names)[:20]}
+    county.wire.refused = refused
+    for _ in range(3):
+        county.relay.step()
+    assert {name for name in names if county.centre.has_blob(name)} == set(sorted(names)[20:])
+    assert {place_of(county, name) for name in sorted(names)[:20]} == {"here"}

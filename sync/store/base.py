@@ -15,6 +15,7 @@ from sync.digest import Key
 from sync.enrolling import Enrolment
 from sync.records import (
     Arrival,
+    BlobPlace,
     Change,
     Credential,
     Delivered,
@@ -289,6 +290,9 @@ class Store(Protocol):
     def open_blob(self, sha256: str) -> BinaryIO:
         """The whole blob. Raises Problem not_found."""
 
+    def blob_place(self, sha256: str) -> BlobPlace:
+        """How far up the whole blob is known to be: nowhere (""), here, at the centre."""
+
     def blob_is_named(self, sha256: str, scope: Scope) -> bool:
         """Whether a record or op readable in the scope names the blob."""
 
@@ -344,7 +348,11 @@ class Store(Protocol):
     def blobs_to_relay(self, limit: int) -> list[str]:
         """Blobs that are here, named by an op the upstream has, and not yet known to be there."""
 
-    def blob_relayed(self, sha256: str) -> None: ...
+    def blob_relayed(self, sha256: str, place: BlobPlace) -> None:
+        """What the tier above said of a blob: it has it (here), the centre has it, or it has not got it after all ("")."""
+
+    def blobs_above(self, limit: int) -> list[str]:
+        """Blobs that the tier above has, and of which it is not known yet whether the centre has them."""
 
     # The same hop by a file: everything the centre has not answered for, whatever was offered before.
 

@@ -34,6 +34,7 @@ from sync.records import (
     BROWSER,
     CENTRE,
     Arrival,
+    BlobPlace,
     Change,
     Credential,
     Delivered,
@@ -647,6 +648,9 @@ class PostgresStore:
             raise Problem("not_found")
         return io.BytesIO(self._blobs.read(sha256))
 
+    def blob_place(self, sha256: str) -> BlobPlace:
+        return "centre" if self.has_blob(sha256) else ""
+
     def blob_is_named(self, sha256: str, scope: Scope) -> bool:
         where, values = scope_sql(scope, "%s")
         named = self._one(
@@ -707,8 +711,11 @@ class PostgresStore:
     def blobs_to_relay(self, limit: int) -> list[str]:
         return []
 
-    def blob_relayed(self, sha256: str) -> None:
+    def blob_relayed(self, sha256: str, place: BlobPlace) -> None:
         raise Problem("centre_only")
+
+    def blobs_above(self, limit: int) -> list[str]:
+        return []
 
     def unconfirmed_ops(self, after: int, limit: int, max_bytes: int, own: str = "") -> list[tuple[int, ToRelay]]:
         return []

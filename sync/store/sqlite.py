@@ -24,12 +24,14 @@ from sync.logs import chain_over, chain_start
 from sync.problems import Problem
 from sync.protocol import op_of_body
 from sync.records import (
+    BLOB_PLACES,
     BROWSER,
     CENTRE,
     CONFLICT,
     NODE,
     RETRY,
     Arrival,
+    BlobPlace,
     Credential,
     Delivered,
     Grant,
@@ -530,6 +532,12 @@ class SqliteStore(SqliteHistory):
             raise Problem("not_found")
         return self._blobs.open(sha256)
 
+    def blob_place(self, sha256: str) -> BlobPlace:
+        row = self._one("SELECT relayed FROM blob WHERE sha256 = ?", sha256)
+        if row is None:
+            return ""
+        return "centre" if self._tier == CENTRE or row[0] == BLOB_PLACES.index("centre") else "here"
+
     def blob_is_named(self, sha256: str, scope: Scope) -> bool:
         where, values = scope_sql(scope)
         named = self._one(
@@ -695,9 +703,12 @@ class SqliteStore(SqliteHistory):
             )
         ]
 
-    def blob_relayed(self, sha256: str) -> None:
+    def blob_relayed(self, sha256: str, place: BlobPlace) -> None:
         with self._writing() as write:
-            write.execute("UPDATE blob SET relayed = 1 WHERE sha256 = ?", (sha256,))
+            write.execute("UPDATE blob SET relayed = ? WHERE sha256 = ?", (BLOB_PLACES.index(place), sha256))
+
+    def blobs_above(self, limit: int) -> list[str]:
+        return [row[0] for row in self._all("SELECT sha256 FROM blob WHERE relayed = 1 LIMIT ?", limit)]
 
     def unconfirmed_ops(self, after: int, limit: int, max_bytes: int, own: str = "") -> list[tuple[int, ToRelay]]:
         # Where the centre is directly above and was restored, every op is offered anew: old receipts count no more.

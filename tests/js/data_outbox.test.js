@@ -112,7 +112,11 @@ test('a form whose photo is still here is not safe', async () => {
   await outbox.noteResults(rows, { server_id: 's', epoch: 'e', results: rows.map((row) => resultFor(row, 'centre')) }, NOW, UNSIGNED);
   assert.equal(await outbox.unconfirmed(), 1);
   assert.equal((await outbox.works())[0].state, 'queued');
-  await outbox.markBlob('cd', true);
+  await outbox.markBlob('cd', 'here');
+  assert.deepEqual([await outbox.unconfirmed(), (await outbox.works())[0].state], [1, 'sent']);
+  assert.deepEqual([await outbox.blobsToSend(), await outbox.blobsBelow()], [[], ['cd']]);
+  await outbox.markBlob('cd', 'centre');
+  assert.deepEqual([await outbox.blobsBelow(), (await outbox.works())[0].state], [[], 'confirmed']);
   assert.equal(await outbox.unconfirmed(), 0);
 });
 

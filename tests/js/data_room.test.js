@@ -42,8 +42,8 @@ test('room is made of what the centre has and what can be fetched again, of noth
   await answer(rows[0], 'centre');
   await answer(rows[1], 'node');
   await answer(rows[2], 'centre');
-  await outbox.markBlob('photo-confirmed', true);
-  await outbox.markBlob('photo-at-node', true);
+  await outbox.markBlob('photo-confirmed', 'centre');
+  await outbox.markBlob('photo-at-node', 'here');
   const drafts = createDrafts({ run: db.data.run });
   await drafts.save({ draft_id: 'd', form_id: 'visit', version: '1', updated: '1', answers: {} });
   await db.data.run(async (idb) => { for (const version of ['1', '2', '3']) await idb.put('form', { form_id: 'visit', version, html: '' }); });

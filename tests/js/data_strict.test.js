@@ -54,7 +54,7 @@ test('whatever the phone writes, it asks for strict durability', async (t) => {
   const rows = await outbox.toOffer('inst', 5);
   await outbox.noteResults(rows, { server_id: 's', epoch: 'e', results: rows.map((row) => resultFor(row, 'node')) }, NOW, UNSIGNED);
   await outbox.noteReceipts('inst', rows.map((row) => ({ dseq: row.dseq, receipt: receiptFor(row, 'centre') })), NOW, UNSIGNED);
-  await outbox.markBlob('cd', true);
+  await outbox.markBlob('cd', 'centre');
   await outbox.prune(NOW);
   await store.applyPage(page([household('h1')]));
   await store.setMeta('a', 1);

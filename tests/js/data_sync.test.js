@@ -243,3 +243,27 @@ test('a phone compares once a day after a quiet round, and tells the node how it
   await sync.run();
   assert.equal(hellos[0].compared.result, 'unsupported');
 });
+
+test('a photo has three ticks when the centre has it; what the node lost goes up again', async () => {
+  const { node, outbox, sync } = await rig();
+  const blob = { sha256: 'ab', size: 1, type: 'image/jpeg', bytes: new ArrayBuffer(1) };
+  await outbox.append([visit('v1')], 'h1', [blob]);
+  node.tier = 'centre'; // the op itself is safe at once
+  let place = 'here';
+  let taken = 0;
+  node.override = async (path, { method }) => {
+    if (path.endsWith('/hello')) return json({ server_id: 's', epoch: 'e', tier: 'node', acked_dseq: { inst: node.ops.length }, time: NOW.toISOString() });
+    if (method === 'HEAD') return json({}, 404);
+    if (method === 'PUT') return new Response(null, { status: (taken += 1) && 201, headers: { 'Upload-Offset': '1' } });
+    return path.endsWith('/blobs') ? json({ blobs: { ab: place } }) : null;
+  };
+  const state = async () => [await outbox.unconfirmed(), (await outbox.works())[0].state, taken];
+  await sync.run();
+  assert.deepEqual(await state(), [1, 'sent', 1]);
+  place = '';
+  await sync.run();
+  assert.deepEqual(await state(), [1, 'queued', 1]);
+  place = 'centre';
+  await sync.run();
+  assert.deepEqual(await state(), [0, 'confirmed', 2]);
+});

@@ -122,9 +122,9 @@ async function noteLog(outbox, session, facts, said, centre, at) {
 
 /** Photos the centre has. @param {import('./outbox.js').Outbox} outbox @param {string[]} here */
 async function notePhotos(outbox, here) {
-  const waiting = new Set(await outbox.blobsToSend());
+  const waiting = new Set([...await outbox.blobsToSend(), ...await outbox.blobsBelow()]);
   const there = here.filter((sha256) => waiting.has(sha256));
-  for (const sha256 of there) await outbox.markBlob(sha256, true);
+  for (const sha256 of there) await outbox.markBlob(sha256, 'centre');
   return there.length;
 }
 

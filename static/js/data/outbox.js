@@ -38,6 +38,9 @@ export const KEEP_DAYS = 7;
 const RACE_LIMIT = 20;
 /** How rows of the counter store begin that remember what was erased. */
 const ERASED = 'erased:';
+/** What a blob's mark says while the centre is not known to have it: it is here only, or the node has it too. */
+const HERE_ONLY = 1;
+const AT_NODE = 2;
 
 /**
  * @param {{db: {outbox: import('./db.js').Connection}, session: import('./session.js').Session,
@@ -260,6 +263,16 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
    */
   async function offerAgain(installId, acked, server) {
     const keys = await db.outbox.run((idb) => idb.getAllKeys('op', range(installId, acked + 1)));
+    await db.outbox.run((idb) => whole(idb, ['op', 'blob'], async (tx) => {
+      // What these ops name may have been lost with them; a node that has it says so before a byte travels.
+      const blobs = tx.objectStore('blob');
+      for (const row of await tx.objectStore('op').getAll(range(installId, acked + 1))) {
+        for (const { sha256 } of row.op?.blobs ?? []) {
+          const held = await blobs.get(sha256);
+          if (held) sent(blobs.put({ ...held, unsent: HERE_ONLY }));
+        }
+      }
+    }));
     await update(/** @type {any} */ (keys), (row) => {
       if (!row.op) return;
       row.offer = 1;
@@ -310,7 +323,7 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
   /** How many pieces of work (forms, lone visits) the centre has not confirmed: the number on the badge. */
   const unconfirmed = () => db.outbox.run(async (idb) => {
     const works = new Set(/** @type {Row[]} */ (await idb.getAllFromIndex('op', 'unconfirmed')).map(workKey));
-    // A form whose ops are safe but whose photo is still here is not safe.
+    // A form whose ops are safe but whose photo is still here, or at the node only, is not safe.
     for (const blob of await idb.getAllFromIndex('blob', 'unsent')) works.add(blob.work);
     return works.size;
   });
@@ -337,18 +350,23 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
   async function works() {
     const [rows, waiting, counters] = await db.outbox.run((idb) => Promise.all([
       idb.getAll('op'), idb.getAllFromIndex('blob', 'unsent'), idb.getAll('counter')]));
-    return worksOf(rows, new Set(waiting.map((blob) => blob.work)), new Map(counters.map((one) => [one.key, one])));
+    const photos = new Map(waiting.sort((a, b) => b.unsent - a.unsent).map((blob) => [blob.work, blob.unsent]));
+    return worksOf(rows, photos, new Map(counters.map((one) => [one.key, one])));
   }
 
   /** Blobs the node has not taken yet. */
-  const blobsToSend = () => db.outbox.run((idb) => idb.getAllKeysFromIndex('blob', 'unsent'));
+  const blobsToSend = () => db.outbox.run((idb) => idb.getAllKeysFromIndex('blob', 'unsent', HERE_ONLY));
+  /** Blobs a node has and the centre may not have. @returns {Promise<string[]>} */
+  const blobsBelow = () => db.outbox.run((idb) => idb.getAllKeysFromIndex('blob', 'unsent', AT_NODE));
   /** @param {string} sha256 */
   const blob = (sha256) => db.outbox.run((idb) => idb.get('blob', sha256));
-  /** @param {string} sha256 @param {boolean} arrived */
-  async function markBlob(sha256, arrived) {
+  /** How far a blob has come: nowhere, to the node, to the centre. @param {string} sha256 @param {'' | 'here' | 'centre'} place */
+  async function markBlob(sha256, place) {
     await db.outbox.run((idb) => whole(idb, ['blob'], async (tx) => {
-      const { unsent, ...row } = await tx.objectStore('blob').get(sha256);
-      sent(tx.objectStore('blob').put(arrived ? row : { ...row, unsent: 1 }));
+      const held = await tx.objectStore('blob').get(sha256);
+      if (!held) return;
+      const { unsent, ...row } = held;
+      sent(tx.objectStore('blob').put(place === 'centre' ? row : { ...row, unsent: place === 'here' ? AT_NODE : HERE_ONLY }));
     }));
     changed();
   }
@@ -389,7 +407,7 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
 
   return {
     finish, append, undo, noteOffered, toOffer, noteResults, noteReceipts, offerAgain, overlaid, openRecords, settle,
-    openInstalls, firstUnconfirmed, unconfirmed, unconfirmedOps, works, blobsToSend, blob, markBlob, prune, noteErased,
+    openInstalls, firstUnconfirmed, unconfirmed, unconfirmedOps, works, blobsToSend, blob, blobsBelow, markBlob, prune, noteErased,
     submissions, lastDseq, chainAt, unconfirmedRows, blobsOf,
     /** @param {() => void} listener */
     subscribe(listener) {
@@ -454,7 +472,7 @@ const range = (installId, from) => IDBKeyRange.bound([installId, from], [install
 /**
  * One line per form or lone op. A form is only as far as its slowest op or photo.
  * @param {Row[]} rows
- * @param {Set<string>} photosWaiting works with a photo the node has not taken
+ * @param {Map<string, number>} photosWaiting works with a photo that is only here (1) or at the node (2)
  * @param {Map<string, {value: number, offered?: number}>} counters
  * @returns {Work[]}
  */
@@ -472,7 +490,7 @@ export function worksOf(rows, photosWaiting, counters) {
     return {
       key, submission: first.submission, household: first.household, made: first.made, ops: group.length,
       entity: first.op?.entity ?? (first.submission ? 'submission' : 'visit'),
-      state: photosWaiting.has(key) ? 'queued' : stateOf(group),
+      state: slower(stateOf(group), PHOTO_STATES[photosWaiting.get(key) ?? 0]),
       attention: troubled?.result?.status ?? '', message: troubled?.result?.message ?? '',
       undo: !first.submission && !first.result && counter?.value === first.dseq && (counter.offered ?? 0) < first.dseq,
     };
@@ -482,6 +500,14 @@ export function worksOf(rows, photosWaiting, counters) {
 
 /** Answers that a person at the office has to look at; the op itself is safe. */
 const ATTENTION = new Set(['conflict', 'held', 'quarantined']);
+
+/** How safe a work can be at most by its least safe photo: none waits, one is here only, one is at the node. @type {SyncState[]} */
+const PHOTO_STATES = ['confirmed', 'queued', 'sent'];
+/** @type {SyncState[]} */
+const BY_SAFETY = ['queued', 'sent', 'confirmed'];
+
+/** @param {SyncState} a @param {SyncState} b */
+const slower = (a, b) => (BY_SAFETY.indexOf(a) < BY_SAFETY.indexOf(b) ? a : b);
 
 /** @param {Row[]} group @returns {SyncState} */
 function stateOf(group) {

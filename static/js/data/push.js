@@ -100,6 +100,8 @@ export function isOurServer(session, reply) {
   return typeof reply?.server_id === 'string' && (!known || known === reply.server_id);
 }
 
+const BLOBS_ASKED = 200;
+
 /** Answers that concern one file and say nothing about the next. */
 const OWN_FAULT = new Set([400, 404, 413, 422]);
 
@@ -108,13 +110,14 @@ const OWN_FAULT = new Set([400, 404, 413, 422]);
  * not take holds up no other; it is told at the end.
  * @param {Parts} parts
  * @param {string} token
+ * @param {string} tier the node's: what the centre itself took is at the centre
  * @returns {Promise<Trouble | null>}
  */
-export async function pushBlobs({ api, outbox }, token) {
+export async function pushBlobs({ api, outbox }, token, tier) {
   /** @type {Trouble | null} */
   let trouble = null;
   for (const sha256 of await outbox.blobsToSend()) {
-    const stopped = await pushBlob(api, outbox, /** @type {string} */ (sha256), token);
+    const stopped = await pushBlob(api, outbox, /** @type {string} */ (sha256), token, tier);
     if (stopped && !(stopped.kind === 'refused' && OWN_FAULT.has(stopped.status))) return stopped;
     trouble ??= stopped;
   }
@@ -122,10 +125,10 @@ export async function pushBlobs({ api, outbox }, token) {
 }
 
 /**
- * @param {import('./api.js').Api} api @param {import('./outbox.js').Outbox} outbox @param {string} sha256 @param {string} token
+ * @param {import('./api.js').Api} api @param {import('./outbox.js').Outbox} outbox @param {string} sha256 @param {string} token @param {string} tier
  * @returns {Promise<Trouble | null>}
  */
-async function pushBlob(api, outbox, sha256, token) {
+async function pushBlob(api, outbox, sha256, token, tier) {
   const blob = await outbox.blob(sha256);
   const path = `/sync/v1/blob/${sha256}`;
   const head = await api.request('HEAD', path, { token, as: 'nothing' });
@@ -148,7 +151,26 @@ async function pushBlob(api, outbox, sha256, token) {
     if (answer.status === 201) break;
     offset = Number(answer.headers.get('Upload-Offset') ?? offset + BLOB_CHUNK);
   }
-  await outbox.markBlob(sha256, true);
+  await outbox.markBlob(sha256, tier === 'centre' ? 'centre' : 'here');
+  return null;
+}
+
+/**
+ * Ask how far up the photos are that a node took: three ticks stand for the centre. What the node has lost meanwhile
+ * is brought again in the next round.
+ * @param {Parts} parts @param {string} token @returns {Promise<Trouble | null>}
+ */
+export async function askBlobs({ api, outbox }, token) {
+  const below = await outbox.blobsBelow();
+  for (let from = 0; from < below.length; from += BLOBS_ASKED) {
+    const answer = await api.post('/sync/v1/blobs', { sha256: below.slice(from, from + BLOBS_ASKED) }, token);
+    // A server of the version before cannot say; the photo stays unconfirmed.
+    if (answer.kind === 'refused' && (answer.status === 404 || answer.status === 405)) return null;
+    if (answer.kind !== 'ok') return answer;
+    for (const [sha256, place] of Object.entries(answer.data.blobs ?? {})) {
+      if (place !== 'here') await outbox.markBlob(sha256, place === 'centre' ? 'centre' : '');
+    }
+  }
   return null;
 }
 

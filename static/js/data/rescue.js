@@ -2,7 +2,7 @@
  * The way up while ruhu-data cannot be opened: finished work and the keys to send it are beside
  * the outbox, and need nothing else.
  */
-import { fetchReceipts, isOurServer, pushAll, pushBlobs } from './push.js';
+import { askBlobs, fetchReceipts, isOurServer, pushAll, pushBlobs } from './push.js';
 
 /** @typedef {import('./push.js').Trouble} Trouble */
 
@@ -28,5 +28,6 @@ async function sendOf(parts, id, token) {
   if (!session.keysAgree(hello.data)) return { kind: 'offline', cause: 'wrong_key' };
   if (before && before.epoch !== hello.data.epoch) await outbox.offerAgain(id, hello.data.acked_dseq?.[id] ?? 0, hello.data);
   await session.noteServer(hello.data, now());
-  return await pushAll(parts, id, token, async () => {}) ?? await pushBlobs(parts, token) ?? fetchReceipts(parts, id, token);
+  return await pushAll(parts, id, token, async () => {}) ?? await pushBlobs(parts, token, hello.data.tier)
+    ?? await fetchReceipts(parts, id, token) ?? askBlobs(parts, token);
 }

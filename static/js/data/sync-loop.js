@@ -7,7 +7,7 @@
  */
 import { waitMs } from './backoff.js';
 import { explain, explainError } from './explain.js';
-import { fetchReceipts, isOurServer, pushAll, pushBlobs } from './push.js';
+import { askBlobs, fetchReceipts, isOurServer, pushAll, pushBlobs } from './push.js';
 
 /** @typedef {import('./push.js').Trouble} Trouble */
 /** @typedef {{running: boolean, step: string, records: number, last_ok: string|null,
@@ -145,10 +145,11 @@ export function createSync(parts) {
     let trouble = await pushAll({ api, outbox, session, now }, id, token, (line) => log.add(false, line.text, line.next, line.values));
     if (trouble?.kind === 'offline' || (trouble && trouble.status === 401)) return trouble;
     show({ step: 'blobs' });
-    if (!trouble) trouble = await pushBlobs({ api, outbox, session, now }, token);
+    if (!trouble) trouble = await pushBlobs({ api, outbox, session, now }, token, hello.data.tier);
     if (trouble?.kind === 'offline') return trouble;
     show({ step: 'receipts' });
     trouble = await fetchReceipts({ api, outbox, session, now }, id, token) ?? trouble;
+    trouble = await askBlobs({ api, outbox, session, now }, token) ?? trouble;
     if (id !== session.install_id) return trouble;
     show({ step: 'pull' });
     const scope = await store.meta('scope_version');
