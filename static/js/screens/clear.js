@@ -9,6 +9,8 @@ import { button, element } from './widgets/dom.js';
 export async function show(root, ctx) {
   const { t } = ctx;
   ctx.header({ title: t('可以清空这部手机吗'), back: '#/sync' });
+  /** Whether emptying was asked for once; a sync that paints the screen meanwhile does not take it back. */
+  let asked = false;
   // The same button throughout, so that no tap falls between two of them.
   const sync = /** @type {HTMLButtonElement} */ (button('', () => void ctx.sync.run()));
   const stop = [ctx.sync.subscribe(() => void paint()), ctx.outbox.subscribe(() => void paint())];
@@ -25,6 +27,7 @@ export async function show(root, ctx) {
     // Whoever is typing the confirmation is not disturbed.
     if (root.contains(document.activeElement) && document.activeElement?.tagName === 'INPUT') return;
     const { safe, lacks } = await verdict();
+    asked &&= safe;
     const { running } = ctx.sync.state;
     sync.textContent = running ? t('正在同步…') : t('现在同步');
     sync.disabled = running;
@@ -56,10 +59,11 @@ export async function show(root, ctx) {
   }
 
   function emptying() {
-    const go = button(t('退出登录并清空这部手机'), () => {
-      if (go.dataset.sure) return void empty();
-      go.dataset.sure = 'yes';
-      go.textContent = t('确定清空?再点一次');
+    const words = () => (asked ? t('确定清空?再点一次') : t('退出登录并清空这部手机'));
+    const go = button(words(), () => {
+      if (asked) return void empty();
+      asked = true;
+      go.textContent = words();
     }, { class: 'danger', 'data-name': 'empty' });
     return element('section', { class: 'card' }, element('p', {}, t('清空后,这部手机上的登记册、表单和走访记录全部删除;中心的不受影响。')), go);
   }

@@ -1,21 +1,24 @@
 /** This person's drafts on this phone: open one, delete one (asked once, and taken back with one tap). */
 
 import { plain } from './form-model.js';
-import { button, element } from './widgets/dom.js';
+import { button, element, renew } from './widgets/dom.js';
 
 /** @typedef {import('./form-types.d.ts').Context} Context */
 /** @typedef {import('./form-types.d.ts').Draft} Draft */
 
 /**
  * @param {HTMLElement} root @param {Context} ctx
- * @param {(draft: Draft) => boolean} [which]
+ * @param {string} title above the list, if there is one
  * @returns {Promise<number>} how many there are
  */
-export async function draftList(root, ctx, which = () => true) {
+export async function draftList(root, ctx, title) {
   const { t } = ctx;
-  const drafts = (await ctx.drafts.mine()).filter(which);
+  // While a line offers to take a deletion back, the list waits.
+  if (root.querySelector('.draft-undo')) return root.querySelectorAll('.draft-open').length;
+  const drafts = await ctx.drafts.mine();
   const forms = new Map(drafts.length ? (await ctx.store.all?.('form') ?? []).map((form) => [form.id, form.fields]) : []);
-  root.replaceChildren(element('ul', { class: 'drafts' }, ...drafts.map((draft) => element('li', {}, ...row(draft)))));
+  renew(root, ...(drafts.length ? [element('h2', {}, title)] : []),
+    element('ul', { class: 'drafts' }, ...drafts.map((draft) => element('li', { 'data-draft': draft.draft_id }, ...row(draft)))));
   return drafts.length;
 
   /** @param {Draft} draft @returns {HTMLElement[]} */

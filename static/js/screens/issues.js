@@ -3,7 +3,7 @@ import { lateness, sorted } from '../core/issues.js';
 import { daysBetween } from '../core/today.js';
 import { localDate } from '../data/ids.js';
 import { issueWord } from './issue-words.js';
-import { element } from './widgets/dom.js';
+import { element, renew } from './widgets/dom.js';
 
 const SHOWN = 100;
 
@@ -20,7 +20,7 @@ export async function show(root, ctx) {
     const { mine, others } = sorted(await ctx.store.all('issue'), me(ctx));
     const rest = element('details', { class: 'card', hidden: !others.length },
       element('summary', {}, t('村里其他人负责的 {n} 件', { n: others.length })), element('div', { class: 'rows' }, ...await rows(others)));
-    place.replaceChildren(element('h2', {}, t('我负责的 {n} 件', { n: mine.length })),
+    renew(place, element('h2', {}, t('我负责的 {n} 件', { n: mine.length })),
       mine.length ? element('div', { class: 'rows', 'data-name': 'mine' }, ...await rows(mine))
         : element('p', { class: 'empty' }, t('没有要您整改的事项。在户页可以登记新的。')), rest);
   }

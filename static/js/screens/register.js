@@ -1,7 +1,7 @@
 /** The register: name, pinyin initials, ID tail, house number, group, or code. Twenty at a time. */
 import { hasLetters, search } from '../core/search.js';
 import { householdRow } from './rows.js';
-import { element } from './widgets/dom.js';
+import { element, renew } from './widgets/dom.js';
 
 const SHOWN = 20;
 
@@ -30,7 +30,7 @@ export async function show(root, ctx, params) {
     said.textContent = query
       ? found.length > SHOWN ? t('找到很多户,先列 {n} 户,再输几个字', { n: SHOWN }) : t('找到 {n} 户', { n: found.length })
       : t('共 {n} 户', { n: rows.length });
-    list.replaceChildren(...found.slice(0, SHOWN).map((row) => householdRow(ctx, row)));
-    if (!found.length) list.replaceChildren(element('p', { class: 'empty' }, t('没有找到。换个写法试试,或核对这一户是否属于您的村。')));
+    if (found.length) renew(list, ...found.slice(0, SHOWN).map((row) => householdRow(ctx, row)));
+    else renew(list, element('p', { class: 'empty' }, t('没有找到。换个写法试试,或核对这一户是否属于您的村。')));
   }
 }

@@ -1,6 +1,6 @@
 /** What this phone made, newest first: how far each piece has come, found by name; a few at a time. */
 import { ticksOf } from './rows.js';
-import { button, element } from './widgets/dom.js';
+import { button, element, renew } from './widgets/dom.js';
 
 const SHOWN = 20;
 
@@ -45,9 +45,9 @@ export function worksList(ctx) {
       if (name.includes(words)) found.push([work, name]);
     }
     find.hidden = works.length <= SHOWN;
-    list.replaceChildren(...found.slice(0, shown).map(([work, name]) => line(work, name)));
-    if (!found.length) list.replaceChildren(element('p', { class: 'empty' }, works.length ? t('没有找到。') : t('还没有送出的走访。')));
-    if (found.length > shown) list.append(button(t('再看一些'), () => { shown += SHOWN * 2; void paint(); }));
+    const more = found.length > shown ? [button(t('再看一些'), () => { shown += SHOWN * 2; void paint(); })] : [];
+    if (found.length) renew(list, ...found.slice(0, shown).map(([work, name]) => line(work, name)), ...more);
+    else renew(list, element('p', { class: 'empty' }, works.length ? t('没有找到。') : t('还没有送出的走访。')));
   }
 
   /** @param {import('../data/outbox.js').Work} work @param {string} name */

@@ -2,7 +2,7 @@
 import { localTime } from '../data/ids.js';
 import { courierCard } from './courier.js';
 import { worksList } from './sync-works.js';
-import { button, element } from './widgets/dom.js';
+import { button, element, renew } from './widgets/dom.js';
 
 const LINES = 20;
 
@@ -44,7 +44,7 @@ export async function show(root, ctx) {
     const [forms, scanner, { persisted, usage, quota }] = await Promise.all([
       ctx.store.meta('forms_ready'), caches?.match(document.body.dataset.wasm ?? ''), ctx.keeping.state()]);
     const offset = Math.round((ctx.session.server?.clock_offset_ms ?? 0) / 60000);
-    phone.replaceChildren(element('h2', {}, t('这部手机')),
+    renew(phone, element('h2', {}, t('这部手机')),
       element('p', {}, t('离线可用:表单 {here}/{wanted},扫码器{scanner}', {
         here: forms?.here ?? 0, wanted: forms?.wanted ?? '?', scanner: scanner ? t('已备好') : t('还没下载') })),
       element('p', { 'data-name': 'persisted', 'data-persisted': String(persisted) }, persisted ? t('浏览器已答应长期保存数据。') : t('浏览器没有保证长期保存。请把本页“添加到主屏幕”,并每天同步一次。')),
@@ -55,7 +55,7 @@ export async function show(root, ctx) {
 
   async function paintLog() {
     const entries = await ctx.log.entries();
-    log.replaceChildren(element('h2', {}, t('同步记录')), ...(entries.length ? entries.slice(0, LINES).map(({ time, ok, text, next, values }) =>
+    renew(log, element('h2', {}, t('同步记录')), ...(entries.length ? entries.slice(0, LINES).map(({ time, ok, text, next, values }) =>
       element('p', { class: 'work' }, element('small', {}, momentOf(time)), element('br'), element('span', { class: ok ? '' : 'error' }, `${ok ? '' : '⚠ '}${t(text, values)}`),
         ...(next ? [element('br'), t(next, values)] : [])))
       : [element('p', { class: 'empty' }, t('还没有记录。'))]));

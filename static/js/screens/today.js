@@ -5,7 +5,7 @@ import { localDate } from '../data/ids.js';
 import { draftList } from './form-drafts.js';
 import { issueRow } from './issues.js';
 import { formLinks, householdRow } from './rows.js';
-import { button, element } from './widgets/dom.js';
+import { button, element, renew } from './widgets/dom.js';
 
 const SHOWN = 30;
 const ISSUES_SHOWN = 3;
@@ -45,18 +45,18 @@ export async function show(root, ctx) {
     const urgent = mine.filter((one) => lateness(one.fields, localDate(ctx.now()))).slice(0, ISSUES_SHOWN);
     const rows = await Promise.all(urgent.map(async (one) =>
       issueRow(ctx, one, (await ctx.store.get('household', one.fields.household_id))?.fields.head_name ?? '')));
-    issues.replaceChildren(...(urgent.length ? [element('h2', {}, t('该整改的')), element('div', { class: 'rows' }, ...rows)] : []),
+    renew(issues, ...(urgent.length ? [element('h2', {}, t('该整改的')), element('div', { class: 'rows' }, ...rows)] : []),
       ...(mine.length + rest.length ? [button(t('整改事项(我负责 {n} 件)', { n: mine.length }), () => ctx.go('#/issues'), { 'data-name': 'all-issues' })] : []));
   }
 
   async function paint() {
     void paintIssues();
-    if (await draftList(drafts, /** @type {any} */ (ctx))) drafts.prepend(element('h2', {}, t('没填完的')));
+    await draftList(drafts, /** @type {any} */ (ctx), t('没填完的'));
     const rows = await ctx.store.rows();
     if (!rows.length) {
       const complete = await ctx.store.complete();
       head.textContent = '';
-      due.replaceChildren(element('p', { class: 'empty' }, complete
+      renew(due, element('p', { class: 'empty' }, complete
         ? t('您负责的区域里没有登记户。请联系乡镇核对账号的区域。')
         : t('登记册还没有下载完。请连上网络,打开“同步”页。')));
       return;
@@ -64,9 +64,10 @@ export async function show(root, ctx) {
     const assignments = (await ctx.store.all('assignment')).map((/** @type {any} */ record) => record.fields);
     const list = today({ households: rows, assignments, user: /** @type {{id: string}} */ (ctx.session.user), today: localDate(ctx.now()) });
     head.textContent = t('该走访的 {n} 户(我负责 {all} 户)', { n: list.due.length, all: list.mine });
-    due.replaceChildren(...list.due.slice(0, SHOWN).map((one) => householdRow(ctx, /** @type {any} */ (one.household),
-      one.never ? t('还没走访过') : one.overdue ? t('已超 {n} 天', { n: one.overdue }) : t('{day} 前', { day: one.due }))));
-    if (!list.due.length) due.replaceChildren(element('p', { class: 'empty' }, t('没有到期的户。可以从登记册里任选一户走访。')));
-    else if (list.due.length > SHOWN) due.append(element('p', { class: 'empty' }, t('还有 {n} 户,用“查登记册”找。', { n: list.due.length - SHOWN })));
+    const shown = list.due.slice(0, SHOWN).map((one) => householdRow(ctx, /** @type {any} */ (one.household),
+      one.never ? t('还没走访过') : one.overdue ? t('已超 {n} 天', { n: one.overdue }) : t('{day} 前', { day: one.due })));
+    const rest = list.due.length - shown.length;
+    if (!shown.length) renew(due, element('p', { class: 'empty' }, t('没有到期的户。可以从登记册里任选一户走访。')));
+    else renew(due, ...shown, ...(rest ? [element('p', { class: 'empty' }, t('还有 {n} 户,用“查登记册”找。', { n: rest }))] : []));
   }
 }
