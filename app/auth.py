@@ -181,7 +181,10 @@ def json_sent(*texts: str) -> dict[str, Any]:
         raise Problem("length_required")
     if request.content_length > LARGEST_SIGN_IN:
         raise Problem("too_large")
-    sent = request.get_json(silent=True)
+    try:
+        sent = request.get_json(silent=True)
+    except RecursionError:  # brackets within brackets without end
+        sent = None
     if not isinstance(sent, dict) or not all(isinstance(sent.get(name), str) for name in texts):
         raise Problem("bad_request")
     return sent

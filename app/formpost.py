@@ -28,6 +28,7 @@ from app.formwhole import render_whole
 from app.i18n import language
 from app.node import node
 from app.office import page
+from app.pictures import Unreadable, bare
 from app.pwa import styles
 from app.tables import households
 from forms.definition import Form
@@ -216,6 +217,11 @@ def _kept(kind: str, sent: FileStorage) -> tuple[str, str]:
             "film": _("这不是录像,请重新选。"),
         }
         return "", told[wanted]
+    if found.family == "picture":
+        try:
+            data = bare(data)
+        except Unreadable:
+            return "", _("这张照片打不开,可能没有传完整,请重新选。")
     sha256, store = hashlib.sha256(data).hexdigest(), node().store
     if not store.has_blob(sha256):
         store.put_blob_part(sha256, 0, len(data), data)

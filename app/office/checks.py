@@ -52,7 +52,7 @@ def told(row: dict[str, Any]) -> dict[str, Any]:
     """A finding in words: what is wrong, which fields, what to do."""
     rule = shipped().rules.get(row["rule"])
     if rule is None:  # of a newer version than this program
-        return {"message": row["rule"], "todo": "", "fields": "", "severity": row["severity"]}
+        return {"message": row["rule"], "todo": "", "fields": "", "severity": row.get("severity", "")}
     return {
         "message": rule.message[_lang()],
         "todo": rule.todo[_lang()],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 
 from flask import Response, request
@@ -10,6 +11,7 @@ from flask_babel import gettext as _
 from app.errors import Problem
 from app.filekinds import HEAD, kind_of
 from app.node import node
+from app.pictures import Unreadable, bare
 from sync.records import BlobRef
 
 LARGEST = 5 * 1024 * 1024
@@ -22,11 +24,18 @@ def taken(name: str) -> list[BlobRef]:
     if len(sent) > MOST:
         raise Problem("bad_request", message=_("一次最多附 %(n)s 个文件。没有提交。", n=MOST), next=_("退回上一页,分几次提交。"))
     bodies = [one.stream.read(LARGEST + 1) for one in sent]
-    for body in bodies:
-        if len(body) > LARGEST or not _is_evidence(body):
-            words = _("佐证材料要是 5 MB 以内的照片或 PDF。没有提交。")
-            raise Problem("bad_request", message=words, next=_("换一个文件再提交,或先不附材料。"))
-    return [_kept(body) for body in bodies]
+    return [_kept(_clean(body)) for body in bodies]
+
+
+def _clean(body: bytes) -> bytes:
+    """The PDF as it came, a picture without what its camera noted. Raises Problem for anything else."""
+    if len(body) <= LARGEST and body.startswith(b"%PDF-"):
+        return body
+    with contextlib.suppress(Unreadable):
+        if len(body) <= LARGEST and kind_of(body[:HEAD]).family == "picture":
+            return bare(body)
+    words = _("佐证材料要是 5 MB 以内的照片或 PDF。没有提交。")
+    raise Problem("bad_request", message=words, next=_("换一个文件再提交,或先不附材料。"))
 
 
 def _kept(body: bytes) -> BlobRef:
@@ -60,7 +69,3 @@ def picture(sha256: str) -> Response | None:
     response = Response(whole, mimetype=kind.mime)
     response.headers["Cache-Control"] = "private, max-age=3600"
     return response
-
-
-def _is_evidence(body: bytes) -> bool:
-    return body.startswith(b"%PDF-") or kind_of(body[:HEAD]).family == "picture"
