@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 TESTS = Path(__file__).parent
-ROWS = [line for line in (TESTS.parent / "docs" / "security-tests.md").read_text("utf-8").splitlines() if re.match(r"\| \d+ ", line)]
+TABLE = TESTS.parent / "docs" / "security-tests.md"
+ROWS = [line for line in TABLE.read_text("utf-8").splitlines() if re.match(r"\| \d+ ", line)]
 _NAMED = re.compile(r"`((?:[\w/]+\.(?:test\.js|py))?(?:::[^`]+)?)`")
 
 
