@@ -102,6 +102,19 @@ def trusted(heads: Iterable[ServerHead], public: str, tier: str, chain_at: Calla
     return found
 
 
+def contradicted(heads: Iterable[ServerHead], public: str, tier: str, chain_at: Callable[[str, int], str]) -> bool:
+    """Whether a head of that tier is forged, or was signed over another log than the one here.
+
+    One that reaches past the log here contradicts nothing: a node put back from a backup has yet to get the rest.
+    """
+    for head in heads:
+        if head.tier == tier:
+            ours = chain_at(head.install_id, head.dseq)
+            if (ours and ours != head.chain) or not keys.verified(public, server_head_bytes(head), head.sig):
+                return True
+    return False
+
+
 def receipt_holds(receipt: Receipt, public: str) -> bool:
     """Whether the receipt is signed by itself."""
     return receipt.sig is not None and keys.verified(public, receipt_bytes(receipt), receipt.sig)

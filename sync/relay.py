@@ -24,7 +24,7 @@ from sync.devices import OWN_NAME
 from sync.failpoints import reach
 from sync.identity import ABOVE_ALL, UPSTREAM, note, noted
 from sync.keys import PrivateKey
-from sync.logs import receipt_holds, sign_head, trusted
+from sync.logs import contradicted, receipt_holds, sign_head, trusted
 from sync.problems import Problem
 from sync.protocol import (
     BLOBS_ASKED,
@@ -256,7 +256,8 @@ class Relay:
         except msgspec.ValidationError as error:
             raise Problem("upstream_strange") from error
         found = trusted(sent, centre.sign, CENTRE, self._store.chain_at)
-        if any(head.tier == CENTRE and head.install_id not in found for head in sent):
+        lacking = [head for head in sent if head.install_id not in found]
+        if contradicted(lacking, centre.sign, CENTRE, self._store.chain_at):
             self._alarm = "upstream_unsigned"
             log.warning("upstream: a head of the centre does not hold")
         self._store.take_heads(list(found.values()))

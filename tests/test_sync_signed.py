@@ -500,3 +500,18 @@ def test_a_node_relays_whole_runs(tmp_path: Path, world: World, monkeypatch: pyt
     world.settle()
     world.check()
     assert isinstance(world.nodes[0].store, SqliteStore)
+
+
+def test_a_head_past_the_log_here_alarms_nobody_and_another_log_does() -> None:
+    centre, stranger = keys.signing_key(b"c" * 32), keys.signing_key(b"s" * 32)
+    ours = {("a", 1): "1" * 64, ("a", 2): "2" * 64}
+
+    def head(dseq: int, chain: str, key: keys.PrivateKey = centre) -> ServerHead:
+        return logs.sign_server_head(key, ServerHead(install_id="a", dseq=dseq, chain=chain, server_id="s",
+                                                       epoch="e", tier=CENTRE, time="t"))  # fmt: skip
+
+    def alarms(*heads: ServerHead) -> bool:
+        return logs.contradicted(heads, keys.public_text(centre), CENTRE, lambda install, dseq: ours.get((install, dseq), ""))
+
+    assert not alarms(head(2, "2" * 64)) and not alarms(head(3, "3" * 64))
+    assert alarms(head(2, "f" * 64)) and alarms(head(3, "3" * 64, stranger))
