@@ -120,6 +120,7 @@ HOUSEHOLD = (
     Field("last_visit", "date", "上次走访", "Last visit"),
     Field("other_codes", "text", "并入户的入户码", "Codes of households merged in"),
     Field("merged_into", "record", "并入了哪一户", "Merged into"),
+    Field("split_from", "record", "从哪一户分出", "Split from"),
 )
 
 MEMBER = (
@@ -192,6 +193,39 @@ ISSUE = (
     Field("closing_note", "text", "销号意见", "Closing note"),
 )
 
+PAIRING = (
+    Field("household_id", "record", "所属户", "Household"),
+    Field("helper_role", "code", "帮扶身份", "Post", "helper_role"),
+    Field("helper", "user", "账号", "Account"),
+    Field("helper_name", "text", "姓名", "Name"),
+    Field("unit", "text", "单位", "Unit"),
+    Field("unit_level", "code", "单位级别", "Level of the unit", "unit_level"),
+    Field("phone", "text", "电话", "Phone", personal=True),
+    Field("helper_relation", "code", "和农户的关系", "Relation to the household", "helper_relation"),
+    Field("started", "date", "开始日期", "From"),
+    Field("ended", "date", "结束日期", "Until"),
+    Field("end_reason", "code", "结束原因", "Why it ended", "pairing_end"),
+    Field("handover", "text", "交接批次", "Handover"),
+    Field("taken_from", "user", "从谁接手", "Taken over from"),
+)
+"""Who helps whom, from when until when. Without a household it is a post in the village the record is filed under."""
+
+EVENT = (
+    Field("household_id", "record", "所属户", "Household"),
+    Field("what", "code", "变动", "What happened", "household_event"),
+    Field("date", "date", "日期", "Date"),
+    Field("status", "code", "户类型", "Status", "household_status"),
+    Field("member_id", "record", "成员", "Member"),
+    Field("member_name", "text", "姓名", "Name"),
+    Field("reason", "text", "变更原因", "Reason"),
+    Field("other_id", "record", "另一户", "Other household"),
+    Field("other_name", "text", "另一户的户主", "Head of the other household"),
+    Field("place", "text", "去向或来处", "Where to or from"),
+    Field("code", "text", "入户码", "Household code"),
+    Field("note", "text", "说明", "Note"),
+)
+"""One dated entry in the life of a household. reason: a code of member_state or join_reason."""
+
 VILLAGE = (
     Field("village_title", "text", "村名", "Name of the village"),
     Field("groups_count", "number", "村民小组(个)", "Groups"),
@@ -248,6 +282,8 @@ FIELDS: dict[str, tuple[Field, ...]] = {
     "visit": VISIT,
     "issue": ISSUE,
     "village": VILLAGE,
+    "pairing": PAIRING,
+    "event": EVENT,
 }
 
 

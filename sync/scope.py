@@ -13,19 +13,21 @@ from typing import Any, NamedTuple
 import msgspec
 
 from forms.issues import CLOSED, SUBMITTED, may_close
+from forms.lives import STATUS_EVENTS
 from sync.conflict import plain
 from sync.erasing import ERASE, FIELD, is_erased
 from sync.records import DEVICE, MOVE, NODE, Credential, Grant, Op, Record, Scope
 
 EVERYTHING = Scope(area_prefixes=("",))
 
-DEVICE_KINDS = ("area", "user", "form", "village", "household", "member", "visit", "issue", "assignment", "rules", "exemption")
+DEVICE_KINDS = ("area", "user", "form", "village", "household", "member", "visit", "issue", "assignment", "rules", "exemption",
+                "pairing", "event")
 # What a place above publishes for every place below it.
 DOWNWARD_KINDS = ("area", "form", "campaign", "rules", "small_area")
 
 _FIELD_KINDS = frozenset({"village", "household", "member", "visit", "submission", "issue", "sheet"})
-_VILLAGE_KINDS = _FIELD_KINDS | {"conflict", "decision", "exemption"}
-_OFFICE_KINDS = _VILLAGE_KINDS | {"area", "user", "device", "form", "assignment", "campaign", "small_area"}
+_VILLAGE_KINDS = _FIELD_KINDS | {"conflict", "decision", "exemption", "event"}
+_OFFICE_KINDS = _VILLAGE_KINDS | {"area", "user", "device", "form", "assignment", "campaign", "small_area", "pairing"}
 
 
 class Role(NamedTuple):
@@ -60,7 +62,7 @@ LATE = "applied_late"
 # What only the node that a device speaks to can tell about its ops; the node above takes its word.
 VOUCHED = frozenset({"device_revoked", "wrong_install", "bad_signature", "unregistered_device", LATE})
 # Records about people, which the law may want erased.
-ABOUT_PEOPLE = frozenset({"household", "member", "visit", "submission", "issue", "sheet"})
+ABOUT_PEOPLE = frozenset({"household", "member", "visit", "submission", "issue", "sheet", "pairing", "event"})
 
 # A colleague's name is needed on a phone, nothing else about them.
 _DEVICE_USER_FIELDS = frozenset({"username", "name", "role", "area", "unit"})
@@ -246,6 +248,8 @@ def refusal(op: Op, grants: Sequence[Grant], current: Record | None, *, at_offic
         return "not_allowed"
     if op.entity == "issue" and not _issue_change_allowed(op, able, current):
         return "not_allowed"
+    if op.entity == "event" and not _event_change_allowed(op, able, current):
+        return "not_allowed"
     if op.kind == MOVE and not within(str(_said(op, "area")), prefixes):
         return "outside_area"  # nobody pushes a record into somebody else's place
     if op.entity == "user" and not _user_change_allowed(op, able, current):
@@ -322,6 +326,14 @@ def _issue_change_allowed(op: Op, grants: Sequence[Grant], current: Record | Non
         return True
     office = any(ROLES[grant.role].rank > 0 for grant in grants)
     return office and (after != CLOSED or (current is not None and may_close(current.fields, op.actor)))
+
+
+def _event_change_allowed(op: Op, grants: Sequence[Grant], current: Record | None) -> bool:
+    """A village writes down who came and went; what a household counts as is an office's word, and so is any correction."""
+    what = plain(op.fields["what"].new) if "what" in op.fields else (current.fields.get("what") if current else "")
+    if op.kind in ("create", MOVE) and what not in STATUS_EVENTS:
+        return True
+    return any(ROLES[grant.role].rank > 0 for grant in grants)
 
 
 def _user_change_allowed(op: Op, grants: Sequence[Grant], current: Record | None) -> bool:

@@ -41,6 +41,7 @@ SECRETS = ("冉光荣", "冉小明", "50023219700101002X", "13800001234", "13900
 
 # What a reader might try to see more: names of filters that some page knows, and names that none does.
 WIDER = {
+    "again": "x", "why": "none",
     "village": VILLAGE, "area": VILLAGE, "in": VILLAGE, "scope": COUNTY, "prefix": "", "small": "small-1", "group": "1",
     "cadre": "u-cadre", "user": "u-county", "role": "county", "household": HOUSEHOLD, "id": HOUSEHOLD, "form": "local",
     "s": "冉", "q": "冉", "page_size": "100000", "limit": "100000", "page": "1", "state": "", "since": "2000-01-01", "sort": "area",
@@ -103,6 +104,9 @@ def _things(app: Any, here: Any, author: Author) -> dict[str, dict[str, str]]:
         author.create("exemption", "e-1", VILLAGE, asked, blobs=[BlobRef(proof, len(evidence))]),
         author.create("issue", "i-1", VILLAGE, {"household_id": HOUSEHOLD, "description": "区外秘密", "state": "open",
                       "evidence": proof}, blobs=[BlobRef(proof, len(evidence))]),
+        author.create("pairing", "p-1", VILLAGE, {"household_id": HOUSEHOLD, "helper_role": "helper", "helper_name": "冉小明",
+                      "started": "2026-01-01", "ended": "", "handover": "x", "taken_from": "u-cadre"}),
+        author.create("pairing", "p-2", VILLAGE, {"household_id": "", "helper_role": "team", "helper_name": "冉小明"}),
         author.create("small_area", "small-1", COUNTY, {"name": "区外秘密片区", "villages": VILLAGE}),
     ])  # fmt: skip
     made = _made_by_pages(app, here)
@@ -114,6 +118,7 @@ def _things(app: Any, here: Any, author: Author) -> dict[str, dict[str, str]]:
         "office.household": {"id": HOUSEHOLD}, "office.erase_household": {"id": HOUSEHOLD},
         "office.erase_household_now": {"id": HOUSEHOLD}, "office.submission": {"id": "s-1"},
         "office.submission_file": {"id": "s-1"}, "office.answer_exemption": {"id": "e-1"},
+        "office.pair_household": {"id": HOUSEHOLD}, "office.end_pairing": {"id": "p-1"},
         "office.issue": {"id": "i-1"}, "office.step_issue": {"id": "i-1"}, "office.change_issue": {"id": "i-1"},
         "office.issue_evidence": {"id": "i-1", "sha256": proof}, "office.exemption_evidence": {"id": "e-1"},
         "office.small_area": {"id": "small-1"},

@@ -90,8 +90,8 @@ def test_the_usual_demo_has_the_size_that_was_asked_for(county):
     assert {record["level"] for record in records["area"].values()} == {"county", "township", "village"}
 
 
-# Nobody of the demo county was listed twice and merged.
-OF_A_MERGE = {"merged_into", "other_codes"}
+# No household of the demo county was listed twice and merged, or split.
+OF_A_MERGE = {"merged_into", "other_codes", "split_from"}
 
 
 def test_every_field_of_the_register_is_filled(county):

@@ -40,6 +40,8 @@ def pair(here):
         made("member", "m-b", VILLAGE, {"household_id": "h-b", "full_name": "谭大海", "relation": "01", "id_no": ID_NO}),
         made("member", "m-c", VILLAGE, {"household_id": "h-b", "full_name": "谭小海", "relation": "03"}),
         made("visit", "v-b", VILLAGE, {"household_id": "h-b", "date": "2026-10-01", "outcome": "met"}),
+        made("pairing", "p-b", VILLAGE, {"household_id": "h-b", "helper_role": "helper", "helper_name": "甲"}),
+        made("event", "e-b", VILLAGE, {"household_id": "h-b", "what": "identified", "date": "2014-01-01"}),
         made("issue", "i-b", VILLAGE, {"household_id": "h-b", "description": "漏雨", "state": "open"}),
         made("submission", "s-b", VILLAGE, {"household_id": "h-b", "form_id": "visit", "answers": {}, "ended": "2026-10-01"}),
         made("household", "h-far", OTHER_VILLAGE, home),
@@ -101,6 +103,7 @@ def test_a_merge_and_where_the_old_leads(desk, here, pair):
     assert names(here, "h-a") == ["谭大海", "谭小海"]
     assert [row["id"] for row in households.visits(here.tables, SCOPE, ["h-a"])] == ["v-b"]
     assert [row["id"] for row in households.issues(here.tables, SCOPE, ["h-a"])] == ["i-b"]
+    assert [here.store.get(*one).fields["household_id"] for one in (("pairing", "p-b"), ("event", "e-b"))] == ["h-a"] * 2
     assert [row["id"] for row in households.submissions(here.tables, SCOPE, ["h-a"])] == ["s-b"]
     assert found(here, "谭大海") == ["h-a"]
     # The old card, the old address, a visit that comes in late under the old id.

@@ -18,6 +18,7 @@ from app.demo.areas import Village, places, plan
 from app.demo.details import household_details, income_details, member_details, village_details
 from app.demo.family import Person, family
 from app.demo.living import income, living
+from forms.register import FIELDS
 from sync.author import with_hash
 from sync.ids import uuid7
 from sync.records import FieldChange, Op
@@ -171,6 +172,7 @@ class _Household:
         older = fields | older | income_details(fields, older)
         yield self._household("create", older, registered)
         yield from self._members(registered)
+        yield from self._past(fields, registered)
         updated = self._day(random.randint(40, 200))
         current = income(random, self.people, fields)
         current |= income_details(fields, current)
@@ -211,6 +213,30 @@ class _Household:
             fields = {"household_id": self.id, **person.fields, **member_details(self.more, person)}
             fields["national_no"] = self._national_no(person)
             yield self.writer.op("member", self._id(), "create", self.village.code12, fields, joined)
+
+    def _past(self, fields: Fields, registered: datetime) -> Iterator[Op]:
+        """What it counted as before, with the days, and since when its helper comes. Ordinary households have neither."""
+        if fields["status"] == "ordinary":
+            return
+        chance = Random(f"{self.demo.seed}:{self.number}:past")
+        told = []
+        if fields["exit_year"]:
+            told.append(("identified", "poor", f"{chance.choice((2013, 2014))}-{chance.randint(10, 12)}-10"))
+            told.append(("exited", "exited", f"{fields['exit_year']}-{chance.randint(10, 12)}-{chance.randint(10, 28)}"))
+        if fields["monitored_since"] and fields["status"] == "monitored":
+            told.append(("monitored", "monitored", fields["monitored_since"]))
+        for what, status, day in told:
+            blank = dict.fromkeys((field.name for field in FIELDS["event"]), "")
+            event = blank | {"household_id": self.id, "what": what, "date": day, "status": status}
+            yield self.writer.op("event", self.writer.new_id(registered), "create", self.village.code12, event, registered)
+        started = registered.date() - timedelta(days=chance.randint(30, 900))
+        pairing = {
+            "household_id": self.id, "helper_role": "helper", "helper": fields["helper"], "helper_name": fields["helper_name"],
+            "unit": fields["helper_unit"], "unit_level": chance.choice(("county", "township", "village")),
+            "phone": fields["helper_phone"], "helper_relation": fields["helper_relation"], "started": started.isoformat(),
+            "ended": "", "end_reason": "", "handover": "", "taken_from": "",
+        }  # fmt: skip
+        yield self.writer.op("pairing", self.writer.new_id(registered), "create", self.village.code12, pairing, registered)
 
     def _national_no(self, person: Person) -> str:
         return f"演示{self.number + 1:06d}{int(person.fields['line']):02d}"

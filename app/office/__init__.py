@@ -55,6 +55,8 @@ from app.office import (  # noqa: E402
     form_publish,  # noqa: F401
     form_table,  # noqa: F401
     forms,  # noqa: F401
+    handover,  # noqa: F401
+    helpers,  # noqa: F401
     home,  # noqa: F401
     household,  # noqa: F401
     importing,  # noqa: F401

@@ -21,6 +21,8 @@ from app.office import blueprint, page, words
 from app.office.mask import masked_fields
 from app.tables import households
 from app.tables.duplicates import NAME, NUMBER, PERSON, SOUND, likely_pairs
+from app.tables.lives import events_of
+from app.tables.pairings import pairings_of
 from sync.author import Author
 from sync.ids import new_id
 from sync.own import write_own
@@ -128,7 +130,9 @@ def _mine(record: Record, scope: Any) -> bool:
 def _belonging(id: str) -> list[tuple[str, str]]:
     """(kind, id) of what the read tables say belongs to a household."""
     lists = {"member": households.members, "visit": households.visits, "issue": households.issues}
-    return [(kind, row["id"]) for kind, of in lists.items() for row in of(page.tables(), page.scope(), [id])]
+    found = [(kind, row["id"]) for kind, of in lists.items() for row in of(page.tables(), page.scope(), [id])]
+    found += [("pairing", row["id"]) for row in pairings_of(page.tables(), page.scope(), id)]
+    return [*found, *(("event", row["id"]) for row in events_of(page.tables(), page.scope(), id))]
 
 
 def _same_people(kept: Sequence[dict[str, Any]], gone: Sequence[dict[str, Any]]) -> set[str]:

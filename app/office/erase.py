@@ -16,6 +16,8 @@ from app.node import node
 from app.office import blueprint, page
 from app.office.tray import OWN_NAME
 from app.tables import households
+from app.tables.lives import events_of
+from app.tables.pairings import pairings_of
 from sync.own import write_own
 from sync.records import CENTRE
 from sync.scope import prefixes_of, within
@@ -61,6 +63,8 @@ def everything_about(row: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("visit", households.visits(tables, scope, [id])),
         ("issue", households.issues(tables, scope, [id])),
         ("submission", households.submissions(tables, scope, [id])),
+        ("pairing", pairings_of(tables, scope, id)),
+        ("event", events_of(tables, scope, id)),
     ):
         found |= {(kind, one["id"]): one["area"] for one in rows}
     for change in node().store.quarantined():
@@ -90,5 +94,5 @@ def _page(row: dict[str, Any], fault: str = "") -> str:
 
 
 def _in_order(counts: dict[str, int]) -> Sequence[tuple[str, int]]:
-    order = ("household", "member", "visit", "submission", "issue")
+    order = ("household", "member", "visit", "submission", "issue", "pairing", "event")
     return sorted(counts.items(), key=lambda pair: order.index(pair[0]) if pair[0] in order else len(order))

@@ -15,6 +15,7 @@ from app.node import node
 from app.office import blueprint, erase, page, words
 from app.office.checks import told
 from app.office.duplicates import merged_into
+from app.office.helpers import helping
 from app.office.history import Said, Step, said, short_time, steps
 from app.office.mask import masked_fields
 from app.office.qr import qr_svg
@@ -84,6 +85,7 @@ def household(id: str) -> str:
         more_history=len(history) > HISTORY_SHOWN,
         people=people,
         code=grouped(row["code"]),
+        **helping(row),
         qr=qr_svg(household_payload(here.config.address, row["code"])) if row["code"] else "",
     )
 

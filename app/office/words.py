@@ -21,6 +21,8 @@ ENTITIES = {
     "sheet": ("纸质表", "sheet"),
     "assignment": ("任务", "assignment"),
     "village": ("村情", "village"),
+    "pairing": ("帮扶结对", "pairing"),
+    "event": ("变动", "change"),
 }
 ROLES = {
     "cadre": ("村干部", "Village cadre"),

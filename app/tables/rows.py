@@ -39,6 +39,8 @@ TABLE_OF = {
     "exemption": "exemptions",
     "rules": "rule_settings",
     "device": "devices",
+    "pairing": "pairings",
+    "event": "events",
 }
 
 _RECORD = ("id", "area", "rev", "seq", "pending", "since")
@@ -49,6 +51,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "member": (*_RECORD, *_FIELD_NAMES["member"]),
     "visit": (*_RECORD, *_FIELD_NAMES["visit"]),
     "issue": (*_RECORD, *_FIELD_NAMES["issue"]),
+    "pairing": (*_RECORD, *_FIELD_NAMES["pairing"]),
+    "event": (*_RECORD, *_FIELD_NAMES["event"]),
     "submission": (
         *_RECORD,
         *("form_id", "form_version", "form_hash", "household_id", "sheet", "started", "ended", "day"),
@@ -195,4 +199,6 @@ _MAKERS: dict[str, Callable[[Record], Row]] = {
     "exemption": _plain,
     "rules": _plain,
     "device": _plain,
+    "pairing": _register_row,
+    "event": _register_row,
 }

@@ -10,7 +10,7 @@ import sqlite_utils
 
 from forms.register import FIELDS
 
-VERSION = 8
+VERSION = 9
 
 # Columns of every record, beside its own fields.
 RECORD: dict[str, type] = {"id": str, "area": str, "rev": int, "seq": int, "pending": int, "since": str}
@@ -28,6 +28,8 @@ TABLES: dict[str, dict[str, type]] = {
     "members": {**RECORD, **{field.name: str for field in FIELDS["member"]}},
     "visits": {**RECORD, **{field.name: str for field in FIELDS["visit"]}},
     "issues": {**RECORD, **{field.name: str for field in FIELDS["issue"]}},
+    "pairings": {**RECORD, **{field.name: str for field in FIELDS["pairing"]}},
+    "events": {**RECORD, **{field.name: str for field in FIELDS["event"]}},
     "submissions": {
         **RECORD,
         "form_id": str,
@@ -172,6 +174,13 @@ INDEXES = (
     "CREATE INDEX IF NOT EXISTS visits_submission ON visits(submission_id)",
     "CREATE INDEX IF NOT EXISTS visits_date ON visits(date)",
     "CREATE INDEX IF NOT EXISTS issues_household ON issues(household_id)",
+    "CREATE INDEX IF NOT EXISTS pairings_household ON pairings(household_id)",
+    "CREATE INDEX IF NOT EXISTS pairings_helper ON pairings(helper)",
+    "CREATE INDEX IF NOT EXISTS pairings_handover ON pairings(handover) WHERE handover <> ''",
+    "CREATE INDEX IF NOT EXISTS events_household ON events(household_id)",
+    "CREATE INDEX IF NOT EXISTS events_other ON events(other_id)",
+    "CREATE INDEX IF NOT EXISTS households_helper ON households(helper) WHERE helper <> ''",
+    "CREATE INDEX IF NOT EXISTS households_split ON households(split_from) WHERE split_from <> ''",
     "CREATE INDEX IF NOT EXISTS submissions_household ON submissions(household_id)",
     "CREATE INDEX IF NOT EXISTS submissions_form ON submissions(form_id, seq)",
     "CREATE INDEX IF NOT EXISTS submissions_reviewed ON submissions(reviewed, seq) WHERE reviewed < 1",

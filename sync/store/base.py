@@ -31,6 +31,9 @@ from sync.records import (
     ServerHead,
 )
 
+LOAD_CHUNK = 5000
+"""So many ops given to `Store.load` at once are one commit."""
+
 
 class NewInstall(NamedTuple):
     """An install just let in. The token is shown once; the store keeps its hash only."""
@@ -122,8 +125,9 @@ class Store(Protocol):
     def load(self, ops: Iterable[Op]) -> int:
         """Take in ops of this server's own making (demo county, import, published forms).
 
-        They are recorded as pushed ops are, but rights are not asked. Streams:
-        memory does not grow with their number. Answers how many were new.
+        They are recorded as pushed ops are, but rights are not asked. Streams, a
+        commit each `LOAD_CHUNK`: memory does not grow with their number, and what
+        fits into one is there whole or not at all. Answers how many were new.
         Raises Problem forked_log or out_of_order when a number is taken or skipped.
         """
 

@@ -53,7 +53,7 @@ from sync.records import (
 )
 from sync.scope import grants_of, prefixes_of, scope_version, shown, within
 from sync.store import postgres_audit
-from sync.store.base import Compared, Copy, Maker, Mended, NewInstall, ToRelay
+from sync.store.base import LOAD_CHUNK, Compared, Copy, Maker, Mended, NewInstall, ToRelay
 from sync.store.enrolments import enrolment_of, enrolment_row
 from sync.store.group import GroupCommit
 from sync.store.high_water import OF_DATABASE, HighWater
@@ -73,7 +73,6 @@ from sync.store.scope_sql import IN_PLACE, in_place, scope_sql
 from sync.store.scope_sql import marks as placeholders
 from sync.store.tombstones import PAUSE
 
-LOAD_CHUNK = 5000
 TRIES = 8
 SCHEMA = "ruhu"
 Answer = TypeVar("Answer")

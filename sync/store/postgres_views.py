@@ -14,7 +14,8 @@ from psycopg import sql
 
 from forms.register import FIELDS
 
-KINDS = {"household": "households", "member": "members", "visit": "visits", "issue": "issues"}
+KINDS = {"household": "households", "member": "members", "visit": "visits", "issue": "issues",
+         "pairing": "pairings", "event": "household_events"}
 _HEAD = ("id", "area", "county", "rev", "deleted")
 _SUBMISSION = ("form_id", "form_version", "household_id", "started", "ended")
 LONGEST = 63

@@ -49,7 +49,7 @@ from sync.records import (
 )
 from sync.scope import grants_of, scope_version, shown
 from sync.store import sqlite_audit, sqlite_compare
-from sync.store.base import Compared, Copy, Mended, NewInstall, ToRelay
+from sync.store.base import LOAD_CHUNK, Compared, Copy, Mended, NewInstall, ToRelay
 from sync.store.batches import whole_batch
 from sync.store.blobs import BlobFolder
 from sync.store.enrolments import enrolment_of, enrolment_row
@@ -74,7 +74,6 @@ from sync.store.sqlite_intake import (
 )
 from sync.store.tombstones import PAUSE
 
-LOAD_CHUNK = 5000
 # The inner question reads the index only and stops at the limit. Left to itself the planner reads all records of the
 # kinds asked for and sorts them, for every page and for every phone that asks whether there is news.
 PULL = (

@@ -13,7 +13,7 @@ import { keyOf } from './outbox.js';
 /** @typedef {import('../types.js').RuhuRecord} RuhuRecord */
 
 /** Kinds whose records reach a phone; ops on others are over once they are answered. */
-export const PULLED_KINDS = new Set(['area', 'user', 'form', 'village', 'household', 'member', 'visit', 'issue', 'assignment', 'rules', 'exemption']);
+export const PULLED_KINDS = new Set(['area', 'user', 'form', 'village', 'household', 'member', 'visit', 'issue', 'assignment', 'rules', 'exemption', 'pairing', 'event']);
 
 /** Records read at once where all are looked at. */
 const EACH = 500;
