@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
-from browser.servers import CHROMIUM, CHROMIUM_ARGS, NodeProcess, make_demo
+from browser.servers import CHROMIUM, CHROMIUM_ARGS, PATIENCE_MS, NodeProcess, make_demo
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -20,7 +20,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 from test_office_forms import sheet_file
 
-from browser.servers import DESK, PHONE, NodeProcess, make_demo
+from browser.servers import DESK, PATIENCE_MS, PHONE, NodeProcess, make_demo
 from browser.waiting import until
 
 V1 = [
@@ -44,7 +44,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
 def desk(browser: Browser, node: NodeProcess) -> Iterator[Page]:
     context = browser.new_context(**DESK, accept_downloads=True)
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(node.url + "/office/")
     page.fill("input[name=username]", "centre")
     page.fill("input[name=password]", "ruhu-demo")
@@ -57,7 +57,7 @@ def desk(browser: Browser, node: NodeProcess) -> Iterator[Page]:
 @pytest.fixture
 def phone(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(**PHONE)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE_MS)
     yield context
     context.close()
 

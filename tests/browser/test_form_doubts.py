@@ -13,14 +13,14 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from browser.conftest import TwoNodes
-from browser.servers import DESK, PHONE
+from browser.servers import DESK, PATIENCE_MS, PHONE
 from browser.test_one_visit import FIRST_ROW, answer_page, sign_in
 
 
 @pytest.fixture
 def phone(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(**PHONE)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     yield context
     context.close()
 

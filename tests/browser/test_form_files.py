@@ -13,7 +13,7 @@ from test_form_files import FILES, workbook
 from app.formfiles import gathered
 from app.publish import Doer, publish_form
 from browser.phone import sign_in
-from browser.servers import PHONE, NodeProcess, make_demo
+from browser.servers import PATIENCE_MS, PHONE, NodeProcess, make_demo
 from browser.waiting import until
 from forms.compile import compile_form
 from sync.store.sqlite import SqliteStore
@@ -63,7 +63,7 @@ def shown(page: Page) -> None:
 def test_pictures_and_sounds_are_there_offline(browser: Browser, node: NodeProcess, data: Path, tmp_path: Path) -> None:
     context = browser.new_context(**PHONE)
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE_MS)
     sign_in(page, node.url)
     page.wait_for_function("() => navigator.serviceWorker.controller !== null")
     until(page, f"async () => await ({KEPT})() === 3")

@@ -28,7 +28,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 from app.publish import publish_library
 from browser.camera import camera_args, film_of
 from browser.phone import sign_in
-from browser.servers import CHROMIUM, CHROMIUM_ARGS, DESK, PHONE, ROOT, NodeProcess, make_demo
+from browser.servers import CHROMIUM, CHROMIUM_ARGS, DESK, PATIENCE_MS, PHONE, ROOT, NodeProcess, make_demo
 from browser.test_form_screen import forward, question, rows, saved
 from browser.waiting import until
 from forms.library import load_library
@@ -90,7 +90,7 @@ def context(filming: Browser) -> Iterator[BrowserContext]:
 def page(context: BrowserContext, node: NodeProcess) -> Page:
     """Signed in, the form of every kind open, its forms and modules on the phone."""
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(PATIENCE_MS)
     sign_in(page, node.url)
     page.wait_for_function("() => navigator.serviceWorker.controller !== null")
     page.goto(f"{node.url}/#/form?form_id=media")
@@ -207,7 +207,7 @@ def test_every_kind_from_phone_to_office(page: Page, context: BrowserContext, no
     assert "draft_id=" in address
     page.close(run_before_unload=False)
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(address)
     question(page, "sign").locator(".pad-undo").wait_for()
     assert {name: answer_of(page, name) for name in kept} == kept
@@ -328,7 +328,7 @@ def test_a_cut_off_recording_is_offered_again(page: Page, context: BrowserContex
     address = page.url
     page.close(run_before_unload=False)
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(address)
     question(page, "story").locator(".record-left").click()
     wait_for_answer(page, "story", ".webm")
@@ -418,7 +418,7 @@ def test_nobody_is_recorded_without_a_yes(filming: Browser, node: NodeProcess, t
     context = filming.new_context(**PHONE, service_workers="block")
     try:
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE_MS)
         sign_in(page, node.url)
         page.evaluate("""() => {
           navigator.mediaDevices.getUserMedia = () => {

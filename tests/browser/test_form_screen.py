@@ -20,7 +20,7 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 from browser.phone import sign_in
-from browser.servers import PHONE, NodeProcess, make_demo
+from browser.servers import PATIENCE_MS, PHONE, NodeProcess, make_demo
 from browser.waiting import until
 
 READ = """async ([name, store]) => {
@@ -53,7 +53,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 def page(context: BrowserContext, node: NodeProcess) -> Page:
     """Signed in, and the form opened for a household of about four."""
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(PATIENCE_MS)
     sign_in(page, node.url)
     pulled: list[int] = []
     while len(pulled) < 3 or not pulled[-1] == pulled[-2] == pulled[-3] > 20:

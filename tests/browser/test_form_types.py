@@ -24,7 +24,7 @@ from app.node import Node
 from app.publish import publish_library
 from browser.forms import PLACES, every_question
 from browser.phone import sign_in
-from browser.servers import PHONE, ROOT, NodeProcess, make_demo
+from browser.servers import PATIENCE_MS, PHONE, ROOT, NodeProcess, make_demo
 from browser.waiting import until
 from forms.library import Library
 from sync.store.sqlite import SqliteStore
@@ -67,7 +67,7 @@ def signed_in(browser: Browser, node: NodeProcess) -> Iterator[BrowserContext]:
 @pytest.fixture()
 def page(signed_in: BrowserContext, node: NodeProcess) -> Iterator[Page]:
     page = signed_in.new_page()
-    page.set_default_timeout(8_000)
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{node.url}/#/today")
     page.evaluate("""async () => {
       const db = await new Promise((done) => { const ask = indexedDB.open('ruhu-data'); ask.onsuccess = () => done(ask.result); });

@@ -10,13 +10,13 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext
 
 from browser.conftest import TwoNodes
-from browser.servers import PHONE
+from browser.servers import PATIENCE_MS, PHONE
 
 
 @pytest.fixture
 def plain(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(**PHONE, java_script_enabled=False)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE_MS)
     yield context
     context.close()
 

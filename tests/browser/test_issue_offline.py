@@ -10,7 +10,7 @@ from office_story import picture
 from playwright.sync_api import Browser, Page
 
 from browser.conftest import TwoNodes
-from browser.servers import DESK, PHONE
+from browser.servers import DESK, PATIENCE_MS, PHONE
 from browser.test_one_visit import FIRST_ROW, sign_in
 
 
@@ -25,7 +25,7 @@ def issue_of(nodes: TwoNodes, description: str) -> dict[str, Any]:
 
 def test_an_issue_goes_its_way_offline_and_is_closed_by_another(browser: Browser, nodes: TwoNodes) -> None:
     context = browser.new_context(**PHONE)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     sign_in(page, nodes.village.url)
     page.click(f"{FIRST_ROW} >> nth=0")

@@ -15,7 +15,7 @@ from app.codes import household_payload
 from browser.camera import camera_args, film_of
 from browser.conftest import TwoNodes
 from browser.phone import sign_in as open_app
-from browser.servers import CHROMIUM, CHROMIUM_ARGS, DESK, PHONE
+from browser.servers import CHROMIUM, CHROMIUM_ARGS, DESK, PATIENCE_MS, PHONE
 
 FIRST_ROW = "[data-name=due] .row"
 CHOICES = {"respondent": "head", "has_problem": "no", "satisfaction": "5"}
@@ -64,7 +64,7 @@ def fill_unchanged(page: Page) -> int:
 @pytest.fixture
 def phone(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(**PHONE)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE_MS)
     yield context
     context.close()
 

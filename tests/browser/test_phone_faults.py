@@ -30,7 +30,7 @@ from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright
 from proxy import FaultyProxy
 
 from browser.phone import sign_in
-from browser.servers import CHROMIUM, CHROMIUM_ARGS, PHONE, ROOT, NodeProcess, make_demo
+from browser.servers import CHROMIUM, CHROMIUM_ARGS, PATIENCE_MS, PHONE, ROOT, NodeProcess, make_demo
 from browser.waiting import until
 
 FIRST_ROW = "[data-name=due] .row"
@@ -56,7 +56,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
 @pytest.fixture()
 def context(browser: Browser) -> Iterator[BrowserContext]:
     opened = browser.new_context(**PHONE, timezone_id="Asia/Shanghai")
-    opened.set_default_timeout(15_000)
+    opened.set_default_timeout(PATIENCE_MS)
     yield opened
     opened.close()
 
