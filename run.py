@@ -174,6 +174,7 @@ def _quick_folder() -> Iterator[dict[str, str]]:
         yield {}
         return
     with tempfile.TemporaryDirectory(prefix="ruhu-tests-", dir=shared, ignore_cleanup_errors=True) as folder:
+        os.chmod(folder, 0o711)  # PostgreSQL runs as somebody else where we are root
         yield {"TMPDIR": folder}
 
 
