@@ -74,7 +74,7 @@ def test_a_pull_reads_an_index_and_sorts_nothing(tmp_path: Path) -> None:
             where, values = scope_sql(scope)
             steps = [row[3] for row in store.rows("EXPLAIN QUERY PLAN " + _filled(PULL.format(where=where), (0, *values, 500)))]
             assert any("COVERING INDEX record_by_seq (seq>?" in step for step in steps), steps
-            assert any("PRIMARY KEY (kind=? AND id=?)" in step for step in steps), steps
+            assert any("INTEGER PRIMARY KEY (rowid=?)" in step for step in steps), steps
             assert not any("TEMP B-TREE" in step and "ORDER BY" in step for step in steps[:-1]), steps
     finally:
         store.close()

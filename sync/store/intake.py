@@ -215,6 +215,8 @@ class Intake:
         self._contents: set[tuple[str, str]] = set()
         self._logs: dict[str, Log] = {}
         self._stored: dict[Key, Stored] = {}
+        self._areas: dict[Key, str] = {}
+        """Of what was asked for: where it lay before this round, '' for nowhere."""
         self._waiting: dict[Key, list[Waiting | Kept]] = {}
         self._unsettled: dict[Key, list[Unsettled]] = {}
         self._makers: dict[Key, str] = {}
@@ -249,6 +251,7 @@ class Intake:
         if missing:
             found = self.memory.stored(sorted(missing))
             self._stored |= {key[:2]: found.get(key[:2], Stored(None)) for key in missing}
+            self._areas |= {key[:2]: record.area if (record := self._stored[key[:2]].record) else "" for key in missing}
 
     def _record(self, kind: str, id: str, area: str) -> Record | None:
         if (kind, id) not in self._stored:
@@ -707,6 +710,11 @@ class Intake:
     def stubs(self) -> list[int]:
         """Rows of ops that came without their values, which a node below had erased."""
         return [kept.n for kept in self.kept if kept.arrival.fault == "erased"]
+
+    def is_refiled(self, record: Record) -> bool:
+        """Whether a put record lay under another area before; also one that was never asked for might have."""
+        before = self._areas.get((record.kind, record.id))
+        return before is None or before not in ("", record.area)
 
     def newest(self) -> list[Put]:
         """The last put of each record: what the table of records holds afterwards, with all that came from above."""

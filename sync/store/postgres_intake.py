@@ -19,6 +19,7 @@ from sync.audit import entries_of, erasures
 from sync.erasing import stub_of
 from sync.protocol import claimed_hash, op_of_body
 from sync.records import MOVE, QUARANTINED, RETRY, Delivered, Op, PushReply, Record
+from sync.store.dates import dates_of, packed_dates
 from sync.store.intake import Intake, Kept, Key, KnownOp, Log, Pushed, Stored, Unsettled, Waiting
 from sync.store.naming import blobs_named
 from sync.store.pages import gone_record
@@ -39,6 +40,7 @@ CLAIMED = (
 )
 """The bodies of a log's prefix in order; of a forked number the op that came first."""
 _json = msgspec.json.Encoder()
+_document: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 
 class PostgresMemory:
@@ -259,9 +261,10 @@ def write_pushes(
 
 
 def record_of(row: Any) -> Record:
-    kind, id_, area, rev, seq, fields, since, deleted = row
-    return Record(kind=kind, id=id_, area=area, rev=rev, seq=seq, fields=msgspec.json.decode(fields),
-                  since=msgspec.json.decode(since), deleted=deleted)  # fmt: skip
+    kind, id_, area, rev, seq, text, since, deleted = row
+    fields = _document.decode(text)
+    return Record(kind=kind, id=id_, area=area, rev=rev, seq=seq, fields=fields, since=dates_of(since, fields),
+                  deleted=deleted)  # fmt: skip
 
 
 def counties_of(intake: Intake) -> set[str]:
@@ -283,7 +286,7 @@ def _op_row(kept: Kept, received: str) -> tuple[Any, ...]:
 
 def _record_row(record: Record) -> tuple[Any, ...]:
     return (county_of(record.area), record.kind, record.id, record.area, record.rev, record.seq,
-            _json.encode(record.fields).decode(), _json.encode(record.since).decode(), record.deleted)  # fmt: skip
+            _json.encode(record.fields).decode(), packed_dates(record.since, record.fields), record.deleted)  # fmt: skip
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> tuple[list[Any], ...]:

@@ -77,8 +77,8 @@ from sync.store.tombstones import PAUSE
 # The inner question reads the index only and stops at the limit. Left to itself the planner reads all records of the
 # kinds asked for and sorts them, for every page and for every phone that asks whether there is news.
 PULL = (
-    f"SELECT {RECORD} FROM record JOIN (SELECT kind AS k, id AS i, seq AS s FROM record INDEXED BY record_by_seq"  # noqa: S608
-    " WHERE seq > ? AND {where} ORDER BY seq LIMIT ?) ON kind = k AND id = i ORDER BY s"
+    f"SELECT {RECORD} FROM record JOIN (SELECT n AS row, seq AS s FROM record INDEXED BY record_by_seq"  # noqa: S608
+    " WHERE seq > ? AND {where} ORDER BY seq LIMIT ?) ON n = row ORDER BY s"
 )
 _json = msgspec.json.Encoder()
 

@@ -13,6 +13,7 @@ from sync.audit import entries_of, erasures
 from sync.erasing import stub_of
 from sync.protocol import claimed_hash, op_of_body
 from sync.records import CENTRE, RETRY, Delivered, Op, PushReply, Record
+from sync.store.dates import dates_of, packed_dates
 from sync.store.intake import Intake, Kept, Key, KnownOp, Log, Pushed, Stored, Unsettled, Waiting
 from sync.store.naming import blobs_named
 from sync.store.pages import gone_record
@@ -129,12 +130,18 @@ def write_down(write: sqlite3.Connection, intake: Intake) -> None:
         "INSERT INTO change (seq, kind, id, op_n) VALUES (?, ?, ?, ?)",
         [(put.record.seq, put.record.kind, put.record.id, put.op_n) for put in intake.puts],
     )
+    newest = intake.newest()
     write.executemany(
         f"INSERT INTO record ({RECORD}, upstream) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-        " ON CONFLICT (kind, id) DO UPDATE SET area = excluded.area, rev = excluded.rev, seq = excluded.seq,"
+        " ON CONFLICT (kind, id) DO UPDATE SET rev = excluded.rev, seq = excluded.seq,"
         " fields = excluded.fields, since = excluded.since, pending = excluded.pending, deleted = excluded.deleted,"
         " upstream = coalesce(excluded.upstream, upstream)",
-        [(*_record_row(put.record), _encoded(put.fresh)) for put in intake.newest()],
+        [(*_record_row(put.record), _encoded(put.fresh)) for put in newest],
+    )
+    # Apart, because naming a column writes its indexes anew, also where the value stays.
+    write.executemany(
+        "UPDATE record SET area = ? WHERE kind = ? AND id = ?",
+        [(put.record.area, put.record.kind, put.record.id) for put in newest if intake.is_refiled(put.record)],
     )
     write.executemany(
         "UPDATE record SET upstream = ? WHERE kind = ? AND id = ?",
@@ -222,9 +229,10 @@ def claimed_hashes(ask: Any, install_id: str, after: int, upto: int) -> list[str
 
 
 def record_of(row: Any) -> Record:
-    kind, id_, area, rev, seq, fields, since, pending, deleted = row
-    return Record(kind=kind, id=id_, area=area, rev=rev, seq=seq, fields=_document.decode(fields),
-                  since=_document.decode(since), pending=pending, deleted=bool(deleted))  # fmt: skip
+    kind, id_, area, rev, seq, text, since, pending, deleted = row
+    fields = _document.decode(text)
+    return Record(kind=kind, id=id_, area=area, rev=rev, seq=seq, fields=fields,
+                  since=dates_of(since, fields), pending=pending, deleted=bool(deleted))  # fmt: skip
 
 
 def _op_row(kept: Kept, received: str) -> tuple[Any, ...]:
@@ -235,7 +243,7 @@ def _op_row(kept: Kept, received: str) -> tuple[Any, ...]:
 
 def _record_row(record: Record) -> tuple[Any, ...]:
     return (record.kind, record.id, record.area, record.rev, record.seq, _json.encode(record.fields).decode(),
-            _json.encode(record.since).decode(), record.pending, int(record.deleted))  # fmt: skip
+            packed_dates(record.since, record.fields), record.pending, int(record.deleted))  # fmt: skip
 
 
 def _encoded(record: Record | None) -> str | None:
