@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
-from forms.rules.facts import check_character
+from forms.rules.facts import WHOLE, born_in, id_kind, sex_in
 
-_SHAPE = re.compile(r"^(\d{17}[\dX])(?:[1-7][1-4](?:[A-Z]\d)?)?$")
 _DAMAGED = re.compile(r"^[+]?\d(?:\.\d+)?[eE][+]?1[4-9]$")
 _CUT = re.compile(r"^\d{15}000$")
 
 OK, EMPTY, LENGTH, CHECKSUM, BIRTH = "ok", "empty", "length", "checksum", "birth"
 SCIENTIFIC, ROUNDED = "scientific", "rounded"
+_FAULTS = {"wrong_length": LENGTH, "wrong_checksum": CHECKSUM, "wrong_date": BIRTH}
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,7 @@ def read_id(text: str, today: date) -> IdNumber:
         return IdNumber("", EMPTY)
     if _DAMAGED.match(plain):
         return IdNumber(plain, SCIENTIFIC)
-    shape = _SHAPE.match(plain)
-    if not shape:
-        return IdNumber(plain, LENGTH)
-    number = shape[1]
-    if check_character(number[:17]) != number[17]:
-        return IdNumber(plain, ROUNDED if _CUT.match(number) else CHECKSUM)
-    try:
-        born = date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
-    except ValueError:
-        return IdNumber(plain, BIRTH)
-    if born > today or born.year < 1880:
-        return IdNumber(plain, BIRTH)
-    return IdNumber(plain, OK, born.isoformat(), "1" if int(number[16]) % 2 else "2")
+    kind = id_kind(plain, today.isoformat())
+    if kind not in WHOLE:
+        return IdNumber(plain, ROUNDED if kind == "wrong_checksum" and _CUT.match(plain) else _FAULTS[kind])
+    return IdNumber(plain, OK, born_in(plain), sex_in(plain))

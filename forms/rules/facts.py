@@ -11,6 +11,9 @@ from datetime import date
 
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 CHECKS = "10X98765432"
+OLDEST = "1880-01-01"
+"""Nobody alive was born before."""
+WHOLE = ("citizen", "disability")
 FACTS = ("active", "age", "id_kind", "id_birth", "id_sex", "id_twice")
 
 _CITIZEN = re.compile(r"[0-9]{17}[0-9X]")
@@ -37,15 +40,15 @@ def members_facts(members: Sequence[Mapping[str, str]], today: str) -> list[dict
 def _facts(member: Mapping[str, str], today: str, numbers: Mapping[str, int]) -> dict[str, str]:
     number = number_of(member)
     kind = id_kind(number, today)
-    whole = kind in ("citizen", "disability")
-    born = f"{number[6:10]}-{number[10:12]}-{number[12:14]}" if whole else ""
+    whole = kind in WHOLE
+    born = born_in(number) if whole else ""
     active = is_active(member)
     return {
         "active": "yes" if active else "no",
         "age": age_on(member.get("birth_date") or born, today),
         "id_kind": kind,
         "id_birth": born,
-        "id_sex": ("1" if int(number[16]) % 2 else "2") if whole else "",
+        "id_sex": sex_in(number) if whole else "",
         "id_twice": "yes" if active and numbers.get(number, 0) > 1 else "",
     }
 
@@ -69,10 +72,18 @@ def id_kind(number: str, today: str) -> str:
         kind = "disability"
     else:
         return "wrong_length"
-    born = f"{number[6:10]}-{number[10:12]}-{number[12:14]}"
-    if not is_day(born) or born > today:
+    born = born_in(number)
+    if not is_day(born) or not OLDEST <= born <= today:
         return "wrong_date"
     return kind if check_character(number[:17]) == number[17] else "wrong_checksum"
+
+
+def born_in(number: str) -> str:
+    return f"{number[6:10]}-{number[10:12]}-{number[12:14]}"
+
+
+def sex_in(number: str) -> str:
+    return "1" if int(number[16]) % 2 else "2"
 
 
 def check_character(first17: str) -> str:

@@ -48,6 +48,9 @@ const isActive = (member) => ['', 'active'].includes(member.state ?? '');
 /** Without spaces, its X large. @param {Fields} member */
 const numberOf = (member) => (member.id_no ?? '').replaceAll(' ', '').toUpperCase();
 
+/** Nobody alive was born before. */
+const OLDEST = '1880-01-01';
+
 /** @param {string} number */
 const bornIn = (number) => `${number.slice(6, 10)}-${number.slice(10, 12)}-${number.slice(12, 14)}`;
 
@@ -60,7 +63,7 @@ export function idKind(number, today) {
   const kind = CITIZEN.test(number) ? 'citizen' : DISABILITY.test(number) ? 'disability' : '';
   if (!kind) return 'wrong_length';
   const born = bornIn(number);
-  if (!isDay(born) || born > today) return 'wrong_date';
+  if (!isDay(born) || born < OLDEST || born > today) return 'wrong_date';
   const sum = WEIGHTS.reduce((total, weight, place) => total + weight * Number(number[place]), 0);
   return CHECKS[sum % 11] === number[17] ? kind : 'wrong_checksum';
 }
