@@ -7,8 +7,10 @@ into which it was merged. So nothing has to rise from the dead to undo it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from app.steps import Step
+from app.steps import text as _text
 from forms.register import FIELDS
 from sync.conflict import plain
 from sync.records import Change, Record
@@ -17,17 +19,6 @@ FORM_ID = "merge"
 """Stands in form_id of every op of a merge, with the merge's id as version: that is how it is found again."""
 NOT_CHOSEN = frozenset({"code", "other_codes", "merged_into", "last_visit", "split_from"})
 _GONE_WITH_IT = ("member", "visit", "issue", "pairing", "event")
-
-
-class Step(NamedTuple):
-    """One op to make: kind update or move. fields: name → (old, new)."""
-
-    kind: str
-    entity: str
-    id: str
-    area: str
-    base_rev: int
-    fields: dict[str, tuple[Any, Any]]
 
 
 def differing(kept: Mapping[str, Any], gone: Mapping[str, Any]) -> list[str]:
@@ -115,8 +106,3 @@ def steps_back(merge: str, records: Sequence[tuple[Record, Sequence[Change]]]) -
             if fields:
                 steps.append(Step("update", record.kind, record.id, area, record.rev, fields))
     return steps, left
-
-
-def _text(fields: Mapping[str, Any], name: str) -> str:
-    value = plain(fields.get(name))
-    return value if isinstance(value, str) else ""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from app.merging import Step
+from app.steps import Step, created, updated
+from app.steps import text as _text
 from forms.issues import CLOSED, state_of
 from forms.lives import is_running
-from sync.conflict import plain
 from sync.records import Record
 
 HELPER = "helper"
@@ -52,7 +52,7 @@ def paired(household: Record, pairings: Sequence[Record], new: Pairing, new_id: 
     steps: list[Step] = []
     if new.role == HELPER:
         steps += _others_end(household, pairings, new, new_id)
-        steps += _update(household, {
+        steps += updated(household, {
             "helper": new.who.id, "helper_name": new.who.name, "helper_unit": new.who.unit, "helper_phone": new.who.phone,
             "helper_relation": new.relation})  # fmt: skip
     return [*steps, _created(new_id("pairing"), household.area, household.id, new)]
@@ -65,10 +65,10 @@ def post(area: str, new: Pairing, new_id: Callable[[str], str]) -> list[Step]:
 
 def ended(pairing: Record, household: Record | None, day: str, reason: str) -> list[Step]:
     """The pairing ends; the household is without a helper when it was this one."""
-    steps = _update(pairing, {"ended": day, "end_reason": reason})
+    steps = updated(pairing, {"ended": day, "end_reason": reason})
     who = Helper(_text(pairing.fields, "helper"), _text(pairing.fields, "helper_name"))
     if household is not None and _text(pairing.fields, "helper_role") == HELPER and who.is_in(household.fields):
-        steps += _update(household, dict.fromkeys(("helper", "helper_name", "helper_unit", "helper_phone", "helper_relation"), ""))
+        steps += updated(household, dict.fromkeys(("helper", "helper_name", "helper_unit", "helper_phone", "helper_relation"), ""))
     return steps
 
 
@@ -87,7 +87,7 @@ def handed_over(
     steps += [step for issue in issues for step in issue_handed_over(issue, old, new)]
     for task in assignments:
         if not task.deleted and old.id and _text(task.fields, "assignee") == old.id and _text(task.fields, "state") != "done":
-            steps += _update(task, {"assignee": new.id})
+            steps += updated(task, {"assignee": new.id})
     return steps
 
 
@@ -95,13 +95,13 @@ def issue_handed_over(issue: Record, old: Helper, new: Helper) -> list[Step]:
     """An issue that is not closed goes to the successor when the old one owns it."""
     if issue.deleted or state_of(issue.fields) == CLOSED or not _owns(old, issue.fields):
         return []
-    return _update(issue, {"owner_id": new.id, "owner": new.name, "owner_unit": new.unit})
+    return updated(issue, {"owner_id": new.id, "owner": new.name, "owner_unit": new.unit})
 
 
 def post_handed_over(pairing: Record, new: Helper, day: str, handover: str, new_id: Callable[[str], str]) -> list[Step]:
     """A village post that goes to a successor."""
     made = Pairing(_text(pairing.fields, "helper_role"), new, "", day, HANDED_OVER, handover, _text(pairing.fields, "helper"))
-    steps = _update(pairing, {"ended": day, "end_reason": HANDED_OVER})
+    steps = updated(pairing, {"ended": day, "end_reason": HANDED_OVER})
     return [*steps, _created(new_id(f"post {pairing.id}"), pairing.area, "", made)]
 
 
@@ -115,7 +115,7 @@ def _others_end(household: Record, pairings: Sequence[Record], new: Pairing, new
     steps: list[Step] = []
     for one in of_role:
         if is_running(one.fields, new.started) or not _text(one.fields, "ended"):
-            steps += _update(one, {"ended": new.started, "end_reason": new.why_other_ended})
+            steps += updated(one, {"ended": new.started, "end_reason": new.why_other_ended})
     before = Helper(_text(household.fields, "helper"), _text(household.fields, "helper_name"),
                     _text(household.fields, "helper_unit"), _text(household.fields, "helper_phone"))  # fmt: skip
     if not of_role and before.name and not new.who.is_in(household.fields):
@@ -132,14 +132,4 @@ def _created(id: str, area: str, household_id: str, new: Pairing) -> Step:
         "unit": new.who.unit, "unit_level": new.who.unit_level, "phone": new.who.phone, "helper_relation": new.relation,
         "started": new.started, "ended": "", "end_reason": "", "handover": new.handover, "taken_from": new.taken_from,
     }  # fmt: skip
-    return Step("create", "pairing", id, area, 0, {name: (None, value) for name, value in fields.items()})
-
-
-def _update(record: Record, wished: Mapping[str, str]) -> list[Step]:
-    fields = {name: (_text(record.fields, name), value) for name, value in wished.items() if _text(record.fields, name) != value}
-    return [Step("update", record.kind, record.id, record.area, record.rev, fields)] if fields else []
-
-
-def _text(fields: Mapping[str, Any], name: str) -> str:
-    value = plain(fields.get(name))
-    return value if isinstance(value, str) else ""
+    return created("pairing", id, area, fields)

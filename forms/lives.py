@@ -6,6 +6,7 @@ A dated entry is a record of kind ``event``: its status and its date stand in on
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 IDENTIFIED, EXITED, RETURNED, MONITORED, RISK_REMOVED = "identified", "exited", "returned", "monitored", "risk_removed"
 STATUS_EVENTS = (IDENTIFIED, EXITED, RETURNED, MONITORED, RISK_REMOVED)
@@ -59,3 +60,14 @@ def is_running(pairing: Mapping[str, str], today: str) -> bool:
     """Whether a pairing holds on that day. The day it ended is the first without it."""
     ended = pairing.get("ended") or ""
     return (pairing.get("started") or "") <= today and (not ended or ended > today)
+
+
+def gone_to(entries: Iterable[Mapping[str, Any]], area: str) -> Mapping[str, Any] | None:
+    """The entry that says where a household went from this area; None when it never left it, or is back.
+
+    For those who still see it there, and for those who only have its entries. The phone asks the same in
+    ``static/js/core/lives.js``; tests/vectors/lives.json holds both together. entries have an area and a seq.
+    """
+    here = [one for one in entries if one["area"] == area and one["what"] in (MOVED_OUT, MOVED_IN)]
+    last = max(here, key=lambda one: (one["date"], one["seq"]), default=None)
+    return last if last is not None and last["what"] == MOVED_OUT else None

@@ -221,6 +221,7 @@ EVENT = (
     Field("other_id", "record", "另一户", "Other household"),
     Field("other_name", "text", "另一户的户主", "Head of the other household"),
     Field("place", "text", "去向或来处", "Where to or from"),
+    Field("place_name", "text", "地名", "Name of the place"),
     Field("code", "text", "入户码", "Household code"),
     Field("note", "text", "说明", "Note"),
 )

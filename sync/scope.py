@@ -244,7 +244,7 @@ def refusal(op: Op, grants: Sequence[Grant], current: Record | None, *, at_offic
     prefixes = prefixes_of(able)
     if not within(op.area, prefixes) or (current is not None and not within(current.area, prefixes)):
         return "outside_area"
-    if op.entity == "exemption" and not _exemption_change_allowed(op, able, current):
+    if op.entity == "exemption" and op.kind != MOVE and not _exemption_change_allowed(op, able, current):
         return "not_allowed"
     if op.entity == "issue" and not _issue_change_allowed(op, able, current):
         return "not_allowed"

@@ -119,6 +119,9 @@ def _things(app: Any, here: Any, author: Author) -> dict[str, dict[str, str]]:
         "office.erase_household_now": {"id": HOUSEHOLD}, "office.submission": {"id": "s-1"},
         "office.submission_file": {"id": "s-1"}, "office.answer_exemption": {"id": "e-1"},
         "office.pair_household": {"id": HOUSEHOLD}, "office.end_pairing": {"id": "p-1"},
+        **{f"office.{one}": {"id": HOUSEHOLD} for one in (
+            "household_status", "change_status", "household_people", "member_leaves", "member_joins", "household_split",
+            "split_household", "household_move", "move_household")},
         "office.issue": {"id": "i-1"}, "office.step_issue": {"id": "i-1"}, "office.change_issue": {"id": "i-1"},
         "office.issue_evidence": {"id": "i-1", "sha256": proof}, "office.exemption_evidence": {"id": "e-1"},
         "office.small_area": {"id": "small-1"},

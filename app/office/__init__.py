@@ -63,6 +63,8 @@ from app.office import (  # noqa: E402
     issues,  # noqa: F401
     issues_files,  # noqa: F401
     lists,  # noqa: F401
+    lives,  # noqa: F401
+    moving,  # noqa: F401
     people,  # noqa: F401
     register,  # noqa: F401
     submission,  # noqa: F401

@@ -17,9 +17,9 @@ from flask_babel import gettext as _
 
 from app.auth import current_user
 from app.errors import Problem
-from app.merging import Step
 from app.node import node
 from app.office import page
+from app.steps import Step
 from sync.author import Author
 from sync.ids import new_id
 from sync.own import write_own

@@ -15,10 +15,10 @@ from app.access import office
 from app.auth import current_user
 from app.errors import Problem
 from app.i18n import language
-from app.merging import Step
 from app.node import node
 from app.office import blueprint, page, words
 from app.office.mask import masked_fields
+from app.steps import Step
 from app.tables import households
 from app.tables.duplicates import NAME, NUMBER, PERSON, SOUND, likely_pairs
 from app.tables.lives import events_of

@@ -13,11 +13,11 @@ from app import pairing as pure
 from app.access import office
 from app.auth import in_scope
 from app.errors import Problem
-from app.merging import Step
 from app.node import node
 from app.office import acts, blueprint, page
 from app.office.helpers import MANAGERS
 from app.pairing import Helper
+from app.steps import Step
 from app.tables import households, others, pairings
 from forms.lives import is_running
 from sync.records import Record, Scope

@@ -15,10 +15,10 @@ from app.access import office
 from app.auth import current_user
 from app.codelists import code_lists
 from app.errors import Problem
-from app.merging import Step
 from app.node import node
 from app.office import acts, blueprint, page
 from app.pairing import Helper, Pairing
+from app.steps import Step
 from app.tables import households, others, pairings
 from app.tables.pairings import REASONS, Doubts
 from forms.lives import is_running

@@ -19,7 +19,9 @@ from app.office.helpers import helping
 from app.office.history import Said, Step, said, short_time, steps
 from app.office.mask import masked_fields
 from app.office.qr import qr_svg
+from app.office.timeline import lived
 from app.tables import checks, households, others
+from app.tables.lives import moved_out
 from forms.register import FIELDS
 from sync.conflict import plain
 from sync.scope import LATE
@@ -58,7 +60,7 @@ def household(id: str) -> str:
     """Found through the read tables, so only within the reader's scope; the history then comes from the store."""
     row = households.household(page.tables(), page.scope(), id)
     if row is None:
-        raise Problem("not_found")
+        return _moved_away(id)
     id = row["id"]  # also when it came under the id of one merged into it
     members = households.members(page.tables(), page.scope(), [id])
     visits = households.visits(page.tables(), page.scope(), [id])
@@ -86,8 +88,17 @@ def household(id: str) -> str:
         people=people,
         code=grouped(row["code"]),
         **helping(row),
+        **lived(row, members, own_history),
         qr=qr_svg(household_payload(here.config.address, row["code"])) if row["code"] else "",
     )
+
+
+def _moved_away(id: str) -> str:
+    """Where a household of the reader's place went; 404 when none was ever there."""
+    left = moved_out(page.tables(), page.scope(), id)
+    if left is None:
+        raise Problem("not_found")
+    return page.show("household_moved.html", one=left)
 
 
 def _history(kind: str, id: str) -> Sequence[Any]:

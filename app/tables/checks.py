@@ -270,6 +270,12 @@ def exemption(tables: Tables, scope: HasPrefixes, id: str) -> Row | None:
     return one(tables, f"SELECT * FROM exemptions WHERE {where.sql}", where.values)  # noqa: S608
 
 
+def exemptions_of(tables: Tables, scope: HasPrefixes, household_id: str) -> list[Row]:
+    where = Conditions(scope)
+    where.add("household_id = ?", household_id)
+    return every(tables, f"SELECT * FROM exemptions WHERE {where.sql}", where.values)  # noqa: S608
+
+
 def waiting_exemptions(tables: Tables, scope: HasPrefixes) -> int:
     where = Conditions(scope)
     where.add("state = 'requested'")

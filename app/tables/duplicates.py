@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from app.tables.follow import Tables
+from app.tables.names import natural_key, normal, sort_key
 from app.tables.query import Conditions, Row, every
 from app.tables.scope import HasPrefixes
+from app.tables.search import match_expression
 
 MOST = 200
+SHOWN = 8
+"""Candidates shown while somebody types one person or household."""
 NUMBER, PERSON, NAME, SOUND = "number", "person", "name", "sound"
 _COLUMNS = "a.id AS a, b.id AS b"
 
@@ -77,3 +83,72 @@ def _sounds(tables: Tables, scope: HasPrefixes, area: str) -> list[Row]:
         f"AND {first.sql} LIMIT {MOST}"
     )
     return every(tables, sql, first.values)
+
+
+# --- while somebody types one in ------------------------------------------------------------------------------
+
+
+def likely_people(tables: Tables, scope: HasPrefixes, typed: Mapping[str, str], area: str) -> list[Row]:
+    """Who of the reader's places the typed person may be, the surest first: members.*, head_name, why (number, name, sound).
+
+    By ID number anywhere; by name where no birth date speaks against it; in the village by the same birth date and a name
+    that sounds the same.
+    """
+    found: dict[str, Row] = {}
+    if typed.get("id_no"):
+        for row in _members(tables, scope, "m.id_no = ? AND m.id_no <> ''", typed["id_no"]):
+            found.setdefault(row["id"], row | {"why": NUMBER})
+    name = typed.get("full_name", "")
+    expression = match_expression(name)
+    if name and expression:
+        named = "h.n IN (SELECT rowid FROM household_search WHERE household_search MATCH ?) AND m.full_name = ?"
+        for row in _members(tables, scope, named, expression, name):
+            if _may_be(row, typed):
+                found.setdefault(row["id"], row | {"why": NAME})
+        sound = _sound(name)
+        born = typed.get("birth_date", "")
+        near = "m.household_id IN (SELECT id FROM households WHERE area = ?)"
+        same_day = f"{near} AND m.birth_date = ? AND m.birth_date <> '' AND m.full_name <> ?"
+        for row in _members(tables, scope, same_day, area, born, name):
+            if _sound(row["full_name"]) == sound and _may_be(row, typed):
+                found.setdefault(row["id"], row | {"why": SOUND})
+    return list(found.values())[:SHOWN]
+
+
+def likely_households(tables: Tables, scope: HasPrefixes, typed: Mapping[str, str], area: str) -> list[Row]:
+    """Households that the typed one may be: households.*, why. By number anywhere, by name or by door in the village."""
+    found: dict[str, Row] = {}
+    door = f"{natural_key(typed.get('group', ''))} {natural_key(typed.get('house_no', ''))}"
+    sound = _sound(typed.get("head_name", ""))
+    asked = [
+        (NUMBER, "national_no = ? AND national_no <> ''", [typed.get("national_no", "")]),
+        (NAME, "area = ? AND head_key = ? AND head_name <> ''", [area, sort_key(typed.get("head_name", ""))]),
+        ("door", "area = ? AND place_key = ? AND house_no <> ''", [area, door]),
+    ]
+    for why, sql, values in asked:
+        where = Conditions(scope)
+        where.add(sql, *values)
+        for row in every(tables, f"SELECT * FROM households WHERE {where.sql} LIMIT {SHOWN}", where.values):  # noqa: S608
+            same_sound = why == "door" and _sound(row["head_name"]) == sound
+            found.setdefault(row["id"], row | {"why": SOUND if same_sound else why})
+    return list(found.values())[:SHOWN]
+
+
+def _members(tables: Tables, scope: HasPrefixes, sql: str, *values: str | int, most: int = 50) -> list[Row]:
+    where = Conditions(scope, "m.")
+    where.add(sql, *values)
+    question = (
+        'SELECT m.*, h.head_name, h."group", h.house_no FROM members m JOIN households h ON h.id = m.household_id '  # noqa: S608
+        f"WHERE {where.sql} LIMIT {most}"
+    )
+    return every(tables, question, where.values)
+
+
+def _may_be(row: Row, typed: Mapping[str, str]) -> bool:
+    """Neither a birth date nor an ID number speaks against it."""
+    return all(not row[name] or not typed.get(name) or row[name] == typed[name] for name in ("birth_date", "id_no"))
+
+
+def _sound(name: str) -> str:
+    """How a name is read, without the name itself."""
+    return sort_key(name)[: -len(name)] if name else normal(name)

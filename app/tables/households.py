@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.codes import normalise
 from app.tables.follow import Tables
 from app.tables.household_wish import HouseholdWish, asked_for
 from app.tables.query import Conditions, Found, Row, every, one, page_of
@@ -67,6 +68,13 @@ def household_by_code(tables: Tables, scope: HasPrefixes, code: str) -> Row | No
     where = Conditions(scope)
     where.add("code = ?", code)
     return one(tables, f"SELECT * FROM households WHERE {where.sql}", where.values)  # noqa: S608
+
+
+def by_number(tables: Tables, scope: HasPrefixes, typed: str) -> list[Row]:
+    """Households by what a person reads off a card or list: the whole code however it is spaced, or the national number."""
+    where = Conditions(scope)
+    where.add("(code = ? OR (national_no = ? AND national_no <> ''))", normalise(typed), typed.strip())
+    return every(tables, f"SELECT * FROM households WHERE {where.sql} LIMIT 3", where.values)  # noqa: S608
 
 
 def members(tables: Tables, scope: HasPrefixes, household_ids: Sequence[str]) -> list[Row]:
