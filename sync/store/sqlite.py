@@ -21,6 +21,7 @@ from sync.audit import ENROL, REVOKE, Chain, Fault, Head
 from sync.enrolling import DONE, Enrolment
 from sync.failpoints import reach
 from sync.logs import chain_over, chain_start
+from sync.overlay import is_pending
 from sync.problems import Problem
 from sync.protocol import op_of_body
 from sync.records import (
@@ -592,23 +593,35 @@ class SqliteStore(SqliteHistory):
                 if result.status == RETRY or result.receipt is None:
                     continue
                 status = result.first or result.status
+                row = write.execute(
+                    "SELECT entity, id, status, body, up_status FROM op WHERE op_id = ? AND variant = 0", (result.op_id,)
+                ).fetchone()
                 write.execute(
                     "UPDATE op SET up_status = ?, up_code = ?, up_rev = ?, up_seq = ? WHERE op_id = ? AND variant = 0",
                     (status, result.code, result.rev, result.seq, result.op_id),
                 )
                 if tier == CENTRE:
                     self._confirm(write, result.op_id, status, result.rev, result.code, result.receipt)
-                row = write.execute(
-                    "SELECT entity, id, status, body FROM op WHERE op_id = ? AND variant = 0", (result.op_id,)
-                ).fetchone()
-                if row:
+                if row is None:
+                    continue
+                withdrawn = row[2] == CONFLICT and status != CONFLICT
+                # Most answers change nothing that is seen: the op stays laid over until the record that has it is pulled.
+                if withdrawn or row[4] is not None or self._shows(write, row[0], row[1], (status, result.seq or 0)):
                     touched[row[0], row[1]] = None
-                    if row[2] == CONFLICT and status != CONFLICT:
-                        intake.withdraw_conflicts(op_of_body(row[3]))
+                if withdrawn:
+                    intake.withdraw_conflicts(op_of_body(row[3]))
             for key in touched:
                 intake.rebuild(key)
             intake.placed((), self._last_n, self._latest)
             self._move_confirmed(write, {install for install, _ in results})
+
+    @staticmethod
+    def _shows(write: sqlite3.Connection, kind: str, id: str, result: tuple[str, int]) -> bool:
+        """Whether what is seen of a record changes when an op that was laid over it is answered so."""
+        sql = "SELECT json_extract(upstream, '$.seq'), json_extract(upstream, '$.deleted') FROM record WHERE kind = ? AND id = ?"
+        place, deleted = write.execute(sql, (kind, id)).fetchone() or (0, 0)
+        # Of an erased record an answered op is wiped too.
+        return bool(deleted) or not is_pending(result, place or 0)
 
     def take_receipts(self, install_id: str, receipts: Sequence[LateReceipt]) -> None:
         with self._writing() as write:
