@@ -118,6 +118,13 @@ def test_the_latest_entry_decides(desk, here):
     assert page.index("风险消除") < page.index("2025-06-01") < page.index("2014-03-01") and "大病" in page and "田镇管" in page
 
 
+def test_the_same_entry_is_not_written_twice(desk, here):
+    status(desk, what="monitored", date="2025-06-01")
+    before = here.store.latest_seq()
+    reply = status(desk, what="monitored", date="2025-06-01")
+    assert reply.status_code == 400 and "已经记过" in reply.text and here.store.latest_seq() == before
+
+
 def test_an_entry_needs_a_kind_and_a_day(desk, here):
     before = here.store.latest_seq()
     for wrong in ({"what": "moved_out"}, {"what": "exited", "date": ""}, {"what": "exited", "date": "2126-01-01"}):

@@ -60,6 +60,8 @@ def change_status(id: str) -> AnyResponse:
     if what not in STATUS_EVENTS:
         raise Problem("bad_request", message=_("请选是什么变动。"), next=_("退回上一页补好再保存。"))
     day = asked_day()
+    if any(one["what"] == what and one["date"] == day.date for one in events_of(page.tables(), page.scope(), row["id"])):
+        raise Problem("bad_request", message=_("同一天的这项变动已经记过了。"), next=_("回户页看“身份和家庭变动”。"))
     more = {"monitor_type": code("monitor_type"), "risks": " ".join(codes("risk_kind"))} if what == MONITORED else {}
     more = {name: value for name, value in more.items() if value}
 

@@ -1,14 +1,16 @@
 /** One household: who lives there, what is known with its date, visits, issues; start a visit or note that nobody was met. */
 import { grouped } from '../core/code.js';
+import { entriesOf, goneTo } from '../core/lives.js';
 import { localDate } from '../data/ids.js';
 import { issueRow } from './issues.js';
-import { formLinks, word } from './rows.js';
+import { eventLine, formLinks, word } from './rows.js';
 import { button, element } from './widgets/dom.js';
 
 const KNOWN = [
   ['water_source', '饮水来源'], ['housing_level', '住房等级'], ['income_per_head', '人均纯收入(元)'], ['policies', '已享受政策'],
   ['industry', '主要产业'], ['helper_name', '帮扶责任人'], ['phone', '联系电话'],
 ];
+const EVENTS_SHOWN = 8;
 const UNDO_MS = 10_000;
 const OUTCOMES = ['nobody', 'away', 'moved', 'refused', 'deceased', 'wrong_address'];
 
@@ -29,9 +31,10 @@ export async function show(root, ctx, params) {
   const { area, fields, since } = household;
   const { user } = ctx.session;
   ctx.header({ title: fields.head_name, back: true });
-  const [members, visits, issues, place, words, forms] = await Promise.all([
+  const [members, visits, issues, place, words, forms, events] = await Promise.all([
     ctx.store.members(household.id), ctx.store.visits(household.id), ctx.store.issues(household.id),
-    ctx.store.areaName(household.area), labels(ctx), formLinks(ctx, 'household', household.id)]);
+    ctx.store.areaName(household.area), labels(ctx), formLinks(ctx, 'household', household.id), ctx.store.ofHousehold('event', household.id).then(entriesOf)]);
+  const gone = goneTo(events, area);
   const start = button(t('填走访表'), () => ctx.go(`#/form?form_id=${params.form_id ?? 'visit'}&household_id=${household.id}${params.sheet ? `&sheet=${params.sheet}` : ''}`),
     { class: 'main', 'data-name': 'start' });
   const notMet = element('details', { class: 'card' }, element('summary', {}, t('没见到人')),
@@ -40,13 +43,15 @@ export async function show(root, ctx, params) {
     element('section', { class: 'card' },
       element('p', {}, element('span', { class: `tag ${fields.status}` }, word(ctx, 'status', fields.status)), ` ${place} ${fields.group} ${t('{n}号', { n: fields.house_no })}`,
         ...(household.pending ? [element('span', { class: 'tag pending' }, t('有未到中心的更新'))] : [])),
-      start, ...(forms.length ? [element('details', { class: 'card', 'data-name': 'forms' }, element('summary', {}, t('填其他表')), ...forms)] : []), notMet),
+      ...(gone ? [element('p', { class: 'error', role: 'alert', 'data-name': 'gone' }, t('{day} 已迁往 {place},请不要在这里填表。', { day: gone.date, place: gone.place_name }))] : [start]), ...(forms.length ? [element('details', { class: 'card', 'data-name': 'forms' }, element('summary', {}, t('填其他表')), ...forms)] : []), notMet),
     element('section', { class: 'card' }, element('h2', {}, t('家庭成员')), ...members
       .filter((/** @type {any} */ one) => ['', 'active', undefined].includes(one.fields.state))
       .map((/** @type {any} */ one) => element('p', { class: 'member' }, element('b', {}, one.fields.full_name),
         ` ${words('relation', one.fields.relation)} · ${words('sex', one.fields.sex)} · ${ageOf(one.fields.birth_date)}`))),
     element('section', { class: 'card' }, element('h2', {}, t('已知情况')), element('dl', {}, ...KNOWN.filter(([name]) => fields[name]).flatMap(([name, label]) => [
       element('dt', {}, t(label)), element('dd', {}, words(name, fields[name]), element('small', {}, ` ${since?.[name] ?? ''}`))]))),
+    ...(events.length ? [element('section', { class: 'card', 'data-name': 'events' }, element('h2', {}, t('身份和家庭变动')),
+      ...events.slice(0, EVENTS_SHOWN).map((one) => eventLine(ctx, one)))] : []),
     element('section', { class: 'card' }, element('h2', {}, t('走访记录')), ...(visits.length ? visits.slice(0, 12).map((/** @type {any} */ one) =>
       element('p', {}, `${one.fields.date} ${word(ctx, 'outcome', one.fields.outcome)} ${one.fields.cadre_name ?? ''} ${one.fields.note ?? ''}`))
       : [element('p', { class: 'empty' }, t('还没有走访记录。'))])),

@@ -7,6 +7,9 @@ export const word = (ctx, list, value) => {
   const words = {
     status: { poor: '未脱贫户', exited: '脱贫户', monitored: '监测户', ordinary: '一般农户' },
     outcome: { met: '见到', nobody: '无人在家', away: '举家外出务工', moved: '已搬走', refused: '拒访', deceased: '已去世', wrong_address: '地址有误' },
+    event: { identified: '识别纳入', exited: '脱贫', returned: '返贫', monitored: '纳入监测', risk_removed: '风险消除', joined: '成员增加',
+      left: '成员减少', split_off: '分户(分出)', split_from: '分户(新立)', moved_out: '整户迁出', moved_in: '整户迁入' },
+    reason: { born: '新生儿', married_in: '嫁入', moved_in: '其他转入', dead: '死亡', married_out: '嫁出', moved_out: '其他转出', abroad: '出国定居', prison: '判刑收监' },
   };
   return ctx.t(words[list]?.[value] ?? value);
 };
@@ -17,6 +20,10 @@ export function householdRow(ctx, row, note = '') {
     element('b', {}, row.head || ctx.t('(无户主)')), element('span', { class: `tag ${row.status}` }, word(ctx, 'status', row.status)),
     element('small', {}, `${row.group} ${ctx.t('{n}号', { n: row.house_no })} · ${row.names.length} ${ctx.t('人')}${note ? ` · ${note}` : ''}`));
 }
+
+/** One dated entry in the life of a household. @param {import('./context.js').Ctx} ctx @param {import('../core/lives.js').Entry} one */
+export const eventLine = (ctx, one) => element('p', {}, `${one.date} `, element('b', {}, word(ctx, 'event', one.what)),
+  ` ${[one.member_name, word(ctx, 'reason', one.reason ?? ''), one.place_name, one.other_name].filter(Boolean).join(' · ')} ${one.note ?? ''}`);
 
 /** Ticks of a sync state, in words too. @param {import('./context.js').Ctx} ctx @param {string} state */
 export const ticksOf = (ctx, state) => ({

@@ -1,5 +1,6 @@
 /** The scanner: camera, or the first characters typed. The household's name is always shown before anything opens. */
 import { lookup, parse, suggest } from '../core/code.js';
+import { entriesOf, goneTo, movedWithCode } from '../core/lives.js';
 import { householdRow } from './rows.js';
 import { button, element } from './widgets/dom.js';
 import { readCodes } from './widgets/reader.js';
@@ -46,12 +47,22 @@ export async function show(root, ctx, params) {
         element('p', {}, t('找到这一户:')), householdRow(ctx, row),
         button(t('填走访表'), () => ctx.go(`#/form?form_id=${code.form_id || 'visit'}&household_id=${row.id}${code.sheet ? `&sheet=${code.sheet}` : ''}`), { class: 'main', 'data-name': 'start' }),
         button(t('看这一户'), () => ctx.go(`#/household/${row.id}`))));
+      void leadOn(async () => goneTo(entriesOf(await ctx.store.ofHousehold('event', row.id)), row.area));
       return true;
     }
     said.replaceChildren(element('p', { class: 'error', role: 'alert' }, verdict === 'forged'
       ? t('这个码是假的:前半段对得上一户,校验不对。请不要使用,并报告乡镇。')
       : t('手机上没有这个码的户:不在您负责的区域,或不是我们的码。请核对,或联网同步后再扫。')));
+    if (verdict !== 'forged') void leadOn(async () => movedWithCode(entriesOf(await ctx.store.all('event')), code.code));
     return false;
+  }
+
+  /** A household that moved to another village left an entry with its code. @param {() => Promise<import('../core/lives.js').Entry | null>} find */
+  async function leadOn(find) {
+    const shown = said.firstChild;
+    const moved = await find();
+    if (moved && said.firstChild === shown) said.replaceChildren(element('p', { class: 'error', role: 'alert', 'data-name': 'moved' },
+      t('{name} 一户 {day} 已迁往 {place},由那个村管。', { name: moved.other_name, day: moved.date, place: moved.place_name })));
   }
 
   async function film() {
