@@ -223,6 +223,17 @@ class StoreContract:
         assert [(r["status"], r["code"]) if "code" in r else r["status"] for r in reply["results"]] == [
             "applied", ("quarantined", "outside_area"), ("quarantined", "unknown_actor")]  # fmt: skip
 
+    def test_p14_what_fits_into_one_commit_is_there_whole_or_not_at_all(self, store: Store) -> None:
+        """An act of the office (a split, a move, a handover) relies on it."""
+        author, end = Author("act", "u-county", clock=clock), store.latest_seq()
+        ops = [author.create("member", f"m{n}", VILLAGE, {"household_id": "h1"}) for n in range(800)]
+        author.next_dseq += 1
+        skips = author.create("member", "last", VILLAGE, {})
+        with pytest.raises(Problem, match="out_of_order"):
+            store.load([*ops, skips])
+        assert store.latest_seq() == end and store.get("member", "m0") is None
+        assert store.load(ops) == 800 and store.get("member", "m799") is not None
+
     def test_p14_own_ops_are_loaded_once(self, store: Store) -> None:
         author = Author("import", "office", clock=clock)
         ops = [author.create("household", f"x{n}", VILLAGE, {"head_name": str(n)}) for n in range(30)]
