@@ -103,6 +103,15 @@ def is_added(household: Record, fields: Mapping[str, str], reason: str, day: Day
     return [created("member", id, household.area, whole), entry]
 
 
+def is_new(area: str, home: Mapping[str, str], head: Mapping[str, str], ids: Ids) -> list[Step]:
+    """A household that nobody had written down, with its head."""
+    id = ids("household")
+    household = {field.name: "" for field in FIELDS["household"]} | dict(home)
+    person = {field.name: "" for field in FIELDS["member"]} | dict(head)
+    person |= {"household_id": id, "relation": HEAD, "line": "1", "state": "active"}
+    return [created("household", id, area, household), created("member", ids("head"), area, person)]
+
+
 def _headed(household: Record, heir: Record | None) -> list[Step]:
     """Somebody else is head; how the others are related to them a person corrects."""
     if heir is None:

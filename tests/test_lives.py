@@ -251,6 +251,48 @@ def test_a_bad_number_or_date_is_told(desk, here, typed):
     assert join(desk, reason="born", relation="03", **typed)[0].status_code == 400 and here.store.latest_seq() == before
 
 
+NEW = {"village": VILLAGE, "group": "4组", "house_no": "3", "full_name": "任新", "status": "ordinary"}
+
+
+def add(desk, **data):
+    return send(desk, "/office/add-household", "/office/add-household", **NEW | data)
+
+
+def test_a_household_is_added_with_its_head(desk, here):
+    reply, act = add(desk, id_no="440524188001010014")
+    assert reply.status_code == 303
+    id = reply.location.rpartition("/")[2]
+    new = here.store.get("household", id)
+    assert (new.area, new.fields["head_name"], new.fields["group"], new.fields["status"]) == (VILLAGE, "任新", "4组", "ordinary")
+    assert verdict_of(code_key(here.config.data_dir), new.fields["code"]).value == "ours"
+    head = households.members(here.tables, SCOPE, [id])[0]
+    assert (head["full_name"], head["relation"], head["birth_date"]) == ("任新", "01", "1880-01-01")
+    before = here.store.latest_seq()
+    assert add(desk, act=act, sure="1", id_no="440524188001010014")[0].status_code == 303 and here.store.latest_seq() == before
+
+
+@pytest.mark.parametrize(("typed", "why"), [
+    ({"national_no": "500156-2"}, "户编号相同"), ({"full_name": "谭家"}, "同村户主同名"),
+    ({"group": "1组", "house_no": "7"}, "同一门牌"), ({"group": "一组", "house_no": "7", "full_name": "染老"}, "户主同音"),
+    ({"id_no": ID_NO}, "证件号码相同"),
+])  # fmt: skip
+def test_a_household_that_is_there_already_is_pointed_out(desk, here, typed, why):
+    before = here.store.latest_seq()
+    reply, _ = add(desk, **typed)
+    assert reply.status_code == 200 and why in reply.text and here.store.latest_seq() == before
+    assert add(desk, sure="1", **typed)[0].status_code == 303
+
+
+def test_nobody_adds_a_household_elsewhere(desk, here, office, cast):
+    before = here.store.latest_seq()
+    assert add(desk, village=OTHER_VILLAGE)[0].status_code == 400
+    assert add(Desk(office(cast.cadre)), village=NEXT_VILLAGE, act="0" * 36)[0].status_code == 400
+    assert here.store.latest_seq() == before
+    # Whose village it is not learns nothing of who lives there.
+    reply, _ = add(Desk(office(cast.neighbour)), village=NEXT_VILLAGE, id_no=ID_NO, full_name="冉老")
+    assert reply.status_code == 303
+
+
 # --- 4 --------------------------------------------------------------------------------------------------------
 
 SPLIT = {"member": ["m-son", "m-wife"], "head": "m-son", "relation-m-wife": "02", "house_no": "7-1", "with_helper": "1"}

@@ -41,6 +41,7 @@ def _catch_up() -> None:
 
 
 from app.office import (  # noqa: E402
+    adding,  # noqa: F401
     areas,  # noqa: F401
     checks,  # noqa: F401
     connect,  # noqa: F401

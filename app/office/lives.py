@@ -132,10 +132,10 @@ def member_joins(id: str) -> AnyResponse | str:
     if known_id:
         _comes(row, known_id, reason, day, act)
     else:
-        fields = _typed_member()
+        fields = typed_member()
         likely = likely_people(page.tables(), page.scope(), fields, row["area"])
         if likely and request.form.get("sure") != "1":
-            return _people_page(row, typed=dict(request.form), likely=[_candidate(one, row["id"]) for one in likely])
+            return _people_page(row, typed=dict(request.form), likely=[candidate(one, row["id"]) for one in likely])
         line = _next_line(row["id"])
 
         def plan() -> list[Step]:
@@ -179,13 +179,13 @@ def _people_page(row: dict[str, Any], typed: Mapping[str, str] | None = None, li
     )  # fmt: skip
 
 
-def _candidate(one: dict[str, Any], here: str) -> dict[str, Any]:
+def candidate(one: dict[str, Any], here: str) -> dict[str, Any]:
     """Somebody in the register whom the typed one may be; numbers as the reader may see them."""
     shown = masked_fields({"id_no": one["id_no"]}, page.sees_full(one["area"]))
     return one | shown | {"here": one["household_id"] == here, "active": one["state"] in ACTIVE}
 
 
-def _typed_member() -> dict[str, str]:
+def typed_member() -> dict[str, str]:
     """Raises Problem for what is missing or cannot be."""
     typed = {name: " ".join(request.form.get(name, "").split())[:60] for name in ("full_name", "id_no", "birth_date", "phone")}
     again = _("退回上一页改好再保存。")
