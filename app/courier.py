@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from app import keys
-from app.node import read_upstream
+from app.upstream import read_upstream
 from sync.carry_back import read_receipts, write_receipts
 from sync.carry_in import FilePart, Taken, missing_blobs, take_in
 from sync.carry_out import Carried, Carrier, carry_out
@@ -28,6 +28,7 @@ from sync.identity import ABOVE_ALL, Identity, noted
 from sync.ids import new_id
 from sync.problems import Problem
 from sync.records import CENTRE
+from sync.relay import Transport
 from sync.sealed import key_id
 from sync.store.base import Store
 
@@ -35,6 +36,8 @@ log = logging.getLogger("ruhu.courier")
 
 FOLDER = "courier"
 MOST_BYTES = 600 * 1024 * 1024
+LARGEST_CLOSED = 24 * 1024 * 1024
+"""Of a file that goes by network, in one request."""
 KEEP_DAYS = 60
 """As long as a node keeps what it sent: receipts may travel for weeks."""
 
@@ -43,7 +46,8 @@ RUNNING, DONE, FAILED, CARRIED, INTERRUPTED = "running", "done", "failed", "carr
 
 @dataclass(frozen=True)
 class Errand:
-    """One file that was brought. problem: code of what stopped it; found: what was in it, as numbers and ids."""
+    """One file that was brought. problem: code of what stopped it; found: what was in it, as numbers and ids;
+    up: when a carried file went to the node above by network."""
 
     id: str
     kind: str
@@ -57,6 +61,7 @@ class Errand:
     problem: str = ""
     found: dict[str, Any] = field(default_factory=dict)
     answered: bool = False
+    up: str = ""
 
 
 class Desk:
@@ -83,6 +88,20 @@ class Desk:
         centre = noted(self._store, ABOVE_ALL)
         return file_id, carry_out(self._store, out, self._carrier(), centre=centre.seal if centre else "",
                                   file_id=file_id, files=along)  # fmt: skip
+
+    def send_up(self, ask: Transport) -> bool:
+        """Hand what is carried for the centre to the node above; answers whether anything went. Raises Problem upstream_silent."""
+        moved = False
+        for errand in self.all():
+            if errand.state != CARRIED or errand.up or errand.size > LARGEST_CLOSED:
+                continue
+            reply = ask("POST", "/sync/v1/closed", self.path(errand).read_bytes(), {"Content-Type": "application/octet-stream"})
+            if reply.status == 202:
+                # It may have been answered by file meanwhile.
+                now = self.get(errand.id) or errand
+                self._note(replace(now, up=self._now().isoformat(timespec="seconds")))
+                moved = True
+        return moved
 
     def _carrier(self) -> Carrier:
         return Carrier(self._joined["install_id"], self._me.signing, self._me.public.seal)
@@ -148,7 +167,7 @@ class Desk:
     def sweep(self, before: str) -> None:
         """Forget errands from before that moment."""
         for errand in self.all():
-            if errand.at < before and errand.state not in (RUNNING, CARRIED):
+            if errand.at < before and (errand.state not in (RUNNING, CARRIED) or errand.up):
                 for path in (self.path(errand), self.answer(errand), self.folder / f"{errand.id}.json"):
                     path.unlink(missing_ok=True)
 

@@ -19,6 +19,7 @@ from app import keys
 from app.auditor import EVERY, FIRST_AFTER, Audited, audit
 from app.checks import amounts, publish_rules
 from app.config import Config
+from app.courier import Desk
 from app.designs import Designs
 from app.outside import refresh_views
 from app.people import People
@@ -28,6 +29,7 @@ from app.tables.follow import Tables
 from app.tables.review import review_some
 from app.tables.review_process import ReviewProcess
 from app.throttle import Throttle
+from app.upstream import UPSTREAM_FILE, read_upstream
 from forms.isolated import Checker
 from forms.library import Library, load_library
 from sync.devices import register
@@ -43,7 +45,6 @@ from sync.store.tombstones import KEEP_DAYS
 
 log = logging.getLogger("ruhu.node")
 
-UPSTREAM_FILE = "upstream.json"
 FOLLOW_SECONDS = 1.0
 TIDY_SECONDS = 3600.0
 REVIEWS_AT_ONCE = 100
@@ -71,6 +72,7 @@ class Node:
     identity: Identity
     checker: Checker = field(default_factory=Checker)
     relay: Relay | None = None
+    desk: Desk = field(init=False)
     throttle: Throttle = field(default_factory=Throttle)
     room: Room = field(default_factory=lambda: Room(None))
     complaints: list[str] = field(default_factory=list)
@@ -79,6 +81,9 @@ class Node:
     """How the last reading of the audit chain went; None until there was one."""
     _stopping: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.desk = Desk(self.store, self.config.data_dir, self.now)
 
     @property
     def tier(self) -> str:
@@ -285,15 +290,6 @@ def join(config: Config, username: str, password: str) -> None:
     os.replace(part, path)
 
 
-def read_upstream(data_dir: Path) -> dict[str, Any] | None:
-    """What `join` kept: url, token, install_id, area, server_id, keys (None from an older server)."""
-    try:
-        kept: dict[str, Any] = json.loads((data_dir / UPSTREAM_FILE).read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return kept
-
-
 def _ask_sign_in(config: Config, username: str, password: str) -> dict[str, Any]:
     import urllib3
 
@@ -334,6 +330,7 @@ def _relay_of(config: Config, store: Store) -> Relay | None:
     return Relay(
         store, known["url"], known["token"], key=mine.signing,
         prepare=lambda: register(store, mine.public.sign, known["area"], clock=Node.now),
+        carry=Desk(store, config.data_dir, Node.now).send_up,
     )  # fmt: skip
 
 

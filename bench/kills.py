@@ -33,7 +33,7 @@ from pathlib import Path
 
 from proxy import FaultyProxy
 
-from app.node import UPSTREAM_FILE
+from app.upstream import UPSTREAM_FILE
 from sync.author import Author
 from sync.relay import Relay
 from sync.store.sqlite import SqliteStore

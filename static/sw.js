@@ -45,7 +45,14 @@ worker.addEventListener('activate', (event) => {
   })());
 });
 
+/** The key of whoever unlocked a page: in memory only, and gone with this worker. @type {{user: string, key: CryptoKey} | null} */
+let opened = null;
+
 worker.addEventListener('message', (event) => {
+  const { keep, key, key_of: asked, forget } = Object(event.data);
+  if (keep) opened = { user: keep, key };
+  if (forget) opened = null;
+  if (asked) event.ports[0]?.postMessage(opened?.user === asked ? opened?.key : null);
   if (event.data === 'take-over') event.waitUntil(takeOver().then((done) => event.ports[0]?.postMessage(done)));
   if (event.data === 'extras') {
     event.waitUntil(fill(EXTRAS).then(() => true, () => false).then((ready) => event.ports[0]?.postMessage(ready)));

@@ -17,6 +17,7 @@ import msgspec
 
 from sync import keys, service
 from sync.carry_out import Asks
+from sync.closed_work import ClosedOp, ClosedPart, piece_of, push_of
 from sync.courier import BLOB_CHUNK, OPS, Head, Message, Reader
 from sync.problems import Problem
 from sync.protocol import parse_push
@@ -90,7 +91,7 @@ def take_in(
     credential = sender.credential if signer else _nobody(head)
     try:
         for message in reader.messages(key=key, signer=signer):
-            _take(store, credential, message, taken, now(), along)
+            _take(store, credential, message, taken, now(), along, key)
             told(reader.parts)
     except Problem as problem:
         if reader.parts == 0:
@@ -134,7 +135,9 @@ def _nobody(head: Head) -> Credential:
     return Credential(install_id=f"courier:{head.id}", user_id="", kind=DEVICE, grants=())
 
 
-def _take(store: Store, credential: Credential, message: Message, taken: Taken, now: datetime, along: Along) -> None:
+def _take(
+    store: Store, credential: Credential, message: Message, taken: Taken, now: datetime, along: Along, key: keys.PrivateKey
+) -> None:
     """One message. A message of a later version is passed over; one that is wrong is counted, and the rest flows."""
     try:
         if message.name == "hello":
@@ -143,6 +146,11 @@ def _take(store: Store, credential: Credential, message: Message, taken: Taken, 
             _take_push(store, credential, message.body, taken, now)
         elif message.name == "blob":
             _take_blob(store, credential, msgspec.convert(message.facts, BlobPart), message.body)
+        elif message.name == "closed":
+            _take_push(store, credential, push_of(msgspec.convert(message.facts, ClosedOp), message.body, key), taken, now)
+        elif message.name == "closed_blob":
+            part = msgspec.convert(message.facts, ClosedPart)
+            _take_blob(store, credential, BlobPart(part.sha256, part.offset, part.length), piece_of(part, message.body, key))
         elif message.name == "file" and taken.signed:
             along(msgspec.convert(message.facts, FilePart), message.body)
     except msgspec.MsgspecError:

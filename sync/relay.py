@@ -99,17 +99,19 @@ class Relay:
     """The link of one store to one upstream.
 
     key: what this server signs with. prepare: tells of installs that nobody above knows yet.
+    carry: hands files up that only the centre can open, and answers whether any went.
     """
 
     def __init__(
         self, store: Store, url: str = "", token: str = "", *, transport: Transport | None = None,
         key: PrivateKey | None = None, compares: bool = True, clock: Callable[[], datetime] | None = None,
-        prepare: Callable[[], object] = lambda: None,
+        prepare: Callable[[], object] = lambda: None, carry: Callable[[Transport], bool] = lambda ask: False,
     ) -> None:  # fmt: skip
         self._store = store
         self._key = key
         self._clock = clock or (lambda: datetime.now(UTC))
         self._prepare = prepare
+        self._carry = carry
         self._ask = transport or HttpTransport(url, token)
         self._stopping = threading.Event()
         self._wake = threading.Event()
@@ -131,6 +133,7 @@ class Relay:
         self._hello()
         moved = self._push()
         moved |= self._push_blobs()
+        moved |= self._carry(self._ask)
         moved |= self._ask_blobs()
         moved |= self._receipts()
         moved |= self._pull()

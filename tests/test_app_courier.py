@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from app import keys as folder_keys
 from app.courier import CARRIED, DONE, FAILED, Desk, Errand
-from app.node import UPSTREAM_FILE
+from app.upstream import UPSTREAM_FILE
 from sync import keys, service
 from sync.author import Author
 from sync.carry_in import narrowed

@@ -186,7 +186,7 @@ def test_killed_at_a_failpoint_nothing_promised_is_lost(village: Any, tmp_path: 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith(("relay", "page"))])
 def test_a_node_killed_on_its_link_upward_loses_and_doubles_nothing(tmp_path: Path, name: str) -> None:
     from app.config import Config
-    from app.node import UPSTREAM_FILE
+    from app.upstream import UPSTREAM_FILE
 
     centre_folder, node_folder = tmp_path / "centre", tmp_path / "node"
     store = SqliteStore(centre_folder, clock=clock)

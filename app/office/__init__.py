@@ -67,6 +67,7 @@ from app.office import (  # noqa: E402
     lives,  # noqa: F401
     moving,  # noqa: F401
     people,  # noqa: F401
+    recovery,  # noqa: F401
     register,  # noqa: F401
     submission,  # noqa: F401
     submissions,  # noqa: F401

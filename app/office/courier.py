@@ -25,10 +25,7 @@ _SHOWN = 40
 
 
 def desk() -> Desk:
-    """The node's desk, one for all requests."""
-    here = node()
-    found: Desk = current_app.extensions.setdefault("ruhu-courier", Desk(here.store, here.config.data_dir, here.now))
-    return found
+    return node().desk
 
 
 @blueprint.get("/courier")

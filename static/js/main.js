@@ -1,13 +1,17 @@
 /** Builds the parts, joins them, and shows the screen that the address names. */
 import { createApi } from './data/api.js';
+import { createCipher } from './data/cipher.js';
 import { openDatabases } from './data/db.js';
 import { createDrafts } from './data/drafts.js';
 import { createFormstore } from './data/formstore.js';
 import { uuid7 } from './data/ids.js';
 import { createKeeping } from './data/keeping.js';
+import { createKeyHolder } from './data/key-holder.js';
+import { createLock } from './data/lock.js';
 import { createLog } from './data/log.js';
 import { createOutbox } from './data/outbox.js';
 import { createSession } from './data/session.js';
+import { everyShelf, openShelf } from './data/shelves.js';
 import { createStore } from './data/store.js';
 import { laterSync } from './data/sync-later.js';
 import { language, t, useLanguage } from './i18n.js';
@@ -20,17 +24,21 @@ const OPEN_MS = 8_000;
 
 async function start() {
   const db = openDatabases();
-  const session = createSession({ db });
-  const outbox = createOutbox({ db, session, now, ids, bootId: crypto.randomUUID() });
-  const store = createStore({ db, outbox });
+  const shared = { data: db.base, outbox: db.outbox };
+  const session = createSession({ db: shared });
+  const cipher = createCipher();
+  const lock = createLock({ db: shared, cipher, now, holder: createKeyHolder(), recovery: async (raw, user, vault) =>
+    (await import('./data/recovery.js')).closedForOffice(raw, { user, vault, centre: session.centre_seal }) });
+  const outbox = createOutbox({ db, session, now, ids, cipher, bootId: crypto.randomUUID() });
+  const store = createStore({ db, outbox, cipher });
   const api = createApi({ language });
   const formstore = createFormstore({ db, store, api });
-  const drafts = createDrafts({ run: db.data.run, user: () => session.user?.id ?? '' });
-  const log = createLog({ db, now });
+  const drafts = createDrafts({ run: db.data.run, user: () => session.user?.id ?? '', cipher, everywhere: (work) => everyShelf(db, (one) => one.run(work)) });
+  const log = createLog({ db: shared, now });
   const keeping = createKeeping();
   const sync = laterSync(async () => {
     const { createSync } = await import('./data/sync-loop.js');
-    return createSync({ api, outbox, store, session, formstore, log, keeping, now });
+    return createSync({ api, outbox, store, session, formstore, log, db, keeping, now, ready: () => !lock.asking });
   });
   await useLanguage(localStorage.getItem('ruhu-lang') ?? 'zh');
   document.documentElement.classList.toggle('large', localStorage.getItem('ruhu-large') === '1');
@@ -40,13 +48,22 @@ async function start() {
   let early = named ? formstore.open(named, undefined, page) : null;
   early?.catch(() => {});
   const root = /** @type {HTMLElement} */ (document.getElementById('app'));
+  const gate = async () => {
+    if (!session.user || lock.state() === 'open') return;
+    const { passGate } = await import('./screens/gate.js');
+    await passGate(root, { t, now, ids, db, api, session, outbox, store, lock });
+  };
   try {
-    await Promise.all([within(OPEN_MS, session.load()), outbox.lastDseq('')]);
+    await Promise.all([within(OPEN_MS, session.load().then(() => openShelf(db, session.user?.id ?? ''))), outbox.lastDseq('')]);
   } catch (error) {
     const { showRescue } = await import('./screens/rescue.js');
     await within(OPEN_MS, session.loadSpare());
+    await lock.load(session.user?.id ?? '', { alone: true });
+    await gate();
     return showRescue(root, { t, error, api, outbox, session, now });
   }
+  await lock.load(session.user?.id ?? '');
+  await gate();
   await finishedDraftsGone(outbox, drafts);
   const form = {
     ...formstore,
@@ -61,7 +78,7 @@ async function start() {
   };
   /** @type {any} */
   const ctx = {
-    db, store, outbox, session, formstore: form, drafts, sync, api, log, keeping, t, now, ids,
+    db, store, outbox, session, lock, cipher, formstore: form, drafts, sync, api, log, keeping, t, now, ids,
     get lang() {
       return language();
     },
@@ -71,6 +88,12 @@ async function start() {
     // A form has its own wall, with what was typed behind it.
     if (reason?.name === 'NotSaved' && !router.busy()) void import('./screens/wall.js').then(({ raiseWall }) => raiseWall(ctx, reason));
   });
+  ctx.lockNow = async () => {
+    // Something typed is not on disk: it outranks the lock.
+    if (!await router.rest()) return;
+    lock.close();
+    location.reload();
+  };
   await router.show();
   sync.listen();
   // Also for someone who signed out with work still on this phone.
@@ -78,6 +101,8 @@ async function start() {
   countForLater(outbox, drafts, session);
   void outbox.prune(now()).catch(() => {});
   void drafts.sweepBlobs(now()).catch(() => {});
+  if (cipher.on) void import('./data/seal-old.js').then(({ sealOld }) => sealOld(ctx)).catch(() => {});
+  void import('./screens/auto-lock.js').then(({ lockWhenAway }) => lockWhenAway(ctx)).catch(() => {});
   if ('serviceWorker' in navigator) void import('./update.js').then(({ keepUpToDate }) => keepUpToDate(ctx)).catch(() => {});
 }
 

@@ -19,18 +19,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
-from browser.phone import sign_in
+from browser.phone import ROWS, sign_in
 from browser.servers import PATIENCE_MS, PHONE, NodeProcess, make_demo
 from browser.waiting import until
-
-READ = """async ([name, store]) => {
-  const db = await new Promise((done) => { const ask = indexedDB.open(name); ask.onsuccess = () => done(ask.result); });
-  const rows = await new Promise((done) => {
-    const ask = db.transaction(store).objectStore(store).getAll(); ask.onsuccess = () => done(ask.result);
-  });
-  db.close();
-  return rows.map((row) => row.bytes ? {...row, bytes: [...new Uint8Array(row.bytes)]} : row);
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +57,7 @@ def page(context: BrowserContext, node: NodeProcess) -> Page:
 
 
 def rows(page: Page, database: str, store: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = page.evaluate(READ, [database, store])
+    found: list[dict[str, Any]] = page.evaluate(ROWS, [database, store])
     return found
 
 
@@ -91,7 +82,7 @@ def forward(page: Page) -> None:
 
 
 def saved(page: Page, has: str) -> None:
-    until(page, f"async (has) => JSON.stringify(await ({READ})(['ruhu-data', 'draft'])).includes(has)", has)
+    until(page, f"async (has) => JSON.stringify(await ({ROWS})(['ruhu-data', 'draft'])).includes(has)", has)
 
 
 def sign(page: Page, name: str) -> None:

@@ -23,21 +23,14 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from app.node import Node
 from app.publish import publish_library
 from browser.forms import PLACES, every_question
-from browser.phone import sign_in
+from browser.phone import ROWS, sign_in
 from browser.servers import PATIENCE_MS, PHONE, ROOT, NodeProcess, make_demo
 from browser.waiting import until
 from forms.library import Library
 from sync.store.sqlite import SqliteStore
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-DRAFT = """async () => {
-  const db = await new Promise((done) => { const ask = indexedDB.open('ruhu-data'); ask.onsuccess = () => done(ask.result); });
-  const rows = await new Promise((done) => {
-    const ask = db.transaction('draft').objectStore('draft').getAll(); ask.onsuccess = () => done(ask.result);
-  });
-  db.close();
-  return rows.map((row) => row.answers)[0] ?? {};
-}"""
+DRAFT = f"async () => (await ({ROWS})(['ruhu-data', 'draft'])).map((row) => row.answers)[0] ?? {{}}"
 
 
 @pytest.fixture(scope="module")

@@ -29,19 +29,11 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, Request, Route
 from proxy import FaultyProxy
 
-from browser.phone import sign_in
+from browser.phone import ROWS, knows_the_pin, sign_in
 from browser.servers import CHROMIUM, CHROMIUM_ARGS, PATIENCE_MS, PHONE, ROOT, NodeProcess, make_demo
 from browser.waiting import until
 
 FIRST_ROW = "[data-name=due] .row"
-READ = """async ([name, store]) => {
-  const db = await new Promise((done) => { const ask = indexedDB.open(name); ask.onsuccess = () => done(ask.result); });
-  const rows = await new Promise((done) => {
-    const ask = db.transaction(store).objectStore(store).getAll(); ask.onsuccess = () => done(ask.result);
-  });
-  db.close();
-  return rows;
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +67,7 @@ def signed_in(page: Page, node: NodeProcess) -> Page:
 
 
 def rows(page: Page, database: str, store: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = page.evaluate(READ, [database, store])
+    found: list[dict[str, Any]] = page.evaluate(ROWS, [database, store])
     return found
 
 
@@ -126,6 +118,7 @@ def test_killed_right_after_finished_the_visit_is_there(playwright: Playwright, 
         tmp_path, executable_path=CHROMIUM, args=CHROMIUM_ARGS, **PHONE
     )
     try:
+        knows_the_pin(context)
         context.set_offline(True)
         page = context.new_page()
         page.goto(node.url + "/#/sync")
@@ -276,7 +269,7 @@ def test_a_full_phone_blocks_and_goes_on_without_loss(small: Page, context: Brow
     open_form(page, 4)
     remark = text_question(page)
     remark.fill("满之前")
-    until(page, f"async () => JSON.stringify(await ({READ})(['ruhu-data', 'draft'])).includes('满之前')")
+    until(page, f"async () => JSON.stringify(await ({ROWS})(['ruhu-data', 'draft'])).includes('满之前')")
     context.set_offline(True)
     page.evaluate(FILL, 4 << 20)
     remark.fill(long_text("满的时候写的"))
@@ -298,7 +291,7 @@ def test_a_full_phone_blocks_and_goes_on_without_loss(small: Page, context: Brow
     page.evaluate("() => document.querySelector('.form-wall .form-next')?.click()")
     page.wait_for_selector(".form-wall", state="hidden")
     assert remark.input_value() == long_text("满的时候写的")
-    until(page, f"async () => JSON.stringify(await ({READ})(['ruhu-data', 'draft'])).includes('满的时候写的')")
+    until(page, f"async () => JSON.stringify(await ({ROWS})(['ruhu-data', 'draft'])).includes('满的时候写的')")
 
 
 def test_room_again_is_noticed_without_a_tap(small: Page, context: BrowserContext, node: NodeProcess) -> None:
@@ -311,7 +304,7 @@ def test_room_again_is_noticed_without_a_tap(small: Page, context: BrowserContex
     page.wait_for_selector(".form-wall:visible")
     room(context, page, node, 250_000_000)
     page.wait_for_selector(".form-wall", state="hidden", timeout=9_000)
-    until(page, f"async () => JSON.stringify(await ({READ})(['ruhu-data', 'draft'])).includes('自己恢复')")
+    until(page, f"async () => JSON.stringify(await ({ROWS})(['ruhu-data', 'draft'])).includes('自己恢复')")
 
 
 def test_a_full_phone_at_the_last_tap_keeps_the_draft_and_finishes_after(
@@ -376,7 +369,7 @@ def test_a_database_closed_under_us(page: Page, context: BrowserContext, how: st
         assert "手机关闭了本应用的存储" in page.inner_text(".form-wall-why")
         page.evaluate("() => { window.shut = false; }")
         page.click("button:has-text('重试保存')")
-    until(page, f"async () => JSON.stringify(await ({READ})(['ruhu-data', 'draft'])).includes('数据库被关掉之后')")
+    until(page, f"async () => JSON.stringify(await ({ROWS})(['ruhu-data', 'draft'])).includes('数据库被关掉之后')")
     page.wait_for_selector(".form-wall", state="hidden")
 
 
@@ -396,7 +389,7 @@ def test_two_windows_one_draft(page: Page, context: BrowserContext, node: NodePr
     theirs.wait_for()
     assert theirs.input_value() == "甲窗口最后一笔"
     theirs.fill("乙窗口接着写")
-    until(other, f"async () => JSON.stringify(await ({READ})(['ruhu-data', 'draft'])).includes('乙窗口接着写')")
+    until(other, f"async () => JSON.stringify(await ({ROWS})(['ruhu-data', 'draft'])).includes('乙窗口接着写')")
     # A window that the phone has frozen cannot answer: the right is taken from it, and it may not write.
     other.evaluate("() => { BroadcastChannel.prototype.addEventListener = () => {}; }")
     frozen = context.new_cdp_session(other)

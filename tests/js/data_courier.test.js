@@ -155,3 +155,33 @@ test('what the centre lost goes into the next export', async () => {
   assert.equal((await exportWork(made))[0].ops, 3);
   assert.equal(fromText(pair.public).length, 65);
 });
+
+test('a phone that nobody has unlocked exports the same work, as it lies', async () => {
+  const { lockedPhone, restarted } = await import('./locked_phone.js');
+  const mine = await newKey();
+  const made = await lockedPhone({ centre: { seal: pair.public } });
+  const keys = { server: { sign: 's', seal: '' }, centre: { sign: 'c', seal: pair.public } };
+  await made.session.signIn({ ...SIGN_IN, keys }, NOW, mine.key);
+  await made.outbox.append([visit('v1')], 'h1');
+  const submission = { id: 's1', form_id: 'visit', form_version: '1', form_hash: 'x', area: SIGN_IN.user.grants[0].area, household_id: 'h1' };
+  await made.outbox.finish({
+    submission, ops: [{ entity: 'submission', id: 's1', kind: 'create', fields: { answers: { old: null, new: { who: '魏家德' } } }, blobs: [{ sha256: PICTURE_NAME, size: PICTURE.length }] }],
+    blobs: [{ sha256: PICTURE_NAME, size: PICTURE.length, type: 'image/jpeg', bytes: PICTURE.buffer.slice(0) }],
+  });
+  const locked = { ...await restarted(made), now: () => NOW, ids: () => uuid7() };
+  const [one] = await exportWork(locked);
+  assert.deepEqual([one.works, one.ops, one.photos], [2, 2, 1]);
+  const messages = await opened(one.file, mine.public_key);
+  assert.deepEqual(messages.map((each) => each.name), ['hello', 'closed', 'closed', 'closed_blob', 'closed_blob']);
+  const { keyOf, open } = await import('../../static/js/data/envelope.js');
+  const { unseal } = await import('../../static/js/data/sealed.js');
+  const plain = await Promise.all(messages.slice(1).map(async ({ facts, body }) => {
+    const raw = await unseal(fromText(facts.key), await openKey(), text(`ruhu-work-1\n${facts.work}`));
+    const about = facts.op_id ? `op|${facts.op_id}` : `blob|${facts.sha256}|${facts.n}`;
+    return open(await keyOf(raw), { iv: body.slice(0, 12), box: body.slice(12).buffer }, about);
+  }));
+  assert.equal(JSON.parse(new TextDecoder().decode(plain[1])).fields.answers.new.who, '魏家德');
+  assert.deepEqual(Buffer.concat(plain.slice(2)), Buffer.from(PICTURE));
+  const { facts: { head } } = messages[2];
+  assert.equal(await verified(mine.public_key, headText('inst', 2, await made.outbox.chainAt('inst', 2)), head.sig), true);
+});

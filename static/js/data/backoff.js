@@ -20,7 +20,7 @@ export function waitMs(failures, random, retryAfterS = 0) {
 
 /**
  * The first rows that fit into one push. At least one, however big: the server must get to see it to refuse it.
- * @template {{op: unknown}} T
+ * @template {{op?: unknown}} T
  * @param {T[]} rows
  * @param {number} limit
  * @returns {T[]}

@@ -40,8 +40,23 @@ export async function exportWork(parts, told = () => {}) {
  * @param {(done: number, all: number) => void} told
  * @returns {Promise<Export | null>} null when there is nothing to carry
  */
-async function exportOf({ outbox, session, now, ids }, install, centre, told) {
-  const rows = await outbox.unconfirmedRows(install.install_id);
+async function exportOf(parts, install, centre, told) {
+  return written(parts, install, centre, told, { from: 0, largest: Infinity });
+}
+
+/**
+ * One file of a person's work, as many photos with it as it may hold.
+ * @param {Parts} parts @param {import('./session.js').Install} install @param {{from: number, largest: number}} range  from: the first photo
+ */
+export const exportFrom = (parts, install, range) => written(parts, install, parts.session.server?.keys?.centre?.seal ?? '', () => {}, range);
+
+/**
+ * @param {Parts} parts @param {import('./session.js').Install} install @param {string} centre
+ * @param {(done: number, all: number) => void} told @param {{from: number, largest: number}} range
+ * @returns {Promise<Export & {next: number} | null>} next: the first photo that is not in it, -1 when none is left
+ */
+async function written({ outbox, session, now, ids }, install, centre, told, { from, largest }) {
+  const rows = await outbox.bodies.openRows(await outbox.closedRows(install.install_id));
   const photos = await outbox.blobsOf(rows);
   const all = rows.length + photos.length;
   if (!all) return null;
@@ -51,15 +66,27 @@ async function exportOf({ outbox, session, now, ids }, install, centre, told) {
   const json = (/** @type {unknown} */ value) => new TextEncoder().encode(JSON.stringify(value));
   await writer.write('hello', json({ dseq: await outbox.lastDseq(install.install_id) }));
   for (let at = 0; at < rows.length;) {
-    const batch = batchOf(rows.slice(at), MAX_OPS);
+    const open = rows.findIndex((row, i) => i >= at && !row.op);
+    const batch = open === at ? [rows[at]] : batchOf(rows.slice(at, open < 0 ? undefined : open), MAX_OPS);
     const heads = await headsOf(outbox, session, install.install_id, batch[batch.length - 1].dseq);
     if (!heads) throw new CourierProblem('courier_cannot_sign');
-    await writer.write('push', json({ format: 1, server_id: null, epoch: null, ops: batch.map((row) => row.op), heads }));
+    if (open === at) await writeClosed(writer, batch[0], heads[0]);
+    else await writer.write('push', json({ format: 1, server_id: null, epoch: null, ops: batch.map((row) => row.op), heads }));
     at += batch.length;
     told(at, all);
   }
+  let bytes = 0;
+  let next = -1;
   for (const [i, sha256] of photos.entries()) {
+    if (i < from) continue;
     const blob = await outbox.blob(sha256);
+    const size = (blob ?? await outbox.blobAsKept(sha256))?.size ?? 0;
+    bytes += size;
+    if (bytes > largest && i > from) {
+      next = i;
+      break;
+    }
+    if (!blob) await writeClosedBlob(writer, /** @type {any} */ (await outbox.blobAsKept(sha256)));
     for (let offset = 0; blob && offset < blob.size; offset += BLOB_CHUNK) {
       const part = new Uint8Array(blob.bytes.slice(offset, offset + BLOB_CHUNK));
       await writer.write('blob', part, { sha256, offset, length: blob.size }, false);
@@ -68,9 +95,37 @@ async function exportOf({ outbox, session, now, ids }, install, centre, told) {
   }
   return {
     name: `ruhu-${stamp(now())}.ruhu`, file: await writer.close(), ops: rows.length, photos: photos.length,
-    works: new Set(rows.map((row) => row.submission ?? row.op_id)).size,
+    works: new Set(rows.map((row) => row.submission ?? row.op_id)).size, next,
   };
 }
+
+/**
+ * An op that nobody here can open now, as it lies: the centre has the key.
+ * @param {Awaited<ReturnType<typeof courierWriter>>} writer @param {import('./outbox.js').Row} row @param {object | undefined} head
+ */
+async function writeClosed(writer, { op_id, key, box }, head) {
+  if (!key || !box) throw new CourierProblem('courier_altered');
+  await writer.write('closed', bytesOf(box), { op_id, work: key.work, key: toText(key.centre), head: head ?? null }, false);
+}
+
+/** @param {Awaited<ReturnType<typeof courierWriter>>} writer @param {import('./bodies.js').ClosedBlob | undefined} blob */
+async function writeClosedBlob(writer, blob) {
+  for (const [n, part] of (blob?.parts ?? []).entries()) {
+    const { sha256, size, key } = /** @type {import('./bodies.js').ClosedBlob} */ (blob);
+    await writer.write('closed_blob', bytesOf(part), { sha256, n, offset: n * BLOB_CHUNK, length: size, work: key.work, key: toText(key.centre) }, false);
+  }
+}
+
+/** @param {import('./envelope.js').Closed} closed */
+function bytesOf({ iv, box }) {
+  const out = new Uint8Array(iv.length + box.byteLength);
+  out.set(iv);
+  out.set(new Uint8Array(box), iv.length);
+  return out;
+}
+
+/** @param {Uint8Array} bytes as base64url */
+const toText = (bytes) => btoa(String.fromCharCode(...bytes)).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
 
 /**
  * Take in what the centre says of an export. Only what the pinned centre signed counts, as over the network.

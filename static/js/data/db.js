@@ -36,7 +36,7 @@ const MESSAGES = {
 /** Options of every write: on disk before it is called done. Since Chrome 121 the browser's own choice is less. */
 const STRICT = /** @type {const} */ ({ durability: 'strict' });
 
-const DATA_VERSION = 2;
+const DATA_VERSION = 3;
 
 /**
  * A write whose own answer nobody waits for: its failure ends the transaction, and that is waited for.
@@ -72,6 +72,8 @@ export async function whole(db, stores, work) {
 
 /** @param {Database} db @param {number} from the version that is here; 0 on a new phone */
 function upgradeData(db, from) {
+  // Search rows, some at a time; `row` holds those of before.
+  if (from < 3) db.createObjectStore('block', { keyPath: 'n', autoIncrement: true });
   // The pictures, sounds and films of forms, by their bytes: versions share what did not change.
   if (from < 2) db.createObjectStore('form_file', { keyPath: 'sha256' });
   if (from >= 1) return;
@@ -161,11 +163,32 @@ export function connection(name, version, upgrade) {
 
 /** @typedef {ReturnType<typeof connection>} Connection */
 
-/** @returns {{data: Connection, outbox: Connection}} */
+/**
+ * base: ruhu-data itself. data: the store of whoever the shelf was opened for; theirs is ruhu-data until told otherwise.
+ */
 export function openDatabases() {
+  const base = connection('ruhu-data', DATA_VERSION, upgradeData);
+  /** @type {Map<string, Connection>} */
+  const others = new Map();
+  let current = base;
+
+  /** @param {string} id @returns {Connection} */
+  function shelfOf(id) {
+    const found = others.get(id) ?? connection(`ruhu-data-${id}`, DATA_VERSION, upgradeData);
+    others.set(id, found);
+    return found;
+  }
+
+  /** @type {Connection} */
+  const data = {
+    open: () => current.open(),
+    run: (work) => current.run(work),
+    get name() { return current.name; },
+  };
   return {
-    data: connection('ruhu-data', DATA_VERSION, upgradeData),
-    outbox: connection('ruhu-outbox', 1, upgradeOutbox),
+    base, data, shelfOf, outbox: connection('ruhu-outbox', 1, upgradeOutbox),
+    /** @param {string} id '' for ruhu-data itself */
+    shelf(id) { current = id ? shelfOf(id) : base; },
   };
 }
 

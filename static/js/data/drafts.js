@@ -6,6 +6,7 @@
  */
 
 import { sent, whole } from './db.js';
+import { createDraftBox, hashIn, namedIn } from './draft-box.js';
 import { createHolds } from './draft-holds.js';
 
 /** @typedef {import('../screens/form-types.d.ts').Draft} Draft */
@@ -18,6 +19,8 @@ import { createHolds } from './draft-holds.js';
  * @typedef {StoredBlob & {draft_id: string, name?: string, origin?: {strokes?: unknown, base?: string}, kept?: string}} Row
  */
 
+/** @typedef {Draft | import('./draft-box.js').ClosedDraft} Stub */
+
 /** Long after any tab that could still name or take back a file. */
 const SWEEP_AFTER_MS = 24 * 3600 * 1000;
 
@@ -26,47 +29,60 @@ const SWEEP_AFTER_MS = 24 * 3600 * 1000;
  *   run: <T>(work: (db: Database) => Promise<T>) => Promise<T>,
  *   locks?: LockManager,
  *   user?: () => string,
- * }} use  run reopens a connection the browser closed and throws NotSaved when it can't; user is the id of who is signed in
+ *   cipher?: import('./cipher.js').Cipher,
+ *   everywhere?: <T>(work: (db: Database) => Promise<T>) => Promise<T[]>,
+ * }} use  everywhere: run on every person's store of the phone
+ *    run reopens a connection the browser closed and throws NotSaved when it can't; user is the id of who is signed in
  */
-export function createDrafts({ run, locks, user = () => '' }) {
+export function createDrafts({ run, locks, cipher, user = () => '', everywhere = async (work) => [await run(work)] }) {
+  const box = createDraftBox(cipher);
   const { hold, takeOver } = createHolds({ locks });
-  /** @param {Draft} draft */
+  /** @param {{user_id?: string}} draft */
   const isMine = (draft) => !draft.user_id || draft.user_id === user();
 
   /** @param {Draft} draft */
-  function save(draft) {
+  async function save(draft) {
     draft.user_id ||= user();
+    const kept = await box.close(draft);
     return run((db) => whole(db, ['draft'], async (tx) => {
-      sent(tx.objectStore('draft').put(draft));
+      sent(tx.objectStore('draft').put(kept));
       // Without waiting for an idle moment: the page may be going away.
       tx.commit?.();
     }));
   }
 
-  /** @param {string} draftId @returns {Promise<Draft | undefined>} */
+  /** As it lies here. @param {string} draftId @returns {Promise<Stub | undefined>} */
   const anyones = (draftId) => run((db) => db.get('draft', draftId));
 
   /** One of this person's drafts. @param {string} draftId */
   async function get(draftId) {
     const draft = await anyones(draftId);
-    return draft && isMine(draft) ? draft : undefined;
+    return draft && isMine(draft) ? box.open(draft) : undefined;
   }
 
-  /** Everyone's drafts on this phone, the latest first; what is shown comes from mine(). @returns {Promise<Draft[]>} */
+  /** Everyone's drafts on this phone as they lie here, the latest first; what is shown comes from mine(). @returns {Promise<Stub[]>} */
   async function list() {
     const drafts = await run((db) => db.getAll('draft'));
-    return drafts.sort((/** @type {Draft} */ a, /** @type {Draft} */ b) => b.updated.localeCompare(a.updated));
+    return drafts.sort((/** @type {Stub} */ a, /** @type {Stub} */ b) => b.updated.localeCompare(a.updated));
   }
 
   /** How many drafts of anybody are on this phone. @returns {Promise<number>} */
-  const count = () => run((db) => db.count('draft'));
+  const count = async () => (await everywhere((db) => db.count('draft'))).reduce((sum, one) => sum + one, 0);
 
-  /** This person's drafts, the latest first. */
-  const mine = async () => (await list()).filter(isMine);
+  /** This person's drafts, the latest first. @returns {Promise<Draft[]>} */
+  async function mine() {
+    const drafts = await Promise.all((await list()).filter(isMine).map((draft) => box.open(draft)));
+    return drafts.flatMap((draft) => draft ?? []);
+  }
 
   /** This person's latest draft of this form for this household, to go on with. @param {string} formId @param {string} householdId */
   async function find(formId, householdId) {
-    return (await mine()).find((draft) => draft.form_id === formId && draft.household_id === householdId);
+    const found = (await list()).filter((draft) => isMine(draft) && draft.form_id === formId && draft.household_id === householdId);
+    for (const draft of found) {
+      const open = await box.open(draft);
+      if (open) return open;
+    }
+    return undefined;
   }
 
   /**
@@ -77,15 +93,18 @@ export function createDrafts({ run, locks, user = () => '' }) {
     const draft = await anyones(draftId);
     await run((db) => whole(db, ['draft'], async (tx) => sent(tx.objectStore('draft').delete(draftId))));
     return async () => {
-      if (draft) await save(draft);
+      if (draft) await run((db) => whole(db, ['draft'], async (tx) => sent(tx.objectStore('draft').put(draft))));
     };
   }
 
   /** @param {Row} blob */
-  const putBlob = (blob) => run((db) => whole(db, ['photo'], async (tx) => sent(tx.objectStore('photo').put(blob))));
+  async function putBlob(blob) {
+    const kept = await box.closeFile(blob);
+    await run((db) => whole(db, ['photo'], async (tx) => sent(tx.objectStore('photo').put(kept))));
+  }
 
   /** @param {string} sha256 @returns {Promise<Row | undefined>} */
-  const getBlob = (sha256) => run((db) => db.get('photo', sha256));
+  const getBlob = async (sha256) => box.openFile(await run((db) => db.get('photo', sha256)));
 
   /**
    * A recording under way, piece by piece: what was said before the phone died is not lost with it.
@@ -99,7 +118,7 @@ export function createDrafts({ run, locks, user = () => '' }) {
       add: (n, { type, bytes }, kept) =>
         putBlob({ sha256: `${first}${String(n).padStart(6, '0')}`, size: bytes.byteLength, type, bytes, draft_id: draftId, kept }),
       /** @returns {Promise<Row[]>} in order */
-      read: () => run((db) => db.getAll('photo', all())),
+      read: async () => (await Promise.all((await run((db) => db.getAll('photo', all()))).map(box.openFile))).flatMap((row) => row ?? []),
       drop: () => run((db) => whole(db, ['photo'], async (tx) => sent(tx.objectStore('photo').delete(all())))),
     };
   }
@@ -112,7 +131,7 @@ export function createDrafts({ run, locks, user = () => '' }) {
   async function sweepBlobs(now, done = '') {
     const drafts = await list();
     const living = new Set(drafts.map((draft) => draft.draft_id));
-    let named = JSON.stringify(drafts.map((draft) => draft.answers));
+    const named = new Set(drafts.flatMap(namedIn));
     const young = new Date(now.getTime() - SWEEP_AFTER_MS).toISOString();
     return run((db) => whole(db, ['photo'], async (tx) => {
       const photos = tx.objectStore('photo');
@@ -121,15 +140,18 @@ export function createDrafts({ run, locks, user = () => '' }) {
       const loose = [];
       // Rows hold whole films: one at a time, and those in use only if there is something to delete.
       for (const key of keys) {
-        if (named.includes(key)) continue;
+        if (named.has(key)) continue;
         const { kept = '', draft_id } = /** @type {Row} */ (await photos.get(key));
         const piece = key.includes('|') && living.has(draft_id);
         if (!piece && (kept < young || draft_id === done)) loose.push(key);
       }
-      if (loose.length) for (const key of keys) if (named.includes(key)) named += (await photos.get(key)).origin?.base ?? '';
-      for (const key of loose) if (!named.includes(key)) sent(photos.delete(key));
+      if (loose.length) for (const key of keys) if (named.has(key)) named.add(baseOf(await photos.get(key)));
+      for (const key of loose) if (!named.has(key)) sent(photos.delete(key));
     }));
   }
 
   return { save, get, list, count, mine, find, remove, putBlob, getBlob, recording, sweepBlobs, hold, takeOver };
 }
+
+/** @param {Row & {base?: string}} row */
+const baseOf = ({ base, origin }) => base ?? hashIn(origin?.base ?? '');

@@ -8,10 +8,12 @@
  *   result       the node's answer {status, rev, seq, server_id, epoch, message}
  *   receipt1     the node's receipt (①);  receipt2 the centre's (②)
  *   chain        of the log up to this op; stubs keep it
+ * On a phone with a PIN the op itself lies in `box`, as `bodies.js` says, and `about` is all that can be read of it.
  * The marks are deleted, not set to 0, so their indexes hold only open work.
  */
 import { opHash } from '../core/canonical.js';
 import { chainNext, chainStart } from '../core/chain.js';
+import { aboutOf, createBodies } from './bodies.js';
 import { sent, whole } from './db.js';
 import { localTime } from './ids.js';
 
@@ -26,7 +28,8 @@ import { localTime } from './ids.js';
  * @typedef {{status: string, rev: number|null, seq: number|null, server_id: string, epoch: string,
  *   message?: string}} Result
  * @typedef {{install_id: string, dseq: number, op_id: string, hash: string, submission: string|null,
- *   household: string|null, made: string, op: Op|null, chain?: string|null, offer?: 1, unconfirmed?: 1, overlaid?: 1,
+ *   household: string|null, made: string, op?: Op|null, about?: Pick<Op, 'entity'|'id'|'blobs'>,
+ *   box?: import('./envelope.js').Closed, key?: import('./bodies.js').WorkKey, chain?: string|null, offer?: 1, unconfirmed?: 1, overlaid?: 1,
  *   result?: Result, receipt1?: Receipt, receipt2?: Receipt, confirmed_at?: string}} Row
  * @typedef {'queued' | 'sent' | 'confirmed'} SyncState
  * @typedef {{key: string, submission: string|null, household: string|null, entity: string, made: string,
@@ -36,6 +39,7 @@ import { localTime } from './ids.js';
 /** How long bodies stay after ②: longer than the next tier's oldest restorable backup. */
 export const KEEP_DAYS = 7;
 const RACE_LIMIT = 20;
+const WORK = ['op', 'blob'];
 /** How rows of the counter store begin that remember what was erased. */
 const ERASED = 'erased:';
 /** What a blob's mark says while the centre is not known to have it: it is here only, or the node has it too. */
@@ -44,9 +48,10 @@ const AT_NODE = 2;
 
 /**
  * @param {{db: {outbox: import('./db.js').Connection}, session: import('./session.js').Session,
- *   now: () => Date, ids: () => string, bootId: string, monotonic?: () => number}} parts
+ *   now: () => Date, ids: () => string, bootId: string, monotonic?: () => number, cipher?: import('./cipher.js').Cipher}} parts
  */
-export function createOutbox({ db, session, now, ids, bootId, monotonic = () => performance.now() }) {
+export function createOutbox({ db, session, now, ids, bootId, cipher, monotonic = () => performance.now() }) {
+  const bodies = createBodies({ cipher, centre: () => session.server?.keys?.centre?.seal ?? '' });
   /** @type {Set<() => void>} */
   const listeners = new Set();
   const changed = () => listeners.forEach((listener) => listener());
@@ -66,6 +71,7 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
     for (let race = 0; race < RACE_LIMIT; race++) {
       const last = await lastDseq(install.install_id);
       const rows = await build(last + 1, install);
+      const closed = await bodies.closeWork(rows, blobs, workKey(rows[0]));
       const stored = await db.outbox.run((idb) => whole(idb, ['op', 'blob', 'counter'], async (tx) => {
         const ops = tx.objectStore('op');
         if (submission) {
@@ -76,18 +82,18 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
         if (await ops.index('op_id').get(rows[0].op_id)) return rows;
         if (((await tx.objectStore('counter').get(key))?.value ?? 0) !== last) return null;
         let chain = await chainIn(ops, install.install_id, last);
-        for (const row of rows) {
+        for (const row of closed.rows) {
           row.chain = chain = chain && chainNext(chain, row.hash);
           sent(ops.add(row));
         }
-        for (const blob of blobs) sent(tx.objectStore('blob').put({ ...blob, unsent: 1, work: workKey(rows[0]) }));
+        for (const blob of closed.blobs) sent(tx.objectStore('blob').put({ ...blob, unsent: 1, work: workKey(rows[0]) }));
         const counter = await tx.objectStore('counter').get(key);
         sent(tx.objectStore('counter').put({ ...counter, key, value: last + rows.length }));
         return rows;
       }));
       if (stored) {
         changed();
-        return stored;
+        return bodies.openRows(stored);
       }
     }
     throw new Error('the outbox counter never came to rest');
@@ -134,7 +140,7 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
    */
   async function finish({ submission, ops, blobs = [] }) {
     const rows = await store(builder(ops, submission, submission.household_id ?? ''), blobs, submission.id);
-    return { ops: rows.map((row) => row.op) };
+    return { ops: rows.map((row) => /** @type {Op} */ (row.op)) };
   }
 
   /**
@@ -146,7 +152,7 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
    */
   async function append(changes, household = '', blobs = []) {
     const rows = await store(builder(changes, null, household), blobs, null);
-    return { ops: rows.map((row) => row.op) };
+    return { ops: rows.map((row) => /** @type {Op} */ (row.op)) };
   }
 
   /**
@@ -181,13 +187,19 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
     sent(counters.put({ ...counter, offered: Math.max(counter?.offered ?? 0, dseq) }));
   }));
 
-  /** Ops of an install still to be pushed, in order. @param {string} installId @param {number} limit */
+  /** Ops of an install still to be pushed, in order, as far as they are ours to open. @param {string} installId @param {number} limit */
   const toOffer = (installId, limit) => db.outbox.run(async (idb) => {
     const keys = /** @type {[string, number][]} */ (await idb.getAllKeysFromIndex('op', 'offer'));
     const mine = keys.filter(([install]) => install === installId).sort((a, b) => a[1] - b[1]).slice(0, limit);
-    const rows = /** @type {Row[]} */ (await Promise.all(mine.map((key) => idb.get('op', key))));
-    return rows;
-  });
+    return /** @type {Row[]} */ (await Promise.all(mine.map((key) => idb.get('op', key))));
+  }).then(opened);
+
+  /** @param {Row[]} rows @returns {Promise<Row[]>} up to the first that another person closed: a log has no gaps */
+  async function opened(rows) {
+    const open = await bodies.openRows(rows);
+    const closed = open.findIndex((row) => !row.op);
+    return closed < 0 ? open : open.slice(0, closed);
+  }
 
   /**
    * Apply change(row) to rows in one transaction.
@@ -267,14 +279,14 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
       // What these ops name may have been lost with them; a node that has it says so before a byte travels.
       const blobs = tx.objectStore('blob');
       for (const row of await tx.objectStore('op').getAll(range(installId, acked + 1))) {
-        for (const { sha256 } of row.op?.blobs ?? []) {
+        for (const { sha256 } of aboutOf(row)?.blobs ?? []) {
           const held = await blobs.get(sha256);
           if (held) sent(blobs.put({ ...held, unsent: HERE_ONLY }));
         }
       }
     }));
     await update(/** @type {any} */ (keys), (row) => {
-      if (!row.op) return;
+      if (!aboutOf(row)) return;
       row.offer = 1;
       row.overlaid = 1;
       delete row.result;
@@ -288,9 +300,15 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
     });
   }
 
-  /** Ops still drawn over the pulled records, in the order they were made. */
-  const overlaid = () => db.outbox.run(async (idb) =>
-    /** @type {Row[]} */ ((await idb.getAllFromIndex('op', 'overlaid')).sort(byMaking)));
+  /** Ops still drawn over the pulled records, in the order they were made; another person's stay closed. */
+  const overlaid = async () => bodies.openRows(await overlaidRows());
+  const overlaidRows = () => db.outbox.run(async (idb) =>
+    /** @type {Row[]} */ ((await idb.getAllFromIndex('op', 'overlaid')).filter(isMine).sort(byMaking)));
+  /** Whether nobody else on this phone made it. @param {Pick<Row, 'install_id'>} row */
+  const isMine = (row) => {
+    const maker = session.installs.find((one) => one.install_id === row.install_id);
+    return !maker || maker.user.id === session.user?.id;
+  };
 
   /**
    * "kind id" of the records with an op that is still drawn over them, or that the centre has not confirmed, and of
@@ -299,8 +317,10 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
    */
   const openRecords = (marks = ['overlaid', 'unconfirmed']) => db.outbox.run(async (idb) => {
     const rows = /** @type {Row[]} */ ((await Promise.all(marks.map((mark) => idb.getAllFromIndex('op', mark)))).flat());
-    return new Set(rows.flatMap((row) => (row.op
-      ? [`${row.op.entity} ${row.op.id}`, ...(row.household ? [`household ${row.household}`] : [])] : [])));
+    return new Set(rows.flatMap((row) => {
+      const about = aboutOf(row);
+      return about ? [`${about.entity} ${about.id}`, ...(row.household ? [`household ${row.household}`] : [])] : [];
+    }));
   });
 
   /** The pulled record has caught up with these. @param {[string, number][]} keys */
@@ -320,23 +340,33 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
     return mine.length ? Math.min(...mine) : null;
   });
 
-  /** How many pieces of work (forms, lone visits) the centre has not confirmed: the number on the badge. */
-  const unconfirmed = () => db.outbox.run(async (idb) => {
-    const works = new Set(/** @type {Row[]} */ (await idb.getAllFromIndex('op', 'unconfirmed')).map(workKey));
+  /**
+   * How many pieces of work (forms, lone visits) the centre has not confirmed.
+   * @param {{mine?: boolean}} [which] mine: only of whoever is signed in, the number on the badge
+   */
+  const unconfirmed = ({ mine = false } = {}) => db.outbox.run(async (idb) => {
+    const tx = idb.transaction(WORK);
+    const ops = tx.objectStore('op');
+    const rows = /** @type {Row[]} */ (await ops.index('unconfirmed').getAll());
+    const works = new Set((mine ? rows.filter(isMine) : rows).map(workKey));
     // A form whose ops are safe but whose photo is still here, or at the node only, is not safe.
-    for (const blob of await idb.getAllFromIndex('blob', 'unsent')) works.add(blob.work);
+    for (const { work } of await tx.objectStore('blob').index('unsent').getAll()) {
+      const maker = mine && !works.has(work) ? await ops.index('submission').get(work) ?? await ops.index('op_id').get(work) : null;
+      if (!maker || isMine(maker)) works.add(work);
+    }
     return works.size;
   });
 
   /** What the centre has not confirmed of an install, in order. @param {string} installId */
-  const unconfirmedRows = (installId) => db.outbox.run(async (idb) => {
+  const unconfirmedRows = async (/** @type {string} */ installId) => opened(await closedRows(installId));
+  const closedRows = (/** @type {string} */ installId) => db.outbox.run(async (idb) => {
     const rows = /** @type {Row[]} */ (await idb.getAllFromIndex('op', 'unconfirmed'));
-    return rows.filter((row) => row.op && row.install_id === installId).sort((a, b) => a.dseq - b.dseq);
+    return rows.filter((row) => aboutOf(row) && row.install_id === installId).sort((a, b) => a.dseq - b.dseq);
   });
 
   /** Photos and files that are still here of these ops, or that no server has yet. @param {Row[]} rows */
   const blobsOf = (rows) => db.outbox.run(async (idb) => {
-    const named = new Set(rows.flatMap((row) => row.op?.blobs ?? []).map((blob) => blob.sha256));
+    const named = new Set(rows.flatMap((row) => aboutOf(row)?.blobs ?? []).map((blob) => blob.sha256));
     const wanted = [...named, ...await idb.getAllKeysFromIndex('blob', 'unsent')];
     const here = new Set(await idb.getAllKeys('blob'));
     return /** @type {string[]} */ ([...new Set(wanted)].filter((sha256) => here.has(sha256)));
@@ -346,20 +376,22 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
   const unconfirmedOps = (installId) => db.outbox.run(async (idb) =>
     (await idb.getAllKeysFromIndex('op', 'unconfirmed')).filter((/** @type {any} */ key) => key[0] === installId).length);
 
-  /** Everything this phone made, newest first, one line per form or lone visit; stubs stay for ever. */
+  /** Everything whoever is signed in made on this phone, newest first, one line per form or lone visit; stubs stay for ever. */
   async function works() {
     const [rows, waiting, counters] = await db.outbox.run((idb) => Promise.all([
       idb.getAll('op'), idb.getAllFromIndex('blob', 'unsent'), idb.getAll('counter')]));
     const photos = new Map(waiting.sort((a, b) => b.unsent - a.unsent).map((blob) => [blob.work, blob.unsent]));
-    return worksOf(rows, photos, new Map(counters.map((one) => [one.key, one])));
+    return worksOf(rows.filter(isMine), photos, new Map(counters.map((one) => [one.key, one])));
   }
 
   /** Blobs the node has not taken yet. */
   const blobsToSend = () => db.outbox.run((idb) => idb.getAllKeysFromIndex('blob', 'unsent', HERE_ONLY));
   /** Blobs a node has and the centre may not have. @returns {Promise<string[]>} */
   const blobsBelow = () => db.outbox.run((idb) => idb.getAllKeysFromIndex('blob', 'unsent', AT_NODE));
-  /** @param {string} sha256 */
-  const blob = (sha256) => db.outbox.run((idb) => idb.get('blob', sha256));
+  /** @param {string} sha256 @returns {Promise<NewBlob | undefined>} undefined also where another person closed it */
+  const blob = async (sha256) => bodies.openBlob(await db.outbox.run((idb) => idb.get('blob', sha256)));
+  /** @param {string} sha256 @returns {Promise<import('./bodies.js').ClosedBlob | undefined>} */
+  const blobAsKept = (sha256) => db.outbox.run((idb) => idb.get('blob', sha256));
   /** How far a blob has come: nowhere, to the node, to the centre. @param {string} sha256 @param {'' | 'here' | 'centre'} place */
   async function markBlob(sha256, place) {
     await db.outbox.run((idb) => whole(idb, ['blob'], async (tx) => {
@@ -381,14 +413,16 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
       const erased = new Set(await tx.objectStore('counter').getAllKeys(IDBKeyRange.bound(ERASED, `${ERASED}\uffff`)));
       for (let cursor = await tx.objectStore('op').openCursor(); cursor; cursor = await cursor.continue()) {
         const row = /** @type {Row} */ (cursor.value);
-        if (!row.op || row.unconfirmed || row.offer || !row.confirmed_at) continue;
-        const gone = erased.has(`${ERASED}${row.op.entity} ${row.op.id}`);
+        const about = aboutOf(row);
+        if (!about || row.unconfirmed || row.offer || !row.confirmed_at) continue;
+        const gone = erased.has(`${ERASED}${about.entity} ${about.id}`);
         if (!gone && row.confirmed_at > before) continue;
-        for (const { sha256 } of row.op.blobs) {
+        for (const { sha256 } of about.blobs) {
           const held = await tx.objectStore('blob').get(sha256);
           if (held && (gone || !held.unsent)) sent(tx.objectStore('blob').delete(sha256));
         }
-        sent(cursor.update({ ...row, op: null, overlaid: undefined }));
+        const { about: _about, box: _box, key: _key, ...stub } = row;
+        sent(cursor.update({ ...stub, op: null, overlaid: undefined }));
       }
     }));
   }
@@ -407,8 +441,8 @@ export function createOutbox({ db, session, now, ids, bootId, monotonic = () => 
 
   return {
     finish, append, undo, noteOffered, toOffer, noteResults, noteReceipts, offerAgain, overlaid, openRecords, settle,
-    openInstalls, firstUnconfirmed, unconfirmed, unconfirmedOps, works, blobsToSend, blob, blobsBelow, markBlob, prune, noteErased,
-    submissions, lastDseq, chainAt, unconfirmedRows, blobsOf,
+    openInstalls, firstUnconfirmed, unconfirmed, unconfirmedOps, works, blobsToSend, blob, blobAsKept, blobsBelow, markBlob, prune, noteErased,
+    submissions, lastDseq, chainAt, unconfirmedRows, closedRows, blobsOf, overlaidRows, bodies,
     /** @param {() => void} listener */
     subscribe(listener) {
       listeners.add(listener);
@@ -489,7 +523,7 @@ export function worksOf(rows, photosWaiting, counters) {
     const counter = counters.get(`dseq:${first.install_id}`);
     return {
       key, submission: first.submission, household: first.household, made: first.made, ops: group.length,
-      entity: first.op?.entity ?? (first.submission ? 'submission' : 'visit'),
+      entity: aboutOf(first)?.entity ?? (first.submission ? 'submission' : 'visit'),
       state: slower(stateOf(group), PHOTO_STATES[photosWaiting.get(key) ?? 0]),
       attention: troubled?.result?.status ?? '', message: troubled?.result?.message ?? '',
       undo: !first.submission && !first.result && counter?.value === first.dseq && (counter.offered ?? 0) < first.dseq,

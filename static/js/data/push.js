@@ -130,6 +130,8 @@ export async function pushBlobs({ api, outbox }, token, tier) {
  */
 async function pushBlob(api, outbox, sha256, token, tier) {
   const blob = await outbox.blob(sha256);
+  // Of another person on this phone; it goes closed, or when that person unlocks.
+  if (!blob) return null;
   const path = `/sync/v1/blob/${sha256}`;
   const head = await api.request('HEAD', path, { token, as: 'nothing' });
   if (head.kind === 'offline' || (head.kind === 'refused' && head.status !== 404)) return head;

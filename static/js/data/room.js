@@ -2,6 +2,7 @@
  * Room on a full phone, at nobody's cost: what the centre has for certain, and what can be fetched again.
  * Work that is not confirmed, drafts and their files are never touched.
  */
+import { aboutOf } from './bodies.js';
 import { sent, whole } from './db.js';
 
 /**
@@ -32,7 +33,7 @@ async function dropConfirmedPhotos({ db }) {
     const blobs = tx.objectStore('blob');
     let [count, bytes] = [0, 0];
     const open = new Set();
-    for (const row of await ops.index('unconfirmed').getAll()) for (const { sha256 } of row.op?.blobs ?? []) open.add(sha256);
+    for (const row of await ops.index('unconfirmed').getAll()) for (const { sha256 } of aboutOf(row)?.blobs ?? []) open.add(sha256);
     for (let cursor = await blobs.openCursor(); cursor; cursor = await cursor.continue()) {
       const blob = cursor.value;
       if (blob.unsent || open.has(blob.sha256)) continue;

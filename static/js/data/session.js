@@ -119,7 +119,9 @@ export function createSession({ db, marker = globalThis.localStorage }) {
    */
   async function signIn(reply, now, key) {
     const install = { install_id: reply.install_id, token: reply.token, user: reply.user, since: now.toISOString(), ...(key && { key }) };
-    installs = [...installs.filter((one) => one.install_id !== install.install_id), install];
+    // The same person on the same phone again: the earlier install only brings its work up yet.
+    installs = [...installs.filter((one) => one.install_id !== install.install_id)
+      .map((one) => (one.user.id === install.user.id ? { ...one, leaving: true } : one)), install];
     server = serverOf(reply, now, keptKeys(server, reply));
     current = install;
     await write({ installs, server, install_id: install.install_id });
@@ -139,6 +141,12 @@ export function createSession({ db, marker = globalThis.localStorage }) {
     if (!installs.length) server = null;
     await write({ installs, server, install_id: null });
     unmark();
+  }
+
+  /** Another person takes the phone; this one stays, locked. @param {string} [installId] whose turn it is; '' for somebody new */
+  async function turnTo(installId = '') {
+    current = installs.find((one) => one.install_id === installId && !one.leaving) ?? null;
+    await write({ install_id: current?.install_id ?? null });
   }
 
   /** Forget the key of an install that has nothing left to send. @param {string} installId */
@@ -183,12 +191,16 @@ export function createSession({ db, marker = globalThis.localStorage }) {
     && (!reply.keys?.centre || same(server?.keys?.centre, reply.keys.centre));
 
   return {
-    load, loadSpare, noteOpen, readLost, signIn, signOut, forget, refuse, noteServer, noteGrants, keysAgree,
+    /** What is closed for the centre is closed with this; '' while it is not known. */
+    get centre_seal() { return server?.keys?.centre?.seal ?? ''; },
+    load, loadSpare, noteOpen, readLost, signIn, signOut, turnTo, forget, refuse, noteServer, noteGrants, keysAgree,
     get user() {
       return current && { ...current.user, area: current.user.grants[0]?.area ?? '' };
     },
     get install() { return current; },
     get installs() { return installs; },
+    /** The others who use this phone. */
+    get others() { return installs.filter((one) => !one.leaving && one !== current); },
     get install_id() { return current?.install_id ?? null; },
     get server() { return server; },
     get lost() { return lost; },

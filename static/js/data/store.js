@@ -7,21 +7,28 @@
  */
 import { isPending, overlay } from '../core/overlay.js';
 import { rowOf } from '../core/search.js';
+import { aboutOf } from './bodies.js';
 import { sent, whole } from './db.js';
 import { keyOf } from './outbox.js';
+import { createRecordBox } from './record-box.js';
+import { createSearchRows } from './search-rows.js';
 
 /** @typedef {import('../types.js').RuhuRecord} RuhuRecord */
 
 /** Kinds whose records reach a phone; ops on others are over once they are answered. */
 export const PULLED_KINDS = new Set(['area', 'user', 'form', 'village', 'household', 'member', 'visit', 'issue', 'assignment', 'rules', 'exemption', 'pairing', 'event']);
 
+const LOOKED_AT = ['record', 'meta'];
+
 /** Records read at once where all are looked at. */
 const EACH = 500;
 
 /**
- * @param {{db: {data: import('./db.js').Connection}, outbox: import('./outbox.js').Outbox}} parts
+ * @param {{db: {data: import('./db.js').Connection}, outbox: import('./outbox.js').Outbox, cipher?: import('./cipher.js').Cipher}} parts
  */
-export function createStore({ db, outbox }) {
+export function createStore({ db, outbox, cipher }) {
+  const box = createRecordBox(cipher);
+  const searchRows = createSearchRows({ db, box });
   /** @type {Promise<Map<string, import('./outbox.js').Row[]>> | null} */
   let pendingCache = null;
   /** @type {Promise<any[]> | null} */
@@ -65,8 +72,8 @@ export function createStore({ db, outbox }) {
 
   /** The visible record, or null. @param {string} kind @param {string} id */
   async function get(kind, id) {
-    const record = await db.data.run((idb) => idb.get('record', [kind, id]));
-    return visible(record ?? null, (await pending()).get(`${kind} ${id}`) ?? []);
+    const record = await box.open(await db.data.run((idb) => idb.get('record', [kind, id])));
+    return visible(record, (await pending()).get(`${kind} ${id}`) ?? []);
   }
 
   /**
@@ -76,7 +83,7 @@ export function createStore({ db, outbox }) {
    * @returns {Promise<RuhuRecord[]>}
    */
   async function ofHousehold(kind, householdId) {
-    const pulled = await db.data.run((idb) => idb.getAllFromIndex('record', 'by_household', [kind, householdId]));
+    const pulled = await box.openAll(await db.data.run((idb) => idb.getAllFromIndex('record', 'by_household', [kind, householdId])));
     const open = await pending();
     const seen = pulled.map((record) => visible(record, open.get(`${kind} ${record.id}`) ?? []));
     const known = new Set(pulled.map((record) => record.id));
@@ -100,7 +107,7 @@ export function createStore({ db, outbox }) {
 
   /** Visible records of a small kind (area, user, form, issue, assignment), those made here too. @param {string} kind @returns {Promise<RuhuRecord[]>} */
   async function all(kind) {
-    const pulled = await db.data.run((idb) => idb.getAllFromIndex('record', 'by_kind', kind));
+    const pulled = await box.openAll(await db.data.run((idb) => idb.getAllFromIndex('record', 'by_kind', kind)), true);
     const open = await pending();
     const known = new Set(pulled.map((record) => `${kind} ${record.id}`));
     const made = [...open].filter(([key]) => key.startsWith(`${kind} `) && !known.has(key)).map(([, rows]) => visible(null, rows));
@@ -111,8 +118,7 @@ export function createStore({ db, outbox }) {
   /** Search rows of every household, kept in memory; those with open ops are made anew. */
   function rows() {
     rowCache ??= (async () => {
-      const stored = await db.data.run((idb) => idb.getAll('row'));
-      const byId = new Map(stored.map((row) => [row.id, row]));
+      const byId = new Map(await searchRows.read());
       for (const id of await touchedHouseholds()) {
         const household = await get('household', id);
         if (household && !household.fields.merged_into) byId.set(id, rowOf(household, await members(id)));
@@ -150,34 +156,7 @@ export function createStore({ db, outbox }) {
     const erased = page.records.filter((record) => record.deleted && record.fields?.erased);
     // First, so that a phone that dies in between still forgets what it sent of them.
     await outbox.noteErased(erased.map((record) => `${record.kind} ${record.id}`));
-    const leftovers = await db.data.run((idb) => whole(idb, ['record', 'row', 'meta', 'draft', 'photo'], async (tx) => {
-      const records = tx.objectStore('record');
-      const round = (await tx.objectStore('meta').get('round'))?.value ?? 0;
-      for (const { kind, id } of erased) if (kind === 'household') await dropDrafts(tx, id);
-      const households = new Set();
-      // Everything is asked for at once and nothing waited for in between: a turn of the event loop a record is what
-      // a first download would spend its time on. IndexedDB answers in the order it was asked.
-      await Promise.all(page.records.map(async (record) => {
-        const key = [record.kind, record.id];
-        const before = record.deleted && record.kind === 'member' ? records.get(key) : null;
-        sent(record.deleted ? records.delete(key) : records.put(round ? { ...record, round } : record));
-        if (record.kind === 'household') households.add(record.id);
-        if (record.kind === 'member' && record.fields.household_id) households.add(record.fields.household_id);
-        const was = (await before)?.fields.household_id;
-        if (was) households.add(was);
-      }));
-      await Promise.all([...households].map(async (id) => {
-        const [household, people] = await Promise.all([
-          records.get(['household', id]), records.index('by_household').getAll(['member', id]),
-        ]);
-        if (household && !household.fields.merged_into) sent(tx.objectStore('row').put(rowOf(household, people)));
-        else sent(tx.objectStore('row').delete(id));
-      }));
-      sent(tx.objectStore('meta').put({ key: 'cursor', value: page.cursor }));
-      if (page.scope_version) sent(tx.objectStore('meta').put({ key: 'scope_version', value: page.scope_version }));
-      if (!page.more) sent(tx.objectStore('meta').put({ key: 'complete', value: true }));
-      return !page.more && Boolean((await tx.objectStore('meta').get('leftovers'))?.value);
-    }));
+    const leftovers = await written(page, erased);
     await settleCaughtUp();
     const dropped = leftovers ? await dropLeftovers() : 0;
     pendingCache = null;
@@ -187,6 +166,70 @@ export function createStore({ db, outbox }) {
     }
     listeners.forEach((listener) => listener());
     return dropped;
+  }
+
+  /**
+   * What a page makes of the phone's store. Closing takes longer than a transaction lasts, so it is done before, for
+   * the state as read; if another page came in between, once more.
+   * @param {import('../types.js').Page} page @param {RuhuRecord[]} erased @returns {Promise<boolean>} whether records of before may be left over
+   */
+  async function written(page, erased) {
+    for (;;) {
+      const before = await stateFor(page);
+      const kept = await Promise.all(page.records.map((record) => (record.deleted ? null : box.close(before.round ? { ...record, round: before.round } : record))));
+      const block = before.rows.length || before.gone.length ? await searchRows.closed(before.rows, before.gone) : null;
+      const leftovers = await db.data.run((idb) => whole(idb, ['record', 'block', 'meta', 'draft', 'photo'], async (tx) => {
+        const meta = tx.objectStore('meta');
+        const [cursor, round] = await Promise.all([meta.get('cursor'), meta.get('round')]);
+        if (cursor?.value !== before.cursor || (round?.value ?? 0) !== before.round) return null;
+        for (const { kind, id } of erased) if (kind === 'household') await dropDrafts(tx, id);
+        const records = tx.objectStore('record');
+        page.records.forEach((record, i) => sent(kept[i] ? records.put(kept[i]) : records.delete([record.kind, record.id])));
+        if (block) sent(tx.objectStore('block').add(block));
+        sent(meta.put({ key: 'cursor', value: page.cursor }));
+        if (page.scope_version) sent(meta.put({ key: 'scope_version', value: page.scope_version }));
+        if (!page.more) sent(meta.put({ key: 'complete', value: true }));
+        return !page.more && Boolean((await meta.get('leftovers'))?.value);
+      }));
+      if (leftovers !== null) return leftovers;
+    }
+  }
+
+  /** What a page is laid over, and the search rows that follow. @param {import('../types.js').Page} page */
+  async function stateFor(page) {
+    const { cursor, round, here } = await db.data.run(async (idb) => {
+      const tx = idb.transaction(LOOKED_AT);
+      const records = tx.objectStore('record');
+      const meta = tx.objectStore('meta');
+      // Everything is asked for at once and nothing waited for in between: a turn of the event loop a record is what
+      // a first download would spend its time on.
+      const left = page.records.filter((record) => record.deleted && record.kind === 'member').map((record) => records.get([record.kind, record.id]));
+      const [cursor, round, ...before] = await Promise.all([meta.get('cursor'), meta.get('round'), ...left]);
+      const touched = new Set(page.records.map((record) => (record.kind === 'household' ? record.id : record.kind === 'member' ? record.fields.household_id : null)));
+      for (const member of before) touched.add(member?.fields.household_id);
+      const ids = [...touched].filter(Boolean);
+      const here = await Promise.all(ids.map(async (id) => /** @type {const} */ ([id, await Promise.all([
+        records.get(['household', id]), records.index('by_household').getAll(['member', id])])])));
+      return { cursor: cursor?.value, round: round?.value ?? 0, here };
+    });
+    const coming = new Map(page.records.map((record) => [`${record.kind} ${record.id}`, record]));
+    /** @type {any[]} */
+    const rows = [];
+    /** @type {string[]} */
+    const gone = [];
+    /** @type {Map<string, RuhuRecord[]>} */
+    const arriving = new Map();
+    for (const record of coming.values()) {
+      if (record.kind !== 'member' || record.deleted || !record.fields.household_id) continue;
+      arriving.set(record.fields.household_id, [...arriving.get(record.fields.household_id) ?? [], record]);
+    }
+    await Promise.all(here.map(async ([id, [keptHousehold, keptMembers]]) => {
+      const household = coming.get(`household ${id}`) ?? await box.open(keptHousehold);
+      const staying = await box.openAll(keptMembers.filter((/** @type {any} */ one) => !coming.has(`member ${one.id}`)));
+      if (household && !household.deleted && !household.fields.merged_into) rows.push(rowOf(household, [...staying, ...arriving.get(id) ?? []]));
+      else gone.push(id);
+    }));
+    return { cursor, round, rows, gone };
   }
 
   /**
@@ -207,8 +250,11 @@ export function createStore({ db, outbox }) {
    */
   async function dropLeftovers() {
     const open = await outbox.openRecords(['unconfirmed']);
-    const dropped = await db.data.run((idb) => whole(idb, ['record', 'row', 'meta'], async (tx) => {
+    const blockId = crypto.randomUUID();
+    const dropped = await db.data.run((idb) => whole(idb, ['record', 'block', 'meta'], async (tx) => {
       const round = (await tx.objectStore('meta').get('round'))?.value ?? 0;
+      /** @type {string[]} */
+      const gone = [];
       let dropped = 0;
       let kept = 0;
       for (let cursor = await tx.objectStore('record').openCursor(); cursor; cursor = await cursor.continue()) {
@@ -220,14 +266,15 @@ export function createStore({ db, outbox }) {
         }
         dropped += 1;
         sent(cursor.delete());
-        if (record.kind === 'household') sent(tx.objectStore('row').delete(record.id));
+        if (record.kind === 'household') gone.push(record.id);
       }
+      if (gone.length) sent(tx.objectStore('block').add({ id: blockId, gone }));
       if (!kept) sent(tx.objectStore('meta').delete('leftovers'));
       return dropped;
     }));
     // The centre has these, and their record is not for this phone any more: nothing will ever catch up with them.
-    const safe = (await outbox.overlaid()).filter((row) => row.op && !row.unconfirmed);
-    const here = await db.data.run((idb) => Promise.all(safe.map(({ op }) => idb.getKey('record', [op?.entity, op?.id]))));
+    const safe = (await outbox.overlaidRows()).filter((row) => aboutOf(row) && !row.unconfirmed);
+    const here = await db.data.run((idb) => Promise.all(safe.map((row) => idb.getKey('record', [aboutOf(row)?.entity, aboutOf(row)?.id]))));
     await outbox.settle(safe.filter((_row, i) => !here[i]).map(keyOf));
     return dropped;
   }
@@ -236,7 +283,7 @@ export function createStore({ db, outbox }) {
   async function each(look) {
     for (let after = /** @type {any} */ (null); ;) {
       const some = await db.data.run((idb) => idb.getAll('record', after && IDBKeyRange.lowerBound(after, true), EACH));
-      some.forEach(look);
+      (await box.openAll(some)).forEach(look);
       if (some.length < EACH) return;
       const last = some[some.length - 1];
       after = [last.kind, last.id];
@@ -246,11 +293,11 @@ export function createStore({ db, outbox }) {
   /** Take the marks off ops that the pulled records now contain. */
   async function settleCaughtUp() {
     const done = [];
-    for (const row of await outbox.overlaid()) {
-      if (!row.op || !row.result) continue;
-      const record = PULLED_KINDS.has(row.op.entity) ? await db.data.run((idb) =>
-        idb.get('record', [/** @type {any} */ (row.op).entity, /** @type {any} */ (row.op).id])) : null;
-      const over = !PULLED_KINDS.has(row.op.entity) || !isPending(/** @type {any} */ (row), record ?? null);
+    for (const row of await outbox.overlaidRows()) {
+      const about = aboutOf(row);
+      if (!about || !row.result) continue;
+      const record = PULLED_KINDS.has(about.entity) ? await db.data.run((idb) => idb.get('record', [about.entity, about.id])) : null;
+      const over = !PULLED_KINDS.has(about.entity) || !isPending(/** @type {any} */ (row), record ?? null);
       if (over) done.push(keyOf(row));
     }
     await outbox.settle(done);
@@ -258,14 +305,22 @@ export function createStore({ db, outbox }) {
 
   /** Forget everything pulled (another user, or a stale cursor); drafts and the outbox are elsewhere. */
   async function clear() {
-    await db.data.run((idb) => whole(idb, ['record', 'row', 'meta'], async (tx) => {
-      sent(tx.objectStore('record').clear());
-      sent(tx.objectStore('row').clear());
+    await db.data.run((idb) => whole(idb, ['record', 'row', 'block', 'meta'], async (tx) => {
+      for (const name of ['record', 'row', 'block']) sent(tx.objectStore(name).clear());
       sent(tx.objectStore('meta').delete('cursor'));
       sent(tx.objectStore('meta').delete('complete'));
     }));
     rowCache = null;
     listeners.forEach((listener) => listener());
+  }
+
+  /** Nothing of what was read is believed any more: the store is another's. */
+  function forget() {
+    pendingCache = null;
+    rowCache = null;
+    areaNames.clear();
+    box.forget();
+    searchRows.forget();
   }
 
   /** @param {string} key */
@@ -283,8 +338,8 @@ export function createStore({ db, outbox }) {
   const count = (kind) => db.data.run((idb) => idb.countFromIndex('record', 'by_kind', kind));
 
   return {
-    get, ofHousehold, members, visits, issues, all, rows, byCode, applyPage, startAfresh, clear, meta, setMeta, areaName,
-    count, each,
+    get, ofHousehold, members, visits, issues, all, rows, byCode, applyPage, startAfresh, clear, forget, meta, setMeta, areaName,
+    count, each, box, searchRows,
     cursor: () => meta('cursor'),
     /** False until the very first pull has been taken in to its end. */
     complete: async () => Boolean(await meta('complete')),

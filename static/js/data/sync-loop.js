@@ -25,15 +25,15 @@ const CONFIRM_MS = 3_000;
 /**
  * @param {{api: import('./api.js').Api, outbox: import('./outbox.js').Outbox, store: import('./store.js').Store,
  *   session: import('./session.js').Session, formstore: import('./formstore.js').Formstore,
- *   log: import('./log.js').Log, keeping?: import('./keeping.js').Keeping, now: () => Date, random?: () => number,
+ *   log: import('./log.js').Log, db?: {outbox: import('./db.js').Connection}, keeping?: import('./keeping.js').Keeping, now: () => Date, random?: () => number,
  *   locks?: Pick<LockManager, 'request'> | null,
  *   timers?: {set: (fn: () => void, ms: number) => any, clear: (timer: any) => void},
- *   afterRound?: () => void}} parts
+ *   afterRound?: () => void, ready?: () => boolean}} parts  ready: false while nothing may come onto the phone
  */
 export function createSync(parts) {
   const {
-    api, outbox, store, session, formstore, log, keeping, now, random = Math.random, locks = globalThis.navigator?.locks,
-    timers = { set: (fn, ms) => setTimeout(fn, ms), clear: (timer) => clearTimeout(timer) }, afterRound = () => {},
+    api, outbox, store, session, formstore, log, db, keeping, now, random = Math.random, locks = globalThis.navigator?.locks,
+    timers = { set: (fn, ms) => setTimeout(fn, ms), clear: (timer) => clearTimeout(timer) }, afterRound = () => {}, ready = () => true,
   } = parts;
   /** @type {SyncState} */
   const state = { running: false, step: '', records: 0, last_ok: null, trouble: null, next_try: null };
@@ -62,7 +62,7 @@ export function createSync(parts) {
       again = true;
       return false;
     }
-    if (!session.installs.length) return false;
+    if (!session.installs.length || !ready()) return false;
     timers.clear(timer);
     show({ running: true, next_try: null });
     let done = false;
@@ -103,7 +103,7 @@ export function createSync(parts) {
 
   async function round() {
     for (const install of session.installs) {
-      const trouble = await roundOf(install);
+      const trouble = await roundOf(install) ?? (install === session.install ? null : await closed());
       if (!trouble) continue;
       await fail(explain(trouble), trouble);
       if (trouble.kind === 'refused' && trouble.status === 401) {
@@ -157,6 +157,16 @@ export function createSync(parts) {
     if (trouble && scope && hello.data.scope_version && scope !== hello.data.scope_version) return trouble;
     // Else a refused push must not keep the phone from getting news.
     return await pull(token) ?? await forms() ?? trouble ?? (sending || !quiet ? null : await compareOnce(token));
+  }
+
+  /** What others on this phone finished and only they could open. @returns {Promise<Trouble | null>} */
+  async function closed() {
+    if (!db) return null;
+    const { sendClosed } = await import('./send-closed.js');
+    const { handed, trouble } = await sendClosed({ outbox, session, now, api, db, ids: () => crypto.randomUUID() });
+    if (handed) await log.add(true, '把别人锁着的 {n} 份走访封好送出了', '', { n: handed });
+    // A node of before does not know the way; the work waits for its person then.
+    return trouble?.kind === 'refused' && trouble.status === 404 ? null : trouble;
   }
 
   /** What the office is told of this phone beside its numbers; nothing about people. */

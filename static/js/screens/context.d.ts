@@ -3,6 +3,8 @@ import type { Api } from '../data/api.js';
 import type { Drafts } from '../data/drafts.js';
 import type { Formstore } from '../data/formstore.js';
 import type { Keeping } from '../data/keeping.js';
+import type { Cipher } from '../data/cipher.js';
+import type { Lock } from '../data/lock.js';
 import type { Log } from '../data/log.js';
 import type { Outbox } from '../data/outbox.js';
 import type { Session } from '../data/session.js';
@@ -15,6 +17,8 @@ export interface Ctx {
   store: Store;
   outbox: Outbox;
   session: Session;
+  lock: Lock;
+  cipher: Cipher;
   formstore: Formstore & { file(name: string): Promise<null> };
   drafts: Drafts;
   sync: Sync;
@@ -30,6 +34,8 @@ export interface Ctx {
   /** To another screen; with replace only the address changes. */
   go(hash: string, options?: { replace?: boolean }): void;
   back(): void;
+  /** Everything typed goes to disk, then nothing is shown until the unlock code was typed. */
+  lockNow(): Promise<void>;
   /** Show the present screen anew. */
   reload(): Promise<void>;
   /** The top bar; back: true is where we came from, a hash is there. */

@@ -53,7 +53,7 @@ export function courierCard(ctx) {
     try {
       const { readReceipts } = await import('../data/courier.js');
       const { confirmed, photos, problem } = await readReceipts(ctx, file);
-      const left = await ctx.outbox.unconfirmed();
+      const left = await ctx.outbox.unconfirmed({ mine: true });
       if (!left) files.replaceChildren();
       const told = confirmed || photos ? t('中心确认了 {n} 份。', { n: confirmed }) : t('这个回执里没有新的确认。');
       say(`${told}${left ? t('还有 {n} 份没有到中心。', { n: left }) : ''}${problem ? ` ${problemOf(problem, t)}` : ''}`, Boolean(problem));
@@ -85,7 +85,7 @@ export function courierCard(ctx) {
 }
 
 /** Into the phone's downloads. @param {import('../data/courier.js').Export} made */
-function save(made) {
+export function save(made) {
   const address = URL.createObjectURL(made.file);
   const link = element('a', { href: address, download: made.name });
   document.body.append(link);
@@ -96,7 +96,7 @@ function save(made) {
 }
 
 /** @param {any} error @param {import('./context.js').Ctx['t']} t */
-const problemText = (error, t) => (error?.code ? problemOf(error.code, t) : t('没有成功:{error}。手机里的内容没有变。', { error: String(error?.message ?? error) }));
+export const problemText = (error, t) => (error?.code ? problemOf(error.code, t) : t('没有成功:{error}。手机里的内容没有变。', { error: String(error?.message ?? error) }));
 
 /** @param {string} code @param {import('./context.js').Ctx['t']} t */
 function problemOf(code, t) {

@@ -15,6 +15,7 @@ const SCREENS = {
   settings: () => import('./settings.js'),
   signin: () => import('./signin.js'),
   enrol: () => import('./enrol.js'),
+  pin: () => import('./pin.js'),
   move: () => import('./move.js'),
   clear: () => import('./clear.js'),
   lost: () => import('./lost.js'),
@@ -69,7 +70,7 @@ export function createRouter(root, ctx) {
   async function showCount() {
     const badge = bar.querySelector('.badge');
     if (!badge) return;
-    const count = await ctx.outbox.unconfirmed();
+    const count = await ctx.outbox.unconfirmed({ mine: true });
     badge.textContent = count ? ctx.t('未到中心 {n}', { n: count }) : ctx.t('全部到中心 ✓✓✓');
     badge.classList.toggle('waiting', count > 0);
   }
@@ -113,5 +114,9 @@ export function createRouter(root, ctx) {
   ctx.reload = show;
   addEventListener('hashchange', () => void show());
   addEventListener('pagehide', () => void leave?.());
-  return { show, busy: () => name === 'form' };
+  return {
+    show, busy: () => name === 'form',
+    /** What is typed goes to disk; false: it could not. */
+    rest: async () => await leave?.() !== false,
+  };
 }

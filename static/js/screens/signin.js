@@ -1,5 +1,6 @@
 /** Sign-in, once, with the network. Everything after works without. */
 import { newKey } from '../data/keys.js';
+import { peopleHere } from './people-here.js';
 import { signedIn } from './signed-in.js';
 import { button, element } from './widgets/dom.js';
 
@@ -16,7 +17,7 @@ export async function show(root, ctx) {
     element('label', {}, t('用户名'), username), element('label', {}, t('密码'), password), said, go,
     element('p', {}, element('a', { href: '#/enrol' }, t('用登记码登录')), ' · ', element('a', { href: '/office/' }, t('办公端')), ' · ', element('a', { href: '#/settings' }, 'English / 中文')));
   form.addEventListener('submit', (event) => event.preventDefault());
-  root.replaceChildren(form);
+  root.replaceChildren(peopleHere(ctx), form);
 
   /** @param {string} text */
   const tell = (text) => {

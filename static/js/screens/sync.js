@@ -27,7 +27,7 @@ export async function show(root, ctx) {
   }
 
   async function paintNow() {
-    const [waiting, lastSync] = await Promise.all([ctx.outbox.unconfirmed(), ctx.store.meta('last_sync')]);
+    const [waiting, lastSync] = await Promise.all([ctx.outbox.unconfirmed({ mine: true }), ctx.store.meta('last_sync')]);
     courier.paint(waiting);
     const { trouble, running, last_ok: lastOk } = ctx.sync.state;
     const last = lastOk ?? lastSync;
