@@ -21,10 +21,12 @@ def create_app(config: Any, here: Any = None) -> Flask:
 
     from app import auth, enrol, errors, forms_api, i18n, keys, pwa, security, sync_api
     from app.node import open_node
+    from app.office.eyes import printed
     from app.push_lane import PushLane
 
     here = here or open_node(config)
     app = Flask("app", static_folder=None)
+    app.jinja_options = {**app.jinja_options, "finalize": printed}
     app.config.update(
         SECRET_KEY=keys.session_key(config.data_dir),
         MAX_CONTENT_LENGTH=32 * 1024 * 1024,

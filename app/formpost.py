@@ -27,7 +27,7 @@ from app.fillstate import State
 from app.formwhole import render_whole
 from app.i18n import language
 from app.node import node
-from app.office import page
+from app.office import eyes, page, sights
 from app.pictures import Unreadable, bare
 from app.pwa import styles
 from app.tables import households
@@ -91,6 +91,7 @@ def fill(form_id: str) -> str:
     elif form.about == "household" and not state.household_id:
         raise Problem("no_household", 422, _("这张表要先选一户。"), _("从户册打开那一户,再点“在网页上填表”。"))
     state.base = _base(state)
+    _note_sight(state)
     instance = _instance(form, state, now, fresh=True)
     state.carried = fillstate.carried_at_opening(form, instance, state.base)
     return _page(form, state, instance, {})
@@ -137,6 +138,7 @@ def post(form_id: str) -> Response | str | tuple[str, int]:
 
 def _page(form: Form, state: State, instance: Instance, errors: dict[str, str]) -> str:
     state.answers = instance.answers(hidden=True)
+    eyes.shows_whole(True)  # what is masked could not be confirmed
     lang = language() if language() in form.definition["languages"] else form.definition["default_language"]
     hidden = {"csrf_token": generate_csrf(), "_state": _serializer().dumps(state.packed())}
     fragment = render_whole(form, instance, errors, lang, action=url_for("formpost.post", form_id=form.form_id), hidden=hidden)
@@ -154,6 +156,13 @@ def _page(form: Form, state: State, instance: Instance, errors: dict[str, str]) 
         household=house,
         place=page.places().path(house["area"] if house else state.village_id) if house or state.village_id else "",
     )
+
+
+def _note_sight(state: State) -> None:
+    """The page shows what the register has of the household: for whoever would not see it whole, that is written down."""
+    house = next(iter(state.base.get("household", [])), None)
+    if house and not eyes.sight_of(house["area"], state.household_id).numbers:
+        sights.note(sights.FILL, house["area"], reason=str(_("在网页上填表")), household=state.household_id, whole=True)
 
 
 def _choose_village(form: Form) -> str:

@@ -26,7 +26,7 @@ DEVICE_KINDS = ("area", "user", "form", "village", "household", "member", "visit
 DOWNWARD_KINDS = ("area", "form", "campaign", "rules", "small_area")
 
 _FIELD_KINDS = frozenset({"village", "household", "member", "visit", "submission", "issue", "sheet"})
-_VILLAGE_KINDS = _FIELD_KINDS | {"conflict", "decision", "exemption", "event"}
+_VILLAGE_KINDS = _FIELD_KINDS | {"conflict", "decision", "exemption", "event", "sight"}
 _OFFICE_KINDS = _VILLAGE_KINDS | {"area", "user", "device", "form", "assignment", "campaign", "small_area", "pairing"}
 
 
@@ -34,7 +34,8 @@ class Role(NamedTuple):
     """What a role may do inside the places it is given for.
 
     rank: nobody gives or edits a role above their own. writes: kinds of records. office: opens office pages.
-    phone: carries records on a phone. whole: sees ID, account and phone numbers unmasked.
+    phone: carries records on a phone. whole: sees ID, account and phone numbers of a household on its page
+    without saying why; the others give a reason, if they write records of kind ``sight``.
     """
 
     rank: int
@@ -49,8 +50,8 @@ ROLES: dict[str, Role] = {
     "auditor": Role(0, frozenset(), office=True, phone=False, whole=False),
     "cadre": Role(0, _VILLAGE_KINDS, office=True, phone=True, whole=True),
     "node": Role(0, frozenset({"device"}), office=False, phone=False, whole=False),
-    "township": Role(1, _OFFICE_KINDS, office=True, phone=True, whole=True),
-    "county": Role(2, _OFFICE_KINDS, office=True, phone=True, whole=True),
+    "township": Role(1, _OFFICE_KINDS, office=True, phone=True, whole=False),
+    "county": Role(2, _OFFICE_KINDS, office=True, phone=True, whole=False),
 }
 OFFICE_ROLES = tuple(name for name, role in ROLES.items() if role.office)
 
@@ -256,6 +257,8 @@ def refusal(op: Op, grants: Sequence[Grant], current: Record | None, *, at_offic
         return "not_allowed"
     if op.entity == "decision" and op.actor == _said(op, "author"):
         return "not_allowed"  # another person looks at it
+    if op.entity == "sight" and not (at_office and op.kind == "create" and _said(op, "who") == op.actor):
+        return "not_allowed"  # a server writes down what it showed; nobody changes it afterwards
     if op.entity == "device" and op.kind != "void":
         return "not_allowed"  # a person stops one; what it is, its server tells (`told_device_refusal`)
     return ""

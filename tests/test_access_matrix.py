@@ -115,7 +115,8 @@ def _things(app: Any, here: Any, author: Author) -> dict[str, dict[str, str]]:
               "which": "list", "sha256": story["photo"], "code": VILLAGE}  # fmt: skip
     return {
         "": common,
-        "office.household": {"id": HOUSEHOLD}, "office.erase_household": {"id": HOUSEHOLD},
+        "office.household": {"id": HOUSEHOLD}, "office.open_household": {"id": HOUSEHOLD},
+        "office.erase_household": {"id": HOUSEHOLD},
         "office.erase_household_now": {"id": HOUSEHOLD}, "office.submission": {"id": "s-1"},
         "office.submission_file": {"id": "s-1"}, "office.answer_exemption": {"id": "e-1"},
         "office.pair_household": {"id": HOUSEHOLD}, "office.end_pairing": {"id": "p-1"},

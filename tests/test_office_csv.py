@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from test_office_answers import ANSWERS, DEFINITION
 
 from app.office.csv_export import BOM, cells, columns_of, csv_lines, guarded, instances, repeats_of
+from app.office.mask import WHOLE, Sight
 
 
 @pytest.mark.parametrize(
@@ -73,9 +74,10 @@ def test_it_is_made_piece_by_piece():
 
 
 def table(repeat="", **more):
-    options = {"names": False, "personal": frozenset()} | more
+    options = {"names": False} | more
+    sight = options.pop("sight", WHOLE)
     columns = columns_of([DEFINITION], repeat, "zh", **options)
-    rows = [cells(columns, values, DEFINITION, "zh", codes=False) for _n, values in instances(ANSWERS, repeat)]
+    rows = [cells(columns, values, DEFINITION, "zh", codes=False, sight=sight) for _n, values in instances(ANSWERS, repeat)]
     return [column.head for column in columns], rows
 
 
@@ -99,13 +101,13 @@ def test_a_repeat_is_a_file_of_its_own():
 
 
 def test_personal_columns_are_masked():
-    _heads, rows = table("/data/member", personal=frozenset({"id_no"}))
-    assert rows[0][1] == "****002X"
+    _heads, rows = table("/data/member", sight=Sight())
+    assert rows[0][1] == "500232********002X"
 
 
 def test_same_labels_are_told_apart_and_versions_joined():
     newer = {**DEFINITION, "nodes": [*DEFINITION["nodes"], {**DEFINITION["nodes"][2], "path": "/data/living/water2"}]}
-    heads = [c.head for c in columns_of([newer, DEFINITION], "", "zh", names=False, personal=frozenset())]
+    heads = [c.head for c in columns_of([newer, DEFINITION], "", "zh", names=False)]
     assert "饮水安全吗 (water)" in heads
     assert "饮水安全吗 (water2)" in heads
 

@@ -434,11 +434,11 @@ def test_two_versions_are_one_table(two_versions: Desk, here: Any) -> None:
     text = two_versions.browser.get("/office/submissions.csv?form=water").text
     rows = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
     assert [(row["版本"], row["姓名"], row["饮水安全吗"], row["电话"]) for row in rows] == [
-        ("1", "张三", "否", ""), ("2", "李四", "是", "13800001111"),
+        ("1", "张三", "否", ""), ("2", "李四", "是", "138****1111"),
     ]  # fmt: skip
     page = two_versions.page("/forms/water/table")
     assert page.count("<th title=") == 5
-    for words in ("张三", "李四", "13800001111"):
+    for words in ("张三", "李四", "138****1111"):
         assert words in page
     plots = two_versions.page("/forms/water/table?repeat=/data/plot")
     assert "玉米" in plots
@@ -451,8 +451,8 @@ def test_the_workbook_holds_text_as_text(two_versions: Desk) -> None:
     at = {head: place for place, head in enumerate(rows[0])}
     assert [row[at["姓名"]] for row in rows[1:]] == ["张三", "李四"]
     assert [row[at["年龄"]] for row in rows[1:]] == [40, "007"]
-    assert rows[1][at["身份证号"]] == "50023219700101002X"
-    assert rows[2][at["电话"]] == "13800001111"
+    assert rows[1][at["身份证号"]] == "500232********002X"
+    assert rows[2][at["电话"]] == "138****1111"
     crops = [cell for row in book["地块"].iter_rows(min_row=2) for cell in row if cell.value in ("=1+1", "玉米")]
     assert [(cell.value, cell.data_type) for cell in crops] == [("=1+1", "s"), ("玉米", "s")]
 
@@ -475,10 +475,10 @@ def test_the_tables_are_masked_and_scoped_as_the_rest_is(office: Any, cast: Any,
     assert "50023219700101002X" not in auditor.page("/forms/visit/table?repeat=/data/member")
     book = auditor.workbook("/forms/visit/table.xlsx")
     told = [cell for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row]
-    assert "****002X" in told
+    assert "500232********002X" in told
     assert "50023219700101002X" not in told
     full = desk.workbook("/forms/visit/table.xlsx")
-    assert "50023219700101002X" in [c for s in full for row in s.iter_rows(values_only=True) for c in row]
+    assert "50023219700101002X" not in [c for s in full for row in s.iter_rows(values_only=True) for c in row]
     stranger = Desk(office(cast.neighbour))
     assert "冉光荣" not in stranger.page("/forms/visit/table")
 

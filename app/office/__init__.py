@@ -69,6 +69,8 @@ from app.office import (  # noqa: E402
     people,  # noqa: F401
     recovery,  # noqa: F401
     register,  # noqa: F401
+    retention,  # noqa: F401
+    sights,  # noqa: F401
     submission,  # noqa: F401
     submissions,  # noqa: F401
     tray,  # noqa: F401

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.office import places
+from app.office.mask import WHOLE, Sight
 from app.office.places import Sketch, sketch
 
 Definition = Mapping[str, Any]
@@ -72,10 +73,10 @@ def answers_in_words(
     *,
     carried: Mapping[str, Any] | None = None,
     problems: Mapping[str, Sequence[str]] | None = None,
-    hidden: frozenset[str] = frozenset(),
+    sight: Sight = WHOLE,
 ) -> Section:
-    """Everything answered. carried and problems are by instance path; hidden: register fields to mask."""
-    return _Layout(definition, lang, carried or {}, problems or {}, hidden).root(answers)
+    """Everything answered, as the reader sees it. carried and problems are by instance path."""
+    return _Layout(definition, lang, carried or {}, problems or {}, sight).root(answers)
 
 
 class _Layout:
@@ -85,9 +86,9 @@ class _Layout:
         lang: str,
         carried: Mapping[str, Any],
         problems: Mapping[str, Sequence[str]],
-        hidden: frozenset[str],
+        sight: Sight,
     ) -> None:
-        self.definition, self.carried, self.problems, self.hidden = definition, carried, problems, hidden
+        self.definition, self.carried, self.problems, self.sight = definition, carried, problems, sight
         self.lang = lang
         self.children: dict[str, list[Node]] = {}
         self.nodes: dict[str, Node] = {}
@@ -157,7 +158,7 @@ class _Layout:
         for child in self.children.get(node["path"], []):
             value = instance.get(child["name"])
             if child.get("type") == "text" and "label" in child and isinstance(value, str) and value:
-                return value if child.get("save_to") not in self.hidden else ""
+                return self.sight.value(fills(child), value)
         return ""
 
     def _line(self, node: Node, answer: Any, here: str, around: dict[str, str]) -> Line | None:
@@ -188,9 +189,8 @@ class _Layout:
         return Carried(texts["state"], self.shown(node, texts["value"]), texts["date"])
 
     def shown(self, node: Node, value: str) -> str:
-        if node.get("save_to") in self.hidden and value:
-            return "****" + (value[-4:] if len(value) > 8 else "")
-        return in_words(self.definition, node, value, self.lang)
+        seen = self.sight.value(fills(node), value)
+        return seen if seen != value else in_words(self.definition, node, value, self.lang)
 
     def label(self, node: Node, around: Mapping[str, str]) -> str:
         text = text_in(node.get("label"), self.lang, self.definition)
@@ -205,6 +205,11 @@ class _Layout:
             node = self.nodes.get(tree[1], {})
             return in_words(self.definition, node, around[tree[1]], self.lang) or "…"
         return "…"
+
+
+def fills(node: Node) -> str:
+    """The register field an answer is about: what it is saved to, else what its name says, as in every shipped form."""
+    return str(node.get("save_to") or node["name"])
 
 
 def text_in(text: Any, lang: str, definition: Definition) -> Any:

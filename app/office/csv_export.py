@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.office.answers import SILENT_TYPES, Definition, Node, in_words, plain_label
-from app.office.mask import masked
+from app.office.answers import SILENT_TYPES, Definition, Node, fills, in_words, plain_label
+from app.office.mask import Sight
 from forms.diff import MergedTable, merged_tables
 
 BOM = "\ufeff"
@@ -30,12 +30,12 @@ class Column:
     """One question in all versions.
 
     path: its place in the newest version that asks it; paths: version → place
-    where that differs. type: of the newest.
+    where that differs. fills: a field of the register. type: of the newest.
     """
 
     path: str
     head: str
-    personal: bool = False
+    fills: str = ""
     paths: Mapping[str, str] = field(default_factory=dict)
     type: str = ""
 
@@ -83,14 +83,13 @@ def columns_of(
     lang: str,
     *,
     names: bool,
-    personal: frozenset[str],
     renames: Mapping[str, Mapping[str, str]] | None = None,
 ) -> list[Column]:
     """The questions of all these versions outside repeats, or of one repeat; newest version first.
 
     Answers under several versions merge by question name, wherever it stands.
-    Two questions with one label get their names behind it. personal: register
-    fields that are to be masked. repeat: its path in some version.
+    Two questions with one label get their names behind it. repeat: its path in
+    some version.
     """
     by_version = dict(_versions(definitions))
     table = _table(definitions, repeat, renames)
@@ -100,7 +99,7 @@ def columns_of(
         if node.get("type") in SILENT_TYPES or (not names and "label" not in node):
             continue
         head = node["path"].partition("/data/")[2] if names else plain_label(definition, node, lang)
-        found.append(Column(node["path"], head, node.get("save_to") in personal, dict(merged.paths), str(node.get("type", ""))))
+        found.append(Column(node["path"], head, fills(node), dict(merged.paths), str(node.get("type", ""))))
     heads = [column.head for column in found]
     return [
         dataclasses.replace(c, head=f"{c.head} ({c.path.rsplit('/', 1)[1]})") if heads.count(c.head) > 1 else c
@@ -179,8 +178,9 @@ def _flat(answers: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def cells(
-    columns: Sequence[Column], values: Mapping[str, str], definition: Definition | None, lang: str, *, codes: bool
-) -> list[str]:
+    columns: Sequence[Column], values: Mapping[str, str], definition: Definition | None, lang: str, *, codes: bool,
+    sight: Sight,
+) -> list[str]:  # fmt: skip
     """One line's answers, in words unless codes are asked for."""
     nodes = _nodes(definition)
     version = str((definition or {}).get("version", ""))
@@ -188,8 +188,9 @@ def cells(
     for column in columns:
         path = column.path_in(version)
         value, node = values.get(path, ""), nodes.get(path)
-        if column.personal:
-            value = masked(value)
+        seen = sight.value(column.fills, value)
+        if seen != value:
+            value = seen
         elif node and not codes and definition and "list" in node:
             value = in_words(definition, node, value, lang)
         line.append(value)

@@ -17,7 +17,8 @@ from app.errors import Problem
 from app.i18n import language
 from app.node import node
 from app.office import blueprint, page, words
-from app.office.mask import masked_fields
+from app.office.eyes import sight_of
+from app.office.mask import Sight
 from app.steps import Step
 from app.tables import households
 from app.tables.duplicates import NAME, NUMBER, PERSON, SOUND, likely_pairs
@@ -54,12 +55,13 @@ def duplicates() -> str:
 def merge() -> str:
     """The two side by side: which stays, and which value of each field."""
     kept, gone = _pair(request.args)
-    full, lang = page.sees_full(kept.area) and page.sees_full(gone.area), language()
-    sides = [masked_fields({n: str(v or "") for n, v in one.fields.items()}, full) for one in (kept, gone)]
+    lang, both = language(), [sight_of(one.area, one.id) for one in (kept, gone)]
+    sight = Sight(all(one.numbers for one in both), all(one.names for one in both))
+    sides = [sight.fields({n: str(v or "") for n, v in one.fields.items()}) for one in (kept, gone)]
     members = {one.id: households.members(page.tables(), page.scope(), [one.id]) for one in (kept, gone)}
-    twice = _same_people(members[kept.id], members[gone.id])
     return page.show(
         "merge.html",
+        unmasked=sight.numbers,
         kept=kept,
         gone=gone,
         fields=[
@@ -68,7 +70,7 @@ def merge() -> str:
             for name in merging.differing(kept.fields, gone.fields)
         ],
         members=members,
-        twice=twice,
+        twice=_same_people(kept.id, gone.id),
         visits={one.id: len(households.visits(page.tables(), page.scope(), [one.id])) for one in (kept, gone)},
     )  # fmt: skip
 
@@ -79,8 +81,7 @@ def merge_now() -> AnyResponse:
     kept, gone = _pair(request.form)
     store = node().store
     belonging = [record for row in _belonging(gone.id) if (record := store.get(*row))]
-    stay = _same_people(households.members(page.tables(), page.scope(), [kept.id]),
-                        households.members(page.tables(), page.scope(), [gone.id]))  # fmt: skip
+    stay = _same_people(kept.id, gone.id)
     chosen = [name for name in merging.differing(kept.fields, gone.fields) if request.form.get(f"field-{name}") == "gone"]
     _write(merging.steps_of_merge(kept, gone, chosen, belonging, stay), new_id())
     return redirect(url_for("office.household", id=kept.id), 303)
@@ -135,8 +136,9 @@ def _belonging(id: str) -> list[tuple[str, str]]:
     return [*found, *(("event", row["id"]) for row in events_of(page.tables(), page.scope(), id))]
 
 
-def _same_people(kept: Sequence[dict[str, Any]], gone: Sequence[dict[str, Any]]) -> set[str]:
-    """Ids of those of the household that goes whom the other one has as well."""
+def _same_people(kept_id: str, gone_id: str) -> set[str]:
+    """Ids of those of the household that goes whom the other one has as well: by their whole numbers, which are not shown."""
+    kept, gone = (households.members(node().tables, page.scope(), [id]) for id in (kept_id, gone_id))
     return {other["id"] for other in gone if any(merging.same_person(one, other) for one in kept)}
 
 

@@ -13,7 +13,7 @@ from app.access import office
 from app.auth import current_user
 from app.errors import Problem
 from app.node import node
-from app.office import blueprint, page
+from app.office import blueprint, page, printing
 from app.office.tray import OWN_NAME
 from app.tables import households
 from app.tables.lives import events_of
@@ -49,9 +49,15 @@ def erase_household_now(id: str) -> str | AnyResponse:
         return _page(row, _("请写明依据,例如谁在哪一天提出的申请(%(least)s 到 %(most)s 字)。", **lengths))
     if request.form.get("head", "").strip() != (row["head_name"] or id) or request.form.get("sure") != "yes":
         return _page(row, _("户主姓名与这一户不符,或者没有勾选确认,没有抹去任何内容。"))
-    wanted = everything_about(row)
-    write_own(node().store, OWN_NAME, current_user().id, lambda author: erase_ops(wanted, reason, author), clock=node().now)
+    erase(everything_about(row), reason, [(row["id"], row["area"])])
     return redirect(url_for("office.register"), 303)
+
+
+def erase(wanted: Sequence[tuple[str, str, str]], reason: str, homes: Sequence[tuple[str, str]]) -> None:
+    """Erase records, and the PDFs on this server that show them. homes: (household id, area)."""
+    write_own(node().store, OWN_NAME, current_user().id, lambda author: erase_ops(wanted, reason, author), clock=node().now)
+    printing.jobs_here().forget([id for id, _area in homes], {area for _id, area in homes})
+    node().tables.catch_up()
 
 
 def everything_about(row: dict[str, Any]) -> list[tuple[str, str, str]]:

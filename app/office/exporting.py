@@ -18,15 +18,16 @@ from app.auth import current_user
 from app.errors import Problem
 from app.i18n import language
 from app.node import node
-from app.office import blueprint, page, words
+from app.office import blueprint, page, sights, words
 from app.office.csv_export import csv_lines
+from app.office.eyes import in_lists
 from app.office.history import short_time
-from app.office.mask import PERSONAL, masked
+from app.office.mask import WHOLE
 from app.office.register import wish_asked
 from app.office.xlsx_export import Kind
 from app.office.xlsx_stream import xlsx_pieces
 from app.roster.worker import write_json
-from app.tables.exporting import ExportWish, each_row
+from app.tables.exporting import ExportWish, count_rows, each_row
 from forms.register import FIELDS, Field, field_of
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -71,7 +72,6 @@ class Column:
     name: str
     title: str
     kind: Kind
-    personal: bool
     words: Callable[[str], str] | None
 
 
@@ -85,7 +85,8 @@ def export(name: str) -> str:
         (str(words_of), [(one, _title(name, one, lang), one in chosen) for one in names])
         for words_of, names in _offered(name)
     ]
-    return page.show("export.html", name=name, title=TITLES[name], groups=groups, back=_back(name), places_named=_area_words())
+    return page.show("export.html", name=name, title=TITLES[name], groups=groups, back=_back(name), places_named=_area_words(),
+                     may_whole=sights.may_take_whole(), most_rows=sights.MOST_ROWS, most_files=sights.MOST_FILES)  # fmt: skip
 
 
 @blueprint.post("/export/<any('households', 'members', 'visits', 'issues', 'submissions'):name>.<any('xlsx', 'csv'):ending>")
@@ -100,7 +101,13 @@ def export_file(name: str, ending: str) -> Response:
     _remember(name, chosen)
     columns = [_column(name, one, language()) for one in chosen]
     head = [column.title for column in columns]
-    rows = _rows(name, columns)
+    whole = request.form.get("whole") == "1"
+    count = count_rows(page.tables(), page.scope(), name, _wish(name))
+    if whole:
+        sights.take_whole(name, count, sights.place_asked())
+    else:
+        sights.took(name, count, sights.place_asked())
+    rows = _rows(name, columns, whole)
     if ending == "xlsx":
         body: Iterator[Any] = xlsx_pieces(str(TITLES[name]), head, [column.kind for column in columns], rows)
     else:
@@ -111,21 +118,22 @@ def export_file(name: str, ending: str) -> Response:
     return response
 
 
-def _rows(name: str, columns: Sequence[Column]) -> Iterator[list[str]]:
-    """Lines of text. What only some may see whole is masked village by village, as on the pages."""
+def _rows(name: str, columns: Sequence[Column], whole: bool) -> Iterator[list[str]]:
+    """Lines of text. whole: the reader said why they take the numbers along."""
     stored = [one.name for one in columns if not one.name.startswith("place.")]
     places = page.places()
-    sees_full = lru_cache(maxsize=None)(page.sees_full)
+    sight_in = lru_cache(maxsize=None)(lambda area: WHOLE if whole else in_lists(area))
     place_of = {end: lru_cache(maxsize=None)(lambda area, end=end: places.level(area, end)) for end in (6, 9, 12)}
-    plan: list[tuple[int, Column, Any]] = []
+    plan: list[tuple[int, Column, str, Any]] = []
     for column in columns:
         level = _LEVEL.get(column.name, 0)
-        plan.append((-1 if column.name.startswith("place.") else stored.index(column.name) + 1, column, place_of.get(level)))
+        plan.append((-1 if column.name.startswith("place.") else stored.index(column.name) + 1, column,
+                     column.name.removeprefix("home."), place_of.get(level)))  # fmt: skip
     for row in each_row(page.tables(), page.scope(), name, stored, _wish(name)):
         area = row[0]
-        full = sees_full(area)
+        sight = sight_in(area)
         line = []
-        for at, column, place in plan:
+        for at, column, field, place in plan:
             if at < 0:
                 line.append(place(area) if place else area)
                 continue
@@ -133,11 +141,7 @@ def _rows(name: str, columns: Sequence[Column]) -> Iterator[list[str]]:
             if not text:
                 line.append("" if text is None or text == "" else str(text))
                 continue
-            if column.words:
-                text = column.words(text)
-            if column.personal and not full:
-                text = masked(text)
-            line.append(text if type(text) is str else str(text))
+            line.append(column.words(text) if column.words else sight.value(field, text) if type(text) is str else str(text))
         yield line
 
 
@@ -181,8 +185,7 @@ def _column(name: str, column: str, lang: str) -> Column:
     elif column in ("started", "ended", "received"):
         in_words = short_time
     number = (field and field.type in _NUMBERS) or column in ("people", "open_issues", "problem_count", "difference_count")
-    personal = field is not None and field.name in PERSONAL
-    return Column(column, _title(name, column, lang), Kind.NUMBER if number else Kind.TEXT, personal, in_words)
+    return Column(column, _title(name, column, lang), Kind.NUMBER if number else Kind.TEXT, in_words)
 
 
 def _area_words() -> str:

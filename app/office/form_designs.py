@@ -94,6 +94,7 @@ def design(id: str) -> str:
     )
     return page.show(
         "form_design.html",
+        unmasked=True,  # a form's own words, which are edited here
         design=found,
         title=title_of(found, lang),
         sheets=sheets,

@@ -15,6 +15,7 @@ from app.formfiles import mime_of
 from app.i18n import language
 from app.node import node
 from app.office import blueprint, form_rights, page
+from app.office.eyes import sight_of
 from app.office.form_designs import title_of
 from app.office.form_publish import form_of
 from app.pwa import built, styles
@@ -125,15 +126,16 @@ def design_household(id: str) -> Response:
         "visit": households.visits(tables, scope, [household]),
         "issue": households.issues(tables, scope, [household]),
     }
-    return jsonify({kind: [_record(kind, row["id"]) for row in rows[kind]] for kind in KINDS})
+    return jsonify({kind: [_record(kind, row["id"], household) for row in rows[kind]] for kind in KINDS})
 
 
-def _record(kind: str, id: str) -> dict[str, Any] | None:
+def _record(kind: str, id: str, household: str) -> dict[str, Any] | None:
     record = node().store.get(kind, id)
     if record is None:
         return None
     fields = {name: value for name, value in record.fields.items() if isinstance(value, str)}
     since = dict(record.since)
+    fields = sight_of(record.area, household).fields(fields)
     return {"kind": kind, "id": id, "area": record.area, "rev": record.rev, "fields": fields, "since": since}
 
 

@@ -20,6 +20,7 @@ from app.office import blueprint, form_rights, page
 from app.office.form_changes import Part, parts_of
 from app.office.form_designs import media_of_design, title_of
 from app.tables import others, submissions
+from forms import notice
 from forms.definition import Form
 from forms.diff import Diff, Pair, diff, retyped_since
 from sync.records import Record
@@ -45,6 +46,7 @@ def design_publish(id: str) -> str:
         before=before,
         refusals=[*_refusals(record, form, design), *media.refusals],
         media=media,
+        untold=notice.is_missing(form),
         change_parts=_parts(found, form, design.form_id, lang, _asked(found)) if found else [],
         renamed=_renamed(found, form, design.form_id, lang) if found else [],
         nothing=found.nothing if found else False,

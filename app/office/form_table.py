@@ -13,7 +13,7 @@ from app.access import office
 from app.errors import Problem
 from app.i18n import language
 from app.node import node
-from app.office import blueprint, form_rights, page
+from app.office import blueprint, form_rights, page, sights
 from app.office.codebook import choice_lines, question_lines
 from app.office.csv_export import csv_lines
 from app.office.form_publish import node_title
@@ -77,6 +77,7 @@ def form_workbook(form_id: str) -> Response:
             "too_many", 422, _("有 %(n)s 份答卷,Excel 文件放不下。", n=total),
             _("请按村或日期分开下载,或下载 CSV,它没有份数限制。"),
         )  # fmt: skip
+    sights.took("table", total, sights.place_asked())
     by_name, codes = request.args.get("heads") == "names", request.args.get("values") == "codes"
     sheets = [_sheet(merged, "", _("答卷"), lang, by_name)]
     sheets += [_sheet(merged, path, label, lang, by_name) for path, label in merged.repeats(lang)]

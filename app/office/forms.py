@@ -17,6 +17,7 @@ from app.office.answers import text_in
 from app.office.form_designs import title_of
 from app.office.form_publish import changes_between, node_title
 from app.tables import others, submissions
+from forms import notice
 from sync.conflict import plain
 from sync.records import Change
 
@@ -59,9 +60,13 @@ def form(form_id: str) -> str:
     counts = submissions.form_counts(page.tables(), page.scope())
     versions = publish.versions_of(record.fields)
     deeds = [deed for change in reversed(here.store.history("form", form_id)) for deed in _deeds(change)]
+    newest = here.forms.newest(form_id)
     return page.show(
         "form.html",
         record=record,
+        notice_words=notice.words_of(newest, lang) if newest else "",
+        asks_consent=bool(newest) and notice.asks_consent(newest),
+        untold=bool(newest) and notice.is_missing(newest),
         title=node_title(record, lang),
         versions=versions,
         offered=publish.offered_version(record.fields) if record.fields.get("state") == publish.PUBLISHED else "",

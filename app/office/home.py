@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.access import office
 from app.node import node
-from app.office import blueprint, page
+from app.office import blueprint, page, retention, sights
 from app.office.connect import certificate_left
 from app.office.tray import due_items, waiting_items
 from app.origin.expiry import ALARM_DAYS
@@ -28,6 +28,8 @@ def home() -> str:
         findings=checks.open_findings(tables, scope),
         exemptions=checks.waiting_exemptions(tables, scope),
         issues=issues.counts(tables, scope, page.today()),
+        taken=sights.alerts(),
+        over_time=retention.due_in_all(),
         room=node().room,
         library_problems=len(node().library.problems),
         certificate_ends=left if left is not None and left <= ALARM_DAYS else None,

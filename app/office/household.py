@@ -12,12 +12,12 @@ from app.codes import grouped, household_payload
 from app.errors import Problem
 from app.i18n import language
 from app.node import node
-from app.office import blueprint, erase, page, words
+from app.office import blueprint, erase, eyes, page, sights, words
 from app.office.checks import told
 from app.office.duplicates import merged_into
 from app.office.helpers import helping
 from app.office.history import Said, Step, said, short_time, steps
-from app.office.mask import masked_fields
+from app.office.mask import Sight
 from app.office.qr import qr_svg
 from app.office.timeline import lived
 from app.tables import checks, households, others
@@ -58,13 +58,14 @@ class Shown:
 @office()
 def household(id: str) -> str:
     """Found through the read tables, so only within the reader's scope; the history then comes from the store."""
-    row = households.household(page.tables(), page.scope(), id)
+    tables = node().tables  # as they are: who said a value is found by the value
+    row = households.household(tables, page.scope(), id)
     if row is None:
         return _moved_away(id)
     id = row["id"]  # also when it came under the id of one merged into it
-    members = households.members(page.tables(), page.scope(), [id])
+    members = households.members(tables, page.scope(), [id])
     visits = households.visits(page.tables(), page.scope(), [id])
-    full = page.sees_full(row["area"])
+    sight = eyes.sight_of(row["area"], id)
     own_history = _history("household", id)
     history = _steps_of_all(own_history, members)
     cited = _cited(history)
@@ -72,17 +73,20 @@ def household(id: str) -> str:
     here = node()
     return page.show(
         "household.html",
-        row=masked_fields(row, full),
-        full=full,
-        parts_of_record=_parts(row, own_history, full, people),
-        members=[_member(member, full, people) for member in members],
+        unmasked=sight.numbers,
+        row=sight.fields(row),
+        full=sight.numbers,
+        may_open=eyes.may_open(row["area"]),
+        open_until=sights.until(id),
+        parts_of_record=_parts(row, own_history, sight, people),
+        members=[_member(member, sight, people) for member in members],
         visits=visits,
         issues=households.issues(page.tables(), page.scope(), [id]),
         submissions=households.submissions(page.tables(), page.scope(), [id]),
         findings=[row | told(row) for row in checks.findings_of(page.tables(), page.scope(), id)],
         merged=merged_into(id),
         conflicts=others.conflicts_of(page.tables(), page.scope(), "household", [id]),
-        history=[_in_words(step, full, people, members, cited) for step in history[:HISTORY_SHOWN]],
+        history=[_in_words(step, sight, people, members, cited) for step in history[:HISTORY_SHOWN]],
         may_erase=erase.may_erase(row["area"]),
         more_history=len(history) > HISTORY_SHOWN,
         people=people,
@@ -119,11 +123,11 @@ def _actors(history: Sequence[Step], own: Sequence[Any], visits: Sequence[dict[s
 
 
 def _parts(
-    row: dict[str, Any], history: Sequence[Any], full: bool, people: dict[str, str]
+    row: dict[str, Any], history: Sequence[Any], sight: Sight, people: dict[str, str]
 ) -> list[tuple[str, list[Shown]]]:
     """The record in parts; a part without a single value is left out."""
     lang = language()
-    shown, spoken = masked_fields(row, full), said(history, row)
+    shown, spoken = sight.fields(row), said(history, row)
     since = _since(row)
     listed = {name for _zh, _en, part in PARTS for name in part}
     rest = tuple(f.name for f in FIELDS["household"] if words.is_shown(f) and f.name not in listed)
@@ -148,14 +152,14 @@ def _since(row: dict[str, Any]) -> dict[str, str]:
     return loaded if isinstance(loaded, dict) else {}
 
 
-def _member(row: dict[str, Any], full: bool, people: dict[str, str]) -> dict[str, Any]:
-    lang, shown = language(), masked_fields(row, full)
+def _member(row: dict[str, Any], sight: Sight, people: dict[str, str]) -> dict[str, Any]:
+    lang, shown = language(), sight.fields(row)
     fields = [
         (words.field_label("member", name, lang), words.value_in_words("member", name, shown[name], lang, people))
         for name in MEMBER_FIELDS
     ]
     return {
-        "name": row["full_name"],
+        "name": shown["full_name"],
         "gone": row["state"] not in ("", "active"),
         "fields": [(label, value) for label, value in fields if value],
     }
@@ -172,14 +176,14 @@ def _cited(history: Sequence[Step]) -> dict[str, dict[str, str]]:
 
 
 def _in_words(
-    step: Step, full: bool, people: dict[str, str], members: Sequence[dict[str, Any]], cited: dict[str, dict[str, str]]
+    step: Step, sight: Sight, people: dict[str, str], members: Sequence[dict[str, Any]], cited: dict[str, dict[str, str]]
 ) -> dict[str, Any]:
     """A step of the history as the page writes it: what changed, and how much was only confirmed."""
     lang = language()
-    names = {member["id"]: member["full_name"] for member in members}
+    names = {member["id"]: sight.value("full_name", member["full_name"]) for member in members}
 
     def shown(name: str, value: str) -> str:
-        return words.value_in_words(step.entity, name, masked_fields({name: value}, full)[name], lang, people)
+        return words.value_in_words(step.entity, name, sight.value(name, value), lang, people)
 
     changed = [
         (words.field_label(step.entity, line.name, lang), shown(line.name, line.old), shown(line.name, line.new))

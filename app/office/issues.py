@@ -19,6 +19,7 @@ from app.node import node
 from app.office import blueprint, evidence, page, words
 from app.office.checks import told
 from app.office.history import Step, steps
+from app.office.mask import restored
 from app.tables import checks, households, issues, others
 from app.tables.issues import LATE, UNCLOSED, IssueWish
 from forms.issues import (
@@ -270,7 +271,7 @@ def change_issue(id: str) -> AnyResponse:
     row = _issue(id)
     if not _may_work(row["area"]) or state_of(row) == CLOSED:
         raise Problem("not_found")
-    values = _typed(row["area"])
+    values = {name: restored(value, str(row[name] or "")) for name, value in _typed(row["area"]).items()}
 
     def make(author: Author) -> list[Op]:
         record = node().store.get("issue", id)

@@ -16,8 +16,9 @@ from app.access import office
 from app.auth import current_user
 from app.errors import Problem
 from app.i18n import language
-from app.office import blueprint, page, words
+from app.office import blueprint, page, sights, words
 from app.office.issues import asked
+from app.office.mask import without_numbers
 from app.office.printing import MAY_PRINT, jobs_here
 from app.office.xlsx_export import Kind, Sheet, write_workbook
 from app.print.jobs import KEEP_DAYS, new_job
@@ -36,6 +37,7 @@ LISTS = ("list", "closed")
 @office()
 def issues_xlsx(which: str) -> Response:
     title, head, _widths = _shape(which)
+    sights.took("issues", sum(1 for _row in issues.each_issue(page.tables(), page.scope(), _wish(which))), sights.place_asked())
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as out:
         sheet = Sheet(title, head, [Kind.NUMBER, *[Kind.TEXT] * (len(head) - 1)])
         write_workbook(out, [sheet], ((0, cells) for cells in islice(_lines(which), MOST_ROWS)), folder=folder)
@@ -116,4 +118,5 @@ def _closed(number: int, row: Mapping[str, Any], people: dict[str, str]) -> list
 
 
 def _texts(row: Mapping[str, Any], *names: str) -> Sequence[str]:
-    return [row[name] or "" for name in names]
+    """What people wrote, without the numbers in it: the list is handed on."""
+    return [without_numbers(row[name] or "") for name in names]

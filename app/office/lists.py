@@ -11,8 +11,8 @@ from app.access import office
 from app.i18n import language
 from app.node import node
 from app.office import blueprint, page, words
+from app.office.eyes import sight_of
 from app.office.history import short_time
-from app.office.mask import masked_fields
 from app.tables import households, others
 
 
@@ -30,7 +30,8 @@ def conflicts() -> str:
     found = others.find_conflicts(page.tables(), page.scope(), page.page_number())
     told = [_conflict(row) for row in found.rows]
     people = page.names([one["actor"] for one in told])
-    return page.show("conflicts.html", found=found, conflicts=told, people=people)
+    whole = all(one["whole"] for one in told)
+    return page.show("conflicts.html", unmasked=whole, found=found, conflicts=told, people=people)
 
 
 def _conflict(row: dict[str, Any]) -> dict[str, Any]:
@@ -38,14 +39,15 @@ def _conflict(row: dict[str, Any]) -> dict[str, Any]:
     lang, kept = language(), json.loads(row["fields"] or "{}")
     entity, id = str(kept.get("entity", "")), row["entity_id"]
     sides = {side: _object(kept.get(side)) for side in ("base", "ours", "theirs")}
-    full = page.sees_full(row["area"])
-    masked = {side: masked_fields(values, full) for side, values in sides.items()}
     household = id if entity == "household" else ""
     if entity == "member":
         record = node().store.get("member", id)
         household = str(record.fields.get("household_id", "")) if record else ""
+    sight = sight_of(row["area"], household)
+    shown = {side: sight.fields(values) for side, values in sides.items()}
     return {
         "entity": entity,
+        "whole": sight.numbers,
         "household": household,
         "about": households.household(page.tables(), page.scope(), household) if household else None,
         "actor": str(kept.get("actor", "")),
@@ -55,7 +57,7 @@ def _conflict(row: dict[str, Any]) -> dict[str, Any]:
         "fields": [
             (
                 words.field_label(entity, name, lang),
-                *(words.value_in_words(entity, name, masked[side].get(name, ""), lang) for side in masked),
+                *(words.value_in_words(entity, name, one.get(name, ""), lang) for one in shown.values()),
             )
             for name in dict.fromkeys([*sides["theirs"], *sides["ours"]])
         ],

@@ -12,35 +12,31 @@ from flask import g, request
 from flask import render_template as render
 
 from app.areas import current
-from app.auth import current_user
 from app.i18n import language
 from app.node import node
-from app.office import words
+from app.office import eyes, words
 from app.office.history import short_time
-from app.office.mask import masked
 from app.tables import Tables, households, others
 from app.tables.clock import local_time
 from sync.records import Scope
-from sync.scope import ROLES, prefixes_of, within
 
-FULL_SIGHT = tuple(name for name, role in ROLES.items() if role.whole)
 _DAY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 _DIGITS = re.compile(r"^\d{2,20}$")
 
 
 def tables() -> Tables:
-    return node().tables
+    """The read tables with personal data masked, as in lists; `node().tables` are for what decides and is not shown."""
+    return node().tables.through(eyes.masked_row)
 
 
 def scope() -> Scope:
     """What the person at the page may see."""
-    return Scope(area_prefixes=tuple(prefix for prefix in current_user().area_prefixes if prefix))
+    return eyes.scope()
 
 
-def sees_full(area: str) -> bool:
-    """Whether ID numbers and phones of this area are shown whole: to those who work with its households."""
-    grants = [grant for grant in current_user().grants if grant.role in FULL_SIGHT]
-    return within(area, prefixes_of(grants))
+def name_of(area: str, name: str) -> str:
+    """A person's name as the reader sees it in that place."""
+    return eyes.in_lists(area).value("full_name", name)
 
 
 def places() -> words.Places:
@@ -80,9 +76,10 @@ def today() -> str:
     return local_time(datetime.now().astimezone())[:10]
 
 
-def show(template: str, **values: Any) -> str:
-    """An office page, with the words its templates use."""
+def show(template: str, *, unmasked: bool = False, **values: Any) -> str:
+    """An office page, with the words its templates use. unmasked: numbers in it may be shown, see `eyes.printed`."""
     lang = language()
+    eyes.shows_whole(unmasked)
     return render(
         f"office/{template}",
         **values,
@@ -94,7 +91,6 @@ def show(template: str, **values: Any) -> str:
         choices=lambda list_name: words.choices_of(list_name, lang),
         entity_name=lambda kind: words.pick(words.ENTITIES.get(kind, (kind, kind)), lang),
         role_name=lambda role: words.pick(words.ROLES.get(role, (role, role)), lang),
-        mask=masked,
         short_time=short_time,
         address=_address,
         filters=_filters,

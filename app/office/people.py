@@ -302,7 +302,7 @@ def _page(record: Record | None, password: str = "") -> str:
     small = others.small_areas(page.tables(), page.scope())
     now = {row["id"]: sorted(row["villages"].split()) for row in small}
     return page.show(
-        "person.html", record=record, fields=record.fields if record else {}, password=password, roles=roles,
+        "person.html", unmasked=True, record=record, fields=record.fields if record else {}, password=password, roles=roles,
         areas=_areas(record), more=[*(more if isinstance(more, list) else ()), {}],
         small=[row for row in small if all(map(in_scope, row["villages"].split()))],
         may=record is None or _may_manage(record), own=record is not None and record.id == current_user().id,

@@ -28,6 +28,7 @@ from app.errors import Problem
 from app.node import node
 from app.office import page, words
 from app.office.chosen import Chosen
+from app.office.eyes import sight_of
 from app.print import fonts, numbers, pages
 from app.print.jobs import KEEP_DAYS, UNFINISHED, Job, Jobs, new_job
 from app.print.sheet import Subject
@@ -179,11 +180,14 @@ def _job(id: str) -> Job:
 
 def _may_see(job: Job) -> bool:
     prefixes = [prefix for prefix in current_user().area_prefixes if prefix]
-    return bool(job.areas) and all(within(area, prefixes) for area in job.areas)
+    if not job.areas or not all(within(area, prefixes) for area in job.areas):
+        return False
+    # Paper with whole numbers is for whoever sees them whole, and for whoever had it printed.
+    return not job.whole or job.owner == current_user().id or all(sight_of(area).numbers for area in job.areas)
 
 
 def _household(id: str) -> Row:
-    found = households.household(page.tables(), page.scope(), id)
+    found = households.household(node().tables, page.scope(), id)
     if found is None:
         raise Problem("not_found")
     return found
@@ -224,16 +228,17 @@ def missing_here() -> str:
 def _start(what: str, rows: Sequence[Row]) -> Job:
     now, user = datetime.now().astimezone(), current_user()
     jobs_here().sweep((now - timedelta(days=KEEP_DAYS)).isoformat(timespec="seconds"))
-    place = page.places().name(rows[0]["area"])
+    place, ids = page.places().name(rows[0]["area"]), tuple(row["id"] for row in rows)
     whom = f"{place} {rows[0]['group']}{rows[0]['house_no']}" if len(rows) == 1 else f"{place} {len(rows)} 户"
     areas, created = {row["area"] for row in rows}, now.isoformat(timespec="seconds")
     if what == "sheet":
         form = _form()
         job = new_job("sheet", f"{form.title('zh')} · {whom}", user.id, areas, len(rows), created,
-                      form_id=form.form_id, form_version=form.version)  # fmt: skip
+                      form_id=form.form_id, form_version=form.version, households=ids,
+                      whole=any(sight_of(row["area"], row["id"]).numbers for row in rows))  # fmt: skip
         return jobs_here().start(job, _sheet_pages(rows, form))
     sheets = -(-len(rows) // pages.CARDS_A_PAGE)
-    job = new_job("door-card", f"门牌卡 · {whom}", user.id, areas, sheets, created)
+    job = new_job("door-card", f"门牌卡 · {whom}", user.id, areas, sheets, created, households=ids)
     return jobs_here().start(job, _card_pages(rows))
 
 
@@ -241,17 +246,20 @@ def _sheet_pages(rows: Sequence[Row], form: Form, style: str = "") -> Callable[[
     """What makes the sheets. Everything is read now, in the reader's scope; the work happens elsewhere."""
     here, now = node(), datetime.now().astimezone()
     everybody: dict[str, list[Row]] = {row["id"]: [] for row in rows}
-    for member in households.members(page.tables(), page.scope(), list(everybody)):
+    for member in households.members(node().tables, page.scope(), list(everybody)):
         if member["state"] in ("", "active"):
             everybody[member["household_id"]].append(member)
     drawn = numbers.issue(here.store, form, [(row["id"], row["area"]) for row in rows], current_user().id, now)
     place = {row["area"]: page.places().path(row["area"]).replace(" ", "") for row in rows}
     address, printed = here.config.address, now.date().isoformat()
+    sights = {row["id"]: sight_of(row["area"], row["id"]) for row in rows}
 
     def made() -> Iterable[str]:
         for row, number in zip(rows, drawn, strict=True):
-            members = sorted(everybody[row["id"]], key=lambda member: int(member["line"] or 0))
-            subject = Subject(row, members, json.loads(row["since"] or "{}"), place[row["area"]])
+            members = sorted(everybody[row["id"]], key=lambda member: _number(member["line"] or ""))
+            sight = sights[row["id"]]
+            shown = [sight.fields(member) for member in members]
+            subject = Subject(sight.fields(row), shown, json.loads(row["since"] or "{}"), place[row["area"]])
             coded = {name: words.value_in_words("household", name, row[name], "zh") for name in ("status", "support")}
             if row["support"] in ("", "none"):
                 coded["support"] = ""

@@ -20,12 +20,15 @@ from app.i18n import language
 from app.node import node
 from app.office import page
 from app.office.answers import FILE_NAME
-from app.office.mask import PERSONAL
+from app.office.eyes import sight_of
+from app.office.history import short_time
+from app.office.mask import Sight
 from app.office.printing import blueprint, jobs_here, missing_here
 from app.office.submissions import answers_of
 from app.print import numbers, pages
 from app.print.jobs import KEEP_DAYS, Job, new_job
 from app.tables import households, submissions
+from forms import notice
 from forms.definition import Form
 
 MOST_ROWS = 40
@@ -80,7 +83,8 @@ def print_filled(id: str) -> AnyResponse:
     html = _filled_html(form, row, lang, now)
     title = f"{form.title(lang)} · {row['instance_name'] or row['id'][:8]}"
     return _started(new_job("answers", title, current_user().id, [row["area"]], 1, now.isoformat(timespec="seconds"),
-                            form_id=form.form_id, form_version=form.version), [html], now)  # fmt: skip
+                            form_id=form.form_id, form_version=form.version, whole=_sight(row).numbers,
+                            households=(row["household_id"],)), [html], now)  # fmt: skip
 
 
 @blueprint.post("/submissions/<id>/page.html")
@@ -105,6 +109,7 @@ def _filled_html(form: Form, row: Row, lang: str, now: datetime, style: str = ""
     if code and not number:
         number = numbers.issue(here.store, form, [(row["household_id"], row["area"])], current_user().id, now)[0]
     place = page.places().path(row["area"]).replace(" ", "")
+    told = notice.told(form, _answers(row))
     filling = pages.Filling(
         id=row["id"],
         answers=_answers(row),
@@ -114,12 +119,17 @@ def _filled_html(form: Form, row: Row, lang: str, now: datetime, style: str = ""
         place=f"{place}{house.get('group') or ''}{house.get('house_no') or ''}",
         code=code,
         number=number,
+        notice=f"{told.version} {short_time(told.at)}".strip(),
     )
-    full = page.sees_full(row["area"])
     return pages.filled_html(
         form, lang, filling, address=here.config.address, printed=now.date().isoformat(), picture=_pictures(),
-        hidden=frozenset() if full else PERSONAL, style=style,
+        seen=_sight(row).value, style=style,
     )  # fmt: skip
+
+
+def _sight(row: Row) -> Sight:
+    """What the reader sees of a submission; a page of paper shows it as the screen does."""
+    return sight_of(row["area"], households.current_id(page.tables(), page.scope(), row["household_id"]))
 
 
 def _answers(row: Row) -> dict[str, Any]:

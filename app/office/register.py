@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 from app.access import office
 from app.areas import villages_of
 from app.auth import current_user
+from app.node import node
 from app.office import blueprint, page, printing
 from app.office.typed import Typed
 from app.tables import households, others
@@ -22,13 +23,14 @@ typed = Typed()
 def register() -> str:
     wish, lost = wish_asked()
     found = households.find_households(page.tables(), page.scope(), wish, page.page_number())
-    everybody = households.members(page.tables(), page.scope(), [row["id"] for row in found.rows])
+    everybody = households.members(node().tables, page.scope(), [row["id"] for row in found.rows])
+    place = {row["id"]: row["area"] for row in found.rows}
     return page.show(
         "register.html",
         found=found,
         wish=wish,
         lost=lost,
-        matched=_matched(wish.text, everybody),
+        matched={id: [page.name_of(place[id], name) for name in names] for id, names in _matched(wish.text, everybody).items()},
         villages=page.villages(),
         groups=[(name, name) for name in _groups(wish.area)],
         small_areas=[(row["id"], row["name"]) for row in others.small_areas(page.tables(), page.scope())],

@@ -15,13 +15,15 @@ from app.errors import Problem
 from app.filekinds import HEAD, Kind, kind_of
 from app.i18n import language
 from app.node import node
-from app.office import blueprint, page, words
+from app.office import blueprint, page, sights, words
 from app.office.answers import answers_in_words, files_in
 from app.office.checks import told
+from app.office.eyes import may_open, sight_of
 from app.office.history import IN_EFFECT, Step, steps
-from app.office.mask import PERSONAL, masked, masked_fields
+from app.office.mask import Sight, masked
 from app.office.submissions import answers_of, form_titles
 from app.tables import households, submissions
+from forms import notice
 from sync.store.base import Store
 
 
@@ -32,7 +34,8 @@ def submission(id: str) -> str:
     lang, answers = language(), answers_of(row)
     endings = files_in(answers)
     form = node().forms.get(row["form_id"], row["form_version"])
-    full = page.sees_full(row["area"])
+    household = households.household(page.tables(), page.scope(), row["household_id"])
+    sight = sight_of(row["area"], household["id"] if household else "")
     found, differences = json.loads(row["problems"]), json.loads(row["differences"])
     layout = answers_in_words(
         form.definition if form else {"nodes": []},
@@ -40,36 +43,42 @@ def submission(id: str) -> str:
         lang,
         carried=_object(row["carried"]),
         problems=_by_path(found, lang),
-        hidden=frozenset() if full else PERSONAL,
+        sight=sight,
     )
     effects = [step for step in steps(node().store.ops_of_submission(id)) if step.entity != "submission"]
     effects.reverse()
     people = page.names([step.actor for step in effects] + [row["cadre"]])
     return page.show(
         "submission.html",
+        unmasked=sight.numbers,
+        full=sight.numbers,
+        may_open=bool(household) and may_open(row["area"]),
+        open_until=sights.until(household["id"]) if household else "",
         row=row,
         form=form,
         title=form_titles(lang).get(row["form_id"], row["form_id"]),
         layout=layout,
+        told_of=notice.told(form, answers) if form else None,
         shown_as=lambda sha256: _shown_as(sha256, endings),
         problems=[_with_label(problem, lang) for problem in found],
-        differences=[_difference(one, full) for one in differences],
-        checks=[_check(one, row) for one in json.loads(row["visit_checks"] or "[]")],
-        effects=[_effect(step, full, people) for step in effects],
-        household=households.household(page.tables(), page.scope(), row["household_id"]),
-        unplaced=_unplaced(id, full),
+        differences=[_difference(one, sight) for one in differences],
+        checks=[_check(one, row, sight) for one in json.loads(row["visit_checks"] or "[]")],
+        effects=[_effect(step, sight, people) for step in effects],
+        household=household,
+        unplaced=_unplaced(id, sight),
     )
 
 
-def _check(one: dict[str, Any], row: Any) -> dict[str, Any]:
+def _check(one: dict[str, Any], row: Any, sight: Sight) -> dict[str, Any]:
     """What the checks said of the visit and of the household as it leaves it, with the collector's reason."""
     said = told({"rule": one["rule"], "severity": one["severity"]})
     member = node().store.get("member", one["member"]) if one["member"] else None
     mine = member is not None and member.fields.get("household_id") == row["household_id"]
-    return one | said | {"who": str(member.fields.get("full_name") or "") if member and mine else ""}
+    name = str(member.fields.get("full_name") or "") if member and mine else ""
+    return one | said | {"who": sight.value("full_name", name)}
 
 
-def _unplaced(id: str, full: bool) -> list[dict[str, str]]:
+def _unplaced(id: str, sight: Sight) -> list[dict[str, str]]:
     """Answers to an older version that had no place in the one it was finished with, in the words of the phone."""
     record = node().store.get("submission", id)
     kept = record.fields.get("unplaced") if record else None
@@ -78,7 +87,7 @@ def _unplaced(id: str, full: bool) -> list[dict[str, str]]:
         {
             "label": str(one.get("label") or one.get("name") or ""),
             # Nobody knows which register field it was for, so all of it is masked.
-            "words": str(one.get("words") or "") if full else masked(str(one.get("words") or "")),
+            "words": str(one.get("words") or "") if sight.numbers else masked("", str(one.get("words") or "")),
             "version": str(one.get("version") or ""),
         }
         for one in told
@@ -140,19 +149,19 @@ def _row(id: str) -> dict[str, Any]:
     return row
 
 
-def _effect(step: Step, full: bool, people: dict[str, str]) -> dict[str, Any]:
+def _effect(step: Step, sight: Sight, people: dict[str, str]) -> dict[str, Any]:
     """What one op of the submission did, in the register's words."""
     lang = language()
 
     def shown(name: str, value: str) -> str:
-        return words.value_in_words(step.entity, name, masked_fields({name: value}, full)[name], lang, people)
+        return words.value_in_words(step.entity, name, sight.value(name, value), lang, people)
 
     left_out = ("household_id", "submission_id", "form_id", "cadre", "code")
     lines = [line for line in step.lines if line.name not in left_out]
     return {
         "step": step,
         "waits": step.status not in IN_EFFECT,
-        "about": _name_of(step),
+        "about": sight.value("full_name", _name_of(step)),
         "changed": [
             (words.field_label(step.entity, line.name, lang), shown(line.name, line.old), shown(line.name, line.new))
             for line in lines
@@ -167,11 +176,11 @@ def _name_of(step: Step) -> str:
     return str(record.fields.get("full_name", "")) if record else ""
 
 
-def _difference(one: dict[str, Any], full: bool) -> dict[str, str]:
+def _difference(one: dict[str, Any], sight: Sight) -> dict[str, str]:
     """Where what came differs from what the answers lead to, in the register's words."""
     entity, name, lang = str(one.get("entity", "")), str(one.get("field", "")), language()
     sides = {
-        side: words.value_in_words(entity, name, masked_fields({name: str(one.get(side) or "")}, full)[name], lang)
+        side: words.value_in_words(entity, name, sight.value(name, str(one.get(side) or "")), lang)
         for side in ("wanted", "came")
     }
     return {"entity": entity, "field": words.field_label(entity, name, lang), **sides}

@@ -16,7 +16,7 @@ from app.access import office
 from app.errors import Problem
 from app.i18n import language
 from app.node import node
-from app.office import blueprint, page
+from app.office import blueprint, page, sights
 from app.office.answers import Definition
 from app.office.csv_export import (
     Column,
@@ -27,8 +27,9 @@ from app.office.csv_export import (
     paths_of_repeat,
     repeats_of_all,
 )
+from app.office.eyes import in_lists
 from app.office.forms import title
-from app.office.mask import PERSONAL, masked
+from app.office.mask import Sight
 from app.tables import others, submissions
 from app.tables.submissions import SubmissionWish
 
@@ -64,6 +65,7 @@ def submissions_csv() -> Response:
     if repeat and repeat not in dict(merged.repeats(lang)):
         raise Problem("not_found")
     columns = merged.columns(repeat, lang, names=by_name)
+    sights.took("submissions", submissions.find_submissions(page.tables(), page.scope(), wish).total, sights.place_asked())
     lines = merged.lines(wish, repeat, columns, lang, codes=request.args.get("values") == "codes")
     head = [*own_heads(repeat, by_name), *(column.head for column in columns)]
     name = f"{wish.form_id}{'-' + repeat.rsplit('/', 1)[1] if repeat else ''}-{page.today()}.csv"
@@ -89,25 +91,20 @@ class Merged:
 
     definitions: dict[str, Definition]
     renames: Mapping[str, Mapping[str, str]]
-    hidden: frozenset[str]
 
     @classmethod
     def of(cls, form_id: str) -> Merged:
         record = node().store.get("form", form_id)
         fields = record.fields if record else {}
         found = {version: node().forms.get(form_id, version) for version in publish.versions_of(fields)}
-        # A reader who may see only part of the numbers in full gets all of them masked: a file travels.
-        hidden = frozenset() if all(map(page.sees_full, page.scope().area_prefixes)) else PERSONAL
-        return cls({v: form.definition for v, form in found.items() if form}, fields.get("renames") or {}, hidden)
+        return cls({v: form.definition for v, form in found.items() if form}, fields.get("renames") or {})
 
     def repeats(self, lang: str) -> list[tuple[str, str]]:
         """(path, label) of every repeat of any version; a path of the newest that has it."""
         return repeats_of_all(list(self.definitions.values()), lang, self.renames)
 
     def columns(self, repeat: str, lang: str, *, names: bool) -> list[Column]:
-        return columns_of(
-            list(self.definitions.values()), repeat, lang, names=names, personal=self.hidden, renames=self.renames
-        )
+        return columns_of(list(self.definitions.values()), repeat, lang, names=names, renames=self.renames)
 
     def lines(
         self, wish: SubmissionWish, repeat: str, columns: list[Column], lang: str, *, codes: bool
@@ -123,9 +120,21 @@ class Merged:
         path = self._places(repeat).get(row["form_version"], "" if definition else repeat) if repeat else ""
         if repeat and not path:
             return  # that version has no such repeat
+        sight = self._sight(row["area"])
         for number, values in instances(answers_of(row), path):
             own = [row["id"], row["form_version"], number] if repeat else _own(row, page.places())
-            yield [*own, *cells(columns, values, definition, lang, codes=codes)]
+            yield [*map(sight.text, own), *cells(columns, values, definition, lang, codes=codes, sight=sight)]
+
+    def _sight(self, area: str) -> Sight:
+        """A file travels: numbers in it are masked for everybody."""
+        found = self._kept_sights.get(area)
+        if found is None:
+            found = self._kept_sights[area] = in_lists(area)
+        return found
+
+    @cached_property
+    def _kept_sights(self) -> dict[str, Sight]:
+        return {}
 
     def _places(self, repeat: str) -> dict[str, str]:
         found = self._kept_places.get(repeat)
@@ -142,10 +151,9 @@ class Merged:
 
 def _own(row: dict[str, Any], places: Any) -> list[str]:
     area = row["area"]
-    number = row["national_no"] or ""
     return [
         *(row["id"], row["form_version"], area[:12], *(places.level(area, end) for end in (6, 9, 12))),
-        *(row["group"] or "", row["house_no"] or "", number if page.sees_full(area) else masked(number)),
+        *(row["group"] or "", row["house_no"] or "", row["national_no"] or ""),
         *(row["head_name"] or "", row["visitor"] or "", row["started"], row["ended"], row["received"], row["sheet"]),
         str(row["problem_count"] + row["difference_count"]),
     ]

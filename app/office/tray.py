@@ -15,8 +15,9 @@ from app.errors import Problem
 from app.i18n import language
 from app.node import node
 from app.office import blueprint, page, words
+from app.office.eyes import in_lists, sight_of
 from app.office.history import short_time
-from app.office.mask import masked_fields
+from app.office.mask import Sight
 from app.tables import households, others
 from app.tables.clock import local_time
 from sync import tray
@@ -164,7 +165,8 @@ def _told(item: tray.Item) -> dict[str, Any]:
         "area": area_of(first),
         "household": household,
         "about": households.household(page.tables(), page.scope(), household) if household else None,
-        "head": next((_text(op.fields["head_name"].new) for op in _ops_of(item) if "head_name" in op.fields), ""),
+        "head": in_lists(area_of(first)).value(
+            "head_name", next((_text(op.fields["head_name"].new) for op in _ops_of(item) if "head_name" in op.fields), "")),
         "entities": list(dict.fromkeys(op.entity for op in _ops_of(item))),
         "reasons": [_why(code) for code in dict.fromkeys(change.code for change in item.changes)],
     }
@@ -172,21 +174,22 @@ def _told(item: tray.Item) -> dict[str, Any]:
 
 def _page_of(item: tray.Item, fault: str = "") -> str:
     told = _told(item)
+    sight = sight_of(told["area"], told["household"])
     return page.show(
-        "quarantined_one.html", one=told, parts_of_item=[_part(change) for change in item.changes], fault=fault,
+        "quarantined_one.html", unmasked=sight.numbers, one=told, fault=fault,
+        parts_of_item=[_part(change, sight) for change in item.changes],
         people=page.names([told["actor"]]), may_decide=bool(current_user().roles & set(DECIDERS)) and not told["own"],
         longest=LONGEST_REASON,
     )  # fmt: skip
 
 
-def _part(change: Change) -> dict[str, Any]:
+def _part(change: Change, sight: Sight) -> dict[str, Any]:
     """One op in words: per field what its author saw, what stands now, what they said."""
     op, lang = change.op, language()
     current = node().store.get(op.entity, op.id)
-    full = page.sees_full(area_of(change))
 
     def shown(name: str, value: Any) -> str:
-        return words.value_in_words(op.entity, name, masked_fields({name: _text(value)}, full)[name], lang)
+        return words.value_in_words(op.entity, name, sight.value(name, _text(value)), lang)
 
     lines = [] if op.entity == "submission" else [
         (words.field_label(op.entity, name, lang), shown(name, step.old), _now(current, name, shown), shown(name, step.new))
@@ -196,7 +199,7 @@ def _part(change: Change) -> dict[str, Any]:
     return {
         "entity": op.entity,
         "kind": op.kind,
-        "name": _name(op, current),
+        "name": sight.value("full_name", _name(op, current)),
         "gone": current is not None and current.deleted,
         "missing": current is None,
         "lines": lines,

@@ -39,6 +39,8 @@ KEEP_DAYS = 7
 QUEUED, RUNNING, DONE = "queued", "running", "done"
 FAILED, CANCELLED, INTERRUPTED = "failed", "cancelled", "interrupted"
 UNFINISHED = (QUEUED, RUNNING)
+BLANK = "form"
+"""The kind of a job that shows nobody."""
 
 NO_ROOM = "服务器磁盘空间不足,没有生成文件。请管理员清理磁盘,再重新打印。"
 
@@ -49,7 +51,7 @@ _ID = re.compile(r"[0-9a-f]{24}")
 class Job:
     """A manifest. areas: the villages in it, all of which a reader must be allowed to see.
 
-    done and total count documents. sheets: sheet number by household id.
+    done and total count documents. whole: personal numbers stand on it unmasked. households: whose they are.
     """
 
     id: str
@@ -64,6 +66,8 @@ class Job:
     error: str = ""
     form_id: str = ""
     form_version: str = ""
+    whole: bool = False
+    households: tuple[str, ...] = ()
 
 
 class Jobs:
@@ -105,7 +109,7 @@ class Jobs:
             loaded: dict[str, Any] = json.loads((self.folder / id / "job.json").read_text("utf-8"))
         except (OSError, ValueError):
             return None
-        return Job(**{**loaded, "areas": tuple(loaded["areas"])})
+        return Job(**{**loaded, **{name: tuple(loaded.get(name, ())) for name in ("areas", "households")}})
 
     def all(self) -> list[Job]:
         """Newest first."""
@@ -133,6 +137,17 @@ class Jobs:
         for job in self.all():
             if job.created < before and job.state not in UNFINISHED:
                 shutil.rmtree(self.folder / job.id, ignore_errors=True)
+
+    def forget(self, households: Iterable[str], areas: Iterable[str]) -> int:
+        """Remove every job about one of these households, or about one of their places when it does not say whose it is."""
+        gone, places, removed = set(households), set(areas), 0
+        for job in self.all():
+            unsaid = not job.households and job.kind != BLANK
+            if gone & set(job.households) or (unsaid and places & set(job.areas)):
+                self.cancel(job.id)
+                shutil.rmtree(self.folder / job.id, ignore_errors=True)
+                removed += 1
+        return removed
 
     def _move(self, id: str, before: str, after: str) -> Job | None:
         """The job in its new state, or None when it was not in the old one: two threads cannot both move it."""
@@ -228,7 +243,7 @@ class Jobs:
         one.get()
 
 
-def new_job(kind: str, title: str, owner: str, areas: Iterable[str], total: int, created: str, **more: str) -> Job:
+def new_job(kind: str, title: str, owner: str, areas: Iterable[str], total: int, created: str, **more: Any) -> Job:
     """A job with an id nobody can guess."""
     return Job(secrets.token_hex(12), kind, title, owner, tuple(sorted(set(areas))), total, created, **more)
 

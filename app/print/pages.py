@@ -63,10 +63,10 @@ def card_pages(cards: Sequence[Mapping[str, Any]], address: str, style: str = ""
 
 _PAPER = {
     "zh": {"sheet": "表号", "version": "表单版本", "printed": "打印于", "household": "户主", "place": "地址", "code": "户码",
-           "visitor": "走访人", "ended": "填写时间", "number": "答卷编号",
+           "visitor": "走访人", "ended": "填写时间", "number": "答卷编号", "notice": "告知书",
            "how": "□ 打 ✓;横线上填写;带 * 的必须填。小字是代码,誊录时用。"},
     "en": {"sheet": "Sheet", "version": "Form version", "printed": "printed", "household": "Head", "place": "Address",
-           "code": "Household code", "visitor": "Visitor", "ended": "Filled", "number": "Submission",
+           "code": "Household code", "visitor": "Visitor", "ended": "Filled", "number": "Submission", "notice": "Notice given",
            "how": "Tick the boxes, write on the lines; * must be filled in. Small print is the code for typing in."},
 }  # fmt: skip
 
@@ -99,17 +99,20 @@ class Filling:
     place: str = ""
     code: str = ""
     number: str = ""
+    notice: str = ""
+    """Which notice the household was given, and when."""
 
 
 def filled_html(
     form: Form, lang: str, filling: Filling, *, address: str, printed: str, picture: Callable[[str], str],
-    hidden: frozenset[str] = frozenset(), style: str = "",
+    seen: Callable[[str, str], str] = lambda _field, value: value, style: str = "",
 ) -> str:  # fmt: skip
-    """A submission on paper, with the code of its household, form and sheet. picture, hidden: as in ``paper.filled``."""
+    """A submission on paper, with the code of its household, form and sheet. picture, seen: as in ``paper.filled``."""
     words = _PAPER["en" if lang == "en" else "zh"]
     facts = [
         (words["household"], filling.head), (words["place"], filling.place), (words["code"], codes.grouped(filling.code)),
         (words["visitor"], filling.visitor), (words["ended"], filling.ended[:16].replace("T", " ")), (words["number"], filling.id),
+        (words["notice"], filling.notice),
     ]  # fmt: skip
     coded = bool(filling.code and filling.number)
     return html_of(
@@ -119,7 +122,7 @@ def filled_html(
             "facts": [fact for fact in facts if fact[1]], "how": "", "style": style,
             "running": f"{form.title(lang)} {codes.grouped(filling.code)}", "number": codes.grouped(filling.number),
             "qr": qr_svg(codes.sheet_payload(address, filling.code, form.form_id, filling.number)) if coded else "",
-            "sections": filled(form, filling.answers, lang, picture=picture, hidden=hidden),
+            "sections": filled(form, filling.answers, lang, picture=picture, seen=seen),
         },
     )  # fmt: skip
 

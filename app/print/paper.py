@@ -76,14 +76,14 @@ def blank(form: Form, lang: str, rows: int = ROWS, own: Callable[[str], str] | N
 
 def filled(
     form: Form, answers: Mapping[str, Any], lang: str, *,
-    picture: Callable[[str], str], hidden: frozenset[str] = frozenset(), ended: datetime | None = None,
+    picture: Callable[[str], str], seen: Callable[[str, str], str] = lambda _field, value: value, ended: datetime | None = None,
 ) -> list[Section]:  # fmt: skip
     """A submission's answers. What it did not ask is left out.
 
     picture: from a file's name to a ``data:`` address, '' when it is not here.
-    hidden: register fields whose answers are masked.
+    seen: from a register field ('' for none) and an answer to what the reader sees of it.
     """
-    return _Filled(form, answers, lang, picture, hidden, ended).sections()
+    return _Filled(form, answers, lang, picture, seen, ended).sections()
 
 
 def code_of(name: str) -> str:
@@ -254,10 +254,10 @@ class _Blank(_Paper):
 class _Filled(_Paper):
     def __init__(
         self, form: Form, answers: Mapping[str, Any], lang: str,
-        picture: Callable[[str], str], hidden: frozenset[str], ended: datetime | None,
+        picture: Callable[[str], str], seen: Callable[[str, str], str], ended: datetime | None,
     ) -> None:  # fmt: skip
         super().__init__(form, lang)
-        self.answers, self.picture, self.hidden = answers, picture, hidden
+        self.answers, self.picture, self.seen = answers, picture, seen
         # Only for the texts that show values; what was asked is what was answered.
         self.instance = Instance(
             form, now=ended or datetime.now().astimezone(), answers=answers, ids=lambda: str(uuid.uuid4()),
@@ -319,8 +319,8 @@ class _Filled(_Paper):
         kind = str(node["type"])
         if not value:
             return self.words["none"]
-        if node.get("save_to") in self.hidden:
-            return "****" + (value[-4:] if len(value) > 8 else "")
+        if (seen := self.seen(str(node.get("save_to") or node["name"]), value)) != value:
+            return seen
         if kind in ("acknowledge", "trigger"):
             return self.words["ok"]
         if kind in FILES:

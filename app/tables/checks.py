@@ -20,7 +20,7 @@ from multiprocessing import get_context
 from typing import Any
 
 from app.tables.follow import Tables
-from app.tables.query import Conditions, Found, Row, count, every, one, page_of
+from app.tables.query import Conditions, Found, Row, count, each, every, one, page_of
 from app.tables.scope import HasPrefixes
 from forms.expression.geometry import length, points
 from forms.expression.values import EvaluationError
@@ -226,7 +226,7 @@ def find_findings(tables: Tables, scope: HasPrefixes, wish: FindingWish, page: i
 
 def each_finding(tables: Tables, scope: HasPrefixes, wish: FindingWish) -> Iterator[Row]:
     where = _asked_for(scope, wish)
-    yield from tables.reading().query(f"SELECT {_COLUMNS} FROM {_SOURCE} WHERE {where.sql} ORDER BY {_ORDER}", where.values)  # noqa: S608
+    yield from each(tables, f"SELECT {_COLUMNS} FROM {_SOURCE} WHERE {where.sql} ORDER BY {_ORDER}", where.values)  # noqa: S608
 
 
 def findings_of(tables: Tables, scope: HasPrefixes, household_id: str) -> list[Row]:

@@ -9,7 +9,7 @@ from typing import Any
 from app.tables.follow import Tables
 from app.tables.household_wish import HouseholdWish, asked_for
 from app.tables.households import SORTS
-from app.tables.query import Conditions
+from app.tables.query import Conditions, count
 from app.tables.scope import HasPrefixes, area_clause
 
 LISTS = ("households", "members", "visits", "issues", "submissions")
@@ -38,6 +38,20 @@ def each_row(
     """
     alias = _ALIAS[name]
     listed = ", ".join([f"{alias}.area", *(_column(alias, column) for column in columns)])
+    source, where, order = _asked_for(scope, name, wish)
+    sql = f"SELECT {listed} FROM {source} WHERE {where.sql} ORDER BY {order}"  # noqa: S608
+    yield from tables.reading().execute(sql, where.values)
+
+
+def count_rows(tables: Tables, scope: HasPrefixes, name: str, wish: ExportWish) -> int:
+    """How many of them there are."""
+    source, where, _order = _asked_for(scope, name, wish)
+    return count(tables, f"SELECT count(*) FROM {source} WHERE {where.sql}", where.values)  # noqa: S608
+
+
+def _asked_for(scope: HasPrefixes, name: str, wish: ExportWish) -> tuple[str, Conditions, str]:
+    """Source, conditions and order of a list."""
+    alias = _ALIAS[name]
     if name in ("households", "members"):
         where, source = asked_for(scope, wish.households)
         order = SORTS.get(wish.households.sort, SORTS["place"])
@@ -45,17 +59,15 @@ def each_row(
             source += " JOIN members m ON m.household_id = h.id"
             where.add(*_within_scope(scope, "m."))
             order += ", CAST(m.line AS INTEGER), m.id"
-    else:
-        where = Conditions(scope, f"{alias}.")
-        where.add_within(wish.area)
-        for column, value in wish.equal:
-            where.add_if(value, f"{alias}.[{column}] = ?")
-        day = "day" if name == "submissions" else "date" if name == "visits" else "deadline"
-        where.add_if(wish.since, f"{alias}.[{day}] >= ?")
-        where.add_if(wish.until, f"{alias}.[{day}] <= ?")
-        source, order = f"[{name}] {alias} LEFT JOIN households h ON h.id = {alias}.household_id", _ORDER[name]
-    sql = f"SELECT {listed} FROM {source} WHERE {where.sql} ORDER BY {order}"  # noqa: S608
-    yield from tables.reading().execute(sql, where.values)
+        return source, where, order
+    where = Conditions(scope, f"{alias}.")
+    where.add_within(wish.area)
+    for column, value in wish.equal:
+        where.add_if(value, f"{alias}.[{column}] = ?")
+    day = "day" if name == "submissions" else "date" if name == "visits" else "deadline"
+    where.add_if(wish.since, f"{alias}.[{day}] >= ?")
+    where.add_if(wish.until, f"{alias}.[{day}] <= ?")
+    return f"[{name}] {alias} LEFT JOIN households h ON h.id = {alias}.household_id", where, _ORDER[name]
 
 
 def _within_scope(scope: HasPrefixes, alias: str) -> tuple[Any, ...]:

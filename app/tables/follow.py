@@ -8,10 +8,11 @@ thread. A page of changes and the new position are one transaction.
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
@@ -55,6 +56,7 @@ class Tables:
 
     def __init__(self, path: Path | str, store: Source) -> None:
         self.path = str(path)
+        self.eyes: Callable[[dict[str, Any]], dict[str, Any]] | None = None
         self.store = store
         self._lock = threading.Lock()
         self._threads = threading.local()
@@ -98,6 +100,12 @@ class Tables:
         """One transaction on the writer connection; for the modules of this package."""
         with self._lock, self._transaction() as db:
             yield db
+
+    def through(self, eyes: Callable[[dict[str, Any]], dict[str, Any]]) -> Tables:
+        """The same tables for one question: their rows as these eyes see them."""
+        seen = copy.copy(self)
+        seen.eyes = eyes
+        return seen
 
     def reading(self) -> sqlite_utils.Database:
         """This thread's reader. Only modules of this package use it: their queries take a scope."""

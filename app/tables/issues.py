@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.tables.follow import Tables
-from app.tables.query import Conditions, Found, Row, every, one, page_of
+from app.tables.query import Conditions, Found, Row, each, every, one, page_of
 from app.tables.scope import HasPrefixes
 from forms.issues import CLOSED, OVERDUE, SOON, SUBMITTED, soon_until
 from sync.scope import prefix_of
@@ -42,7 +42,7 @@ def find_issues(tables: Tables, scope: HasPrefixes, wish: IssueWish, page: int =
 def each_issue(tables: Tables, scope: HasPrefixes, wish: IssueWish) -> Iterator[Row]:
     where = _asked_for(scope, wish)
     sql = f"SELECT {_COLUMNS} FROM {_SOURCE} WHERE {where.sql} ORDER BY i.area, {ORDER}"  # noqa: S608
-    yield from tables.reading().query(sql, where.values)
+    yield from each(tables, sql, where.values)
 
 
 def issue(tables: Tables, scope: HasPrefixes, id: str) -> Row | None:

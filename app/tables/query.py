@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,8 +67,14 @@ class Found:
         return self.first + len(self.rows) - 1 if self.rows else 0
 
 
+def each(tables: Tables, sql: str, values: Sequence[Any] = ()) -> Iterator[Row]:
+    """The rows one at a time, as whoever the tables were asked for sees them. Every query of rows comes through here."""
+    found = tables.reading().query(sql, list(values))
+    return map(tables.eyes, found) if tables.eyes else iter(found)
+
+
 def every(tables: Tables, sql: str, values: Sequence[Any] = ()) -> list[Row]:
-    return list(tables.reading().query(sql, list(values)))
+    return list(each(tables, sql, values))
 
 
 def one(tables: Tables, sql: str, values: Sequence[Any] = ()) -> Row | None:

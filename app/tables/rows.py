@@ -41,6 +41,7 @@ TABLE_OF = {
     "device": "devices",
     "pairing": "pairings",
     "event": "events",
+    "sight": "sights",
 }
 
 _RECORD = ("id", "area", "rev", "seq", "pending", "since")
@@ -78,6 +79,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "rules": ("id", "area", "seq", "off", "limits"),
     "device": ("id", "area", "seq", "user_id", "name", "kind", "key", "enrolled_at"),
+    "sight": ("id", "area", "seq", "what", "who", "at", "day", "household_id", "name", "rows", "whole", "reason"),
 }
 
 _LEVEL_ENDS = (2, 4, 6, 9, 12)
@@ -201,4 +203,5 @@ _MAKERS: dict[str, Callable[[Record], Row]] = {
     "device": _plain,
     "pairing": _register_row,
     "event": _register_row,
+    "sight": _plain,
 }

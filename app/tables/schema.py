@@ -126,6 +126,21 @@ TABLES: dict[str, dict[str, type]] = {
         "valid_until": str,
         "evidence": str,
     },
+    # Who saw a household whole, and which files left.
+    "sights": {
+        "id": str,
+        "area": str,
+        "seq": int,
+        "what": str,
+        "who": str,
+        "at": str,
+        "day": str,
+        "household_id": str,
+        "name": str,
+        "rows": str,
+        "whole": str,
+        "reason": str,
+    },
     "devices": {
         "id": str,
         "area": str,
@@ -191,6 +206,7 @@ INDEXES = (
     "CREATE INDEX IF NOT EXISTS photos_submission ON photos(submission_id)",
     "CREATE INDEX IF NOT EXISTS submissions_digest ON submissions(answers_digest)",
     "CREATE INDEX IF NOT EXISTS submissions_usual ON submissions(form_id, area, ended)",
+    "CREATE INDEX IF NOT EXISTS sights_who ON sights(who, day)",
     "CREATE INDEX IF NOT EXISTS conflicts_entity ON conflicts(entity, entity_id)",
 )
 

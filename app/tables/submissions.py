@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from app.tables.follow import Tables
-from app.tables.query import Conditions, Found, Row, count, every, one, page_of
+from app.tables.query import Conditions, Found, Row, count, each, every, one, page_of
 from app.tables.scope import HasPrefixes
 
 # The names a list shows beside a submission: whose it is and who made it.
@@ -41,7 +41,7 @@ def each_submission(tables: Tables, scope: HasPrefixes, wish: SubmissionWish) ->
     """All of them, one at a time, oldest first, without holding them in memory."""
     where = _asked_for(scope, wish)
     sql = f"SELECT {_COLUMNS} FROM {_SOURCE} WHERE {where.sql} ORDER BY s.ended, s.id"  # noqa: S608
-    yield from tables.reading().query(sql, where.values)
+    yield from each(tables, sql, where.values)
 
 
 def submission(tables: Tables, scope: HasPrefixes, id: str) -> Row | None:
