@@ -43,7 +43,7 @@ def added_household() -> AnyResponse | str:
     home |= {"head_name": head["full_name"], "phone": head["phone"], "status": code("household_status", "status")}
     if request.form.get("sure") != "1":
         alike = likely_households(page.tables(), page.scope(), home, village)
-        people = [candidate(one, "") for one in likely_people(page.tables(), page.scope(), head, village)]
+        people = [candidate(one, "") for one in likely_people(node().tables, page.scope(), head, village)]
         if alike or people:
             return _page(dict(request.form), alike, people)
     made = household_codes.make_code(code_key(node().config.data_dir), os.urandom(household_codes.SHORT_BYTES))

@@ -71,6 +71,10 @@ def masked_row(row: dict[str, Any]) -> dict[str, Any]:
     return row | {name: sight.value(name, row[name]) for name in hidden if isinstance(row[name], str)}
 
 
+class Own(str):
+    """What the reader typed before and gets back to look for again: the gate lets it pass."""
+
+
 def printed(value: Any) -> Any:
     """Whatever a template of the office prints: numbers of people in it are masked, unless `shows_whole` was said.
 
@@ -81,7 +85,8 @@ def printed(value: Any) -> Any:
     if g.get("whole_page"):
         return value
     shown = without_numbers(str(value))
-    if shown == value:
+    # What was typed and posted just now comes back as it was, to be corrected.
+    if shown == value or str(value) in request.form.values():
         return value
     return Markup(shown) if type(value) is Markup else shown
 

@@ -17,6 +17,7 @@ from app.codelists import code_lists
 from app.errors import Problem
 from app.node import node
 from app.office import acts, blueprint, page
+from app.office.eyes import sight_of
 from app.pairing import Helper, Pairing
 from app.steps import Step
 from app.tables import households, others, pairings
@@ -78,10 +79,11 @@ def doubts_now() -> Doubts:
 
 def helping(row: Mapping[str, Any]) -> dict[str, Any]:
     """What a household's page shows of its helpers."""
-    found = pairings.pairings_of(page.tables(), page.scope(), row["id"])
+    found = pairings.pairings_of(node().tables, page.scope(), row["id"])
+    sight = sight_of(row["area"], row["id"])
     manages = _manages_in(row["area"])
     return {
-        "pairings": [one | {"running": is_running(one, page.today())} for one in found],
+        "pairings": [sight.fields(one) | {"running": is_running(one, page.today())} for one in found],
         "helpers_of_village": [
             one for one in pairings.posts(page.tables(), page.scope(), row["area"]) if is_running(one, page.today())
         ],

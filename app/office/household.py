@@ -92,7 +92,7 @@ def household(id: str) -> str:
         people=people,
         code=grouped(row["code"]),
         **helping(row),
-        **lived(row, members, own_history),
+        **lived(row, [sight.fields(member) for member in members], own_history),
         qr=qr_svg(household_payload(here.config.address, row["code"])) if row["code"] else "",
     )
 

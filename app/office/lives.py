@@ -19,7 +19,7 @@ from app.idnumber import EMPTY, OK, read_id
 from app.lives import Day
 from app.node import node
 from app.office import acts, blueprint, page
-from app.office.mask import masked_fields
+from app.office.eyes import in_lists
 from app.steps import Step, text
 from app.tables import households
 from app.tables.duplicates import likely_people
@@ -133,7 +133,7 @@ def member_joins(id: str) -> AnyResponse | str:
         _comes(row, known_id, reason, day, act)
     else:
         fields = typed_member()
-        likely = likely_people(page.tables(), page.scope(), fields, row["area"])
+        likely = likely_people(node().tables, page.scope(), fields, row["area"])
         if likely and request.form.get("sure") != "1":
             return _people_page(row, typed=dict(request.form), likely=[candidate(one, row["id"]) for one in likely])
         line = _next_line(row["id"])
@@ -174,15 +174,14 @@ def _comes(row: Mapping[str, Any], known_id: str, reason: str, day: Day, act: st
 
 def _people_page(row: dict[str, Any], typed: Mapping[str, str] | None = None, likely: Any = ()) -> str:
     return page.show(
-        "household_people.html", row=row, members=_active(row["id"]), typed=typed or {}, likely=likely, act=acts.new_act(),
+        "household_people.html", row=row, typed=typed or {}, members=_active(row["id"]), likely=likely, act=acts.new_act(),
         today=page.today(), join_reasons=JOIN_REASONS, leave_reasons=LEAVE_REASONS,
     )  # fmt: skip
 
 
 def candidate(one: dict[str, Any], here: str) -> dict[str, Any]:
     """Somebody in the register whom the typed one may be; numbers as the reader may see them."""
-    shown = masked_fields({"id_no": one["id_no"]}, page.sees_full(one["area"]))
-    return one | shown | {"here": one["household_id"] == here, "active": one["state"] in ACTIVE}
+    return in_lists(one["area"]).fields(one) | {"here": one["household_id"] == here, "active": one["state"] in ACTIVE}
 
 
 def typed_member() -> dict[str, str]:

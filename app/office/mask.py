@@ -15,7 +15,7 @@ from forms.register import FIELDS
 
 SHOWN = 4
 PERSONAL = frozenset(field.name for fields in FIELDS.values() for field in fields if field.personal)
-NAMES = frozenset({"head_name", "full_name", "instance_name"})
+NAMES = frozenset({"head_name", "full_name", "instance_name", "member_name", "other_name"})
 
 
 def _tail(value: str) -> str:

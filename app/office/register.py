@@ -10,6 +10,7 @@ from app.areas import villages_of
 from app.auth import current_user
 from app.node import node
 from app.office import blueprint, page, printing
+from app.office.eyes import Own
 from app.office.typed import Typed
 from app.tables import households, others
 from app.tables.households import SORTS, HouseholdWish
@@ -59,7 +60,7 @@ def wish_asked() -> tuple[HouseholdWish, bool]:
     number = request.args.get("s", "")
     text = typed.text(current_user().id, number) if number else ""
     wish = HouseholdWish(
-        text=text or "",
+        text=Own(text or ""),
         area=page.area_wish(),
         areas=_small_area(),
         group=request.args.get("group", ""),
