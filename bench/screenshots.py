@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pypdfium2
+from browser.phone import knows_the_pin
 from browser.servers import CHROMIUM, CHROMIUM_ARGS, DESK, PHONE, ROOT, NodeProcess, make_demo
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -36,6 +37,7 @@ def main() -> None:
 def phone_pictures(browser: Browser, url: str) -> str:
     """The phone through one visit; answers which household was visited."""
     context = browser.new_context(**PHONE)
+    knows_the_pin(context)
     page = context.new_page()
     page.goto(url + "/")
     page.fill("input[name=username]", "qingshui")
