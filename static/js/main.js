@@ -58,8 +58,8 @@ async function start() {
   } catch (error) {
     const { showRescue } = await import('./screens/rescue.js');
     await within(OPEN_MS, session.loadSpare());
-    await lock.load(session.user?.id ?? '', { alone: true });
-    await gate();
+    // Who has no code yet is not asked for one here: what matters is that finished work goes out.
+    if (await lock.load(session.user?.id ?? '', { alone: true }) !== 'none') await gate();
     return showRescue(root, { t, error, api, outbox, session, now });
   }
   await lock.load(session.user?.id ?? '');
