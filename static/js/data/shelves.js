@@ -26,6 +26,8 @@ export async function openShelf(db, user) {
   if (!known.includes(user)) await put(db.base, SHELVES, [...known, user]);
   db.shelf(user);
   await moveDrafts(db.base, db.data, user);
+  // One that cannot be opened is told now, while the rescue page is near.
+  await db.data.run(async (idb) => idb.version);
 }
 
 /** Work on every person's store on this phone. @template T @param {Databases} db @param {(connection: import('./db.js').Connection) => Promise<T>} work @returns {Promise<T[]>} */
