@@ -46,7 +46,7 @@ def helper_list() -> str:
     counts = pairings.counts_of_doubts(tables, scope, doubts, area)
     return page.show(
         "helpers.html",
-        found=pairings.without_valid_helper(tables, scope, doubts, area=area, why=why, page=page.page_number()),
+        found=pairings.without_valid_helper(tables, scope, doubts, counts, area=area, why=why, page=page.page_number()),
         counts=[(one, WHY[one], counts.get(one, 0)) for one in REASONS],
         all=sum(counts.get(one, 0) for one in REASONS if one != "undated"),
         valid=counts.get("", 0) + counts.get("undated", 0),

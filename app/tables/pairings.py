@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from app.tables.follow import Tables
-from app.tables.query import Conditions, Found, Row, every, page_of
+from app.tables.query import PAGE_SIZE, Conditions, Found, Row, every
+from app.tables.schema import IN_NEED
 from app.tables.scope import HasPrefixes
 
-NEEDS_ONE = ("poor", "exited", "monitored")
-"""A household of one of these needs a helper."""
 REASONS = ("none", "ended", "stopped", "away", "relative", "differs", "undated")
 
 
@@ -27,51 +27,63 @@ class Doubts:
 
 _WHY = """
 CASE WHEN h.helper_name = '' AND h.helper = '' THEN 'none'
- WHEN p.known > 0 AND p.running = 0 THEN 'ended'
+ WHEN p.running = 0 THEN 'ended'
  WHEN h.helper <> '' AND h.helper IN (SELECT value FROM json_each(?)) THEN 'stopped'
  WHEN h.helper <> '' AND h.helper || '|' || substr(h.area, 1, 12) IN (SELECT value FROM json_each(?)) THEN 'away'
  WHEN h.helper_relation = 'relative' OR p.relative > 0 THEN 'relative'
- WHEN p.running > 0 AND p.same = 0 THEN 'differs'
+ WHEN p.running > 0 AND CASE WHEN p.helper <> '' AND h.helper <> '' THEN p.helper <> h.helper
+   ELSE p.helper_name <> h.helper_name END THEN 'differs'
  WHEN p.running IS NULL THEN 'undated' ELSE '' END"""
 _PAIRED = """
-(SELECT q.household_id, count(*) AS known, sum(q.runs) AS running, sum(q.runs AND q.helper_relation = 'relative') AS relative,
-  sum(q.runs AND CASE WHEN q.helper <> '' AND o.helper <> '' THEN q.helper = o.helper
-      ELSE q.helper_name = o.helper_name END) AS same
- FROM (SELECT *, started <= ? AND (ended = '' OR ended > ?) AS runs FROM pairings
-       WHERE helper_role = 'helper' AND household_id <> '') q JOIN households o ON o.id = q.household_id
- GROUP BY q.household_id)"""
+(SELECT household_id, sum(runs) AS running, sum(runs AND helper_relation = 'relative') AS relative,
+  max(CASE WHEN runs THEN helper ELSE '' END) AS helper, max(CASE WHEN runs THEN helper_name ELSE '' END) AS helper_name
+ FROM (SELECT household_id, helper, helper_name, helper_relation, started <= ? AND (ended = '' OR ended > ?) AS runs
+       FROM pairings WHERE {where} AND helper_role = 'helper' AND household_id <> '') GROUP BY household_id)"""
 
 
 def without_valid_helper(
-    tables: Tables, scope: HasPrefixes, doubts: Doubts, *, area: str = "", why: str = "", page: int = 1
+    tables: Tables, scope: HasPrefixes, doubts: Doubts, counts: Mapping[str, int], *, area: str = "", why: str = "", page: int = 1
 ) -> Found:
-    """Households that need a helper and whose one is missing or doubtful: h.* and why. Undated ones only when asked for."""
-    source, where = _source(scope, doubts, area)
+    """Households that need a helper and whose one is missing or doubtful: h.* and why. Undated ones only when asked for.
+
+    counts: what `counts_of_doubts` said; looking a second time only to count would cost as much again.
+    """
+    doubtful, values = _doubtful(scope, doubts, area)
+    where = Conditions(scope, "h.")
     if why in REASONS:
         where.add("w.why = ?", why)
     else:
         where.add("w.why NOT IN ('', 'undated')")
-    return page_of(tables, "w.*", source, where, "w.area, w.place_key, w.n", page)
+    where.values[:0] = values
+    total = counts.get(why, 0) if why in REASONS else sum(n for one, n in counts.items() if one not in ("", "undated"))
+    number = max(1, min(page, -(-total // PAGE_SIZE)))
+    # Only who is doubtful is read whole: a household is a broad row.
+    sql = (
+        f"SELECT h.*, w.why FROM {doubtful} w JOIN households h ON h.id = w.id WHERE {where.sql} "  # noqa: S608
+        "ORDER BY h.area, h.place_key, h.n LIMIT ? OFFSET ?"
+    )
+    return Found(every(tables, sql, [*where.values, PAGE_SIZE, (number - 1) * PAGE_SIZE]), total, number, PAGE_SIZE)
 
 
 def counts_of_doubts(tables: Tables, scope: HasPrefixes, doubts: Doubts, area: str = "") -> dict[str, int]:
     """How many households for each reason; '' are those with a valid one."""
-    source, where = _source(scope, doubts, area)
-    found = every(tables, f"SELECT w.why, count(*) AS n FROM {source} WHERE {where.sql} GROUP BY w.why", where.values)  # noqa: S608
+    doubtful, values = _doubtful(scope, doubts, area)
+    found = every(tables, f"SELECT why, count(*) AS n FROM {doubtful} GROUP BY why", values)  # noqa: S608
     return {row["why"]: row["n"] for row in found}
 
 
-def _source(scope: HasPrefixes, doubts: Doubts, area: str) -> tuple[str, Conditions]:
-    inner, where = Conditions(scope, "h."), Conditions(scope, "w.")
-    inner.add_within(area)
-    inner.add(f"h.status IN ({', '.join('?' * len(NEEDS_ONE))})", *NEEDS_ONE)
+def _doubtful(scope: HasPrefixes, doubts: Doubts, area: str) -> tuple[str, list[Any]]:
+    """(id, why) of every household that needs a helper, as a source of a query, with its values."""
+    paired, homes = Conditions(scope), Conditions(scope, "h.")
+    paired.add_within(area)
+    homes.add_within(area)
+    homes.add(f"h.{IN_NEED}")
     source = (
-        f"(SELECT h.*, {_WHY} AS why FROM households h LEFT JOIN {_PAIRED} p ON p.household_id = h.id "  # noqa: S608
-        f"WHERE {inner.sql}) w"
+        f"(SELECT h.id, {_WHY} AS why FROM households h LEFT JOIN {_PAIRED.format(where=paired.sql)} p "  # noqa: S608
+        f"ON p.household_id = h.id WHERE {homes.sql})"
     )
-    given = [json.dumps(sorted(doubts.stopped)), json.dumps(sorted(doubts.away)), doubts.today, doubts.today, *inner.values]
-    where.values[:0] = given
-    return source, where
+    given = [json.dumps(sorted(doubts.stopped)), json.dumps(sorted(doubts.away)), doubts.today, doubts.today]
+    return source, [*given, *paired.values, *homes.values]
 
 
 def helpers_at_work(tables: Tables, scope: HasPrefixes) -> list[Row]:

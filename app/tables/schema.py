@@ -171,6 +171,9 @@ TABLES: dict[str, dict[str, type]] = {
     "unsettled": {"kind": str, "id": str},
 }
 
+IN_NEED = "status IN ('poor', 'exited', 'monitored')"
+"""Households that need a helper; in the query as in the index, letter for letter, or the index is not used."""
+
 KEYS = {"households": "n", "areas": "code", "meta": "name", "unsettled": ("kind", "id"),
         "findings": "key", "check_due": "household_id", "photos": ("sha256", "submission_id")}  # fmt: skip
 
@@ -194,7 +197,9 @@ INDEXES = (
     "CREATE INDEX IF NOT EXISTS pairings_handover ON pairings(handover) WHERE handover <> ''",
     "CREATE INDEX IF NOT EXISTS events_household ON events(household_id)",
     "CREATE INDEX IF NOT EXISTS events_other ON events(other_id)",
-    "CREATE INDEX IF NOT EXISTS households_helper ON households(helper) WHERE helper <> ''",
+    "CREATE INDEX IF NOT EXISTS households_helper ON households(helper, area) WHERE helper <> ''",
+    "CREATE INDEX IF NOT EXISTS households_helped ON households(area, status, helper, helper_name, helper_relation, id) "
+    f"WHERE {IN_NEED}",
     "CREATE INDEX IF NOT EXISTS households_split ON households(split_from) WHERE split_from <> ''",
     "CREATE INDEX IF NOT EXISTS submissions_household ON submissions(household_id)",
     "CREATE INDEX IF NOT EXISTS submissions_form ON submissions(form_id, seq)",
