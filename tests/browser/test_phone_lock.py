@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from browser.phone import PIN
-from browser.servers import PHONE, NodeProcess, make_demo
+from browser.servers import DESK, PHONE, NodeProcess, make_demo
 
 FIRST_ROW = "[data-name=due] .row"
 PAD = "[data-name=pin-pad]:not(.busy)"
@@ -175,3 +175,43 @@ def test_two_people_on_one_phone(page: Page, context: BrowserContext, node: Node
     page.wait_for_selector(FIRST_ROW)
     page.goto(node.url + "/#/sync")
     page.wait_for_selector(f".work[data-state]:has-text('{name}')")
+
+
+def test_a_forgotten_code_is_replaced_with_the_offices_help(page: Page, browser: Browser, node: NodeProcess, tmp_path: Path) -> None:
+    page.locator(FIRST_ROW).nth(3).click()
+    page.click("[data-name=start]")
+    page.wait_for_selector(".form-foot")
+    page.fill('.question[data-path$="/companions"] input', "忘了之前写的")
+    page.wait_for_function("() => location.hash.includes('draft_id')")
+    lock(page)
+    page.click("[data-name=forgot] summary")
+    page.click("[data-name=recovering]")
+    with page.expect_download() as asked:
+        page.click("[data-name=ask-office]")
+    asked.value.save_as(tmp_path / "asked.ruhu")
+    code = page.inner_text(".enrol-code")
+
+    desk = browser.new_context(**DESK).new_page()
+    desk.goto(node.url + "/office/")
+    desk.fill("input[name=username]", "centre")
+    desk.fill("input[name=password]", "ruhu-demo")
+    desk.click("button[type=submit]")
+    desk.wait_for_selector("main h1")
+    desk.goto(node.url + "/office/recovery")
+    desk.set_input_files("input[name=file]", tmp_path / "asked.ruhu")
+    desk.click("main button")
+    desk.fill("input[name=code]", code)
+    with desk.expect_download() as given:
+        desk.click("main button")
+    given.value.save_as(tmp_path / "given.ruhu")
+    desk.context.close()
+
+    page.set_input_files("[data-name=recovery-answer]", tmp_path / "given.ruhu")
+    page.wait_for_selector("[data-name=pin-step]")
+    type_pin(page, OTHER_PIN)
+    page.wait_for_selector("[data-name=pin-step]:has-text('再输一遍')")
+    type_pin(page, OTHER_PIN)
+    page.goto(node.url + "/#/today")
+    page.locator(".draft-open").first.click()
+    page.wait_for_selector(".form-foot")
+    assert page.input_value('.question[data-path$="/companions"] input') == "忘了之前写的"
