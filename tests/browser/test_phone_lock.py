@@ -177,7 +177,7 @@ def test_two_people_on_one_phone(page: Page, context: BrowserContext, node: Node
     page.wait_for_selector(f".work[data-state]:has-text('{name}')")
 
 
-def test_a_forgotten_code_is_replaced_with_the_offices_help(page: Page, browser: Browser, node: NodeProcess, tmp_path: Path) -> None:
+def test_a_forgotten_code_is_replaced_with_the_office(page: Page, browser: Browser, node: NodeProcess, tmp_path: Path) -> None:
     page.locator(FIRST_ROW).nth(3).click()
     page.click("[data-name=start]")
     page.wait_for_selector(".form-foot")
