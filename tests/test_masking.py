@@ -38,7 +38,8 @@ TYPED = {
 }  # fmt: skip
 TEXT = " ".join(f"{name}:{value}。" for name, value in TYPED.items())
 FILLED = {
-    "phone": "13700004444", "helper_phone": "13700005555", "bank_account": "6217001234567890789",
+    # No mobile: only the field tells that it is a number of somebody.
+    "phone": "023-68121999", "helper_phone": "13700005555", "bank_account": "6217001234567890789",
     "national_no": "500156105203000123",
     "location": "29.3251234 107.7561234", "id_no": ID,
 }  # fmt: skip
