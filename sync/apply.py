@@ -59,7 +59,8 @@ def effect_of(op: Op, current: Record | None) -> Effect:
 def _create(op: Op, current: Record | None) -> Effect:
     if current is None:
         day = local_date(op.device_time)
-        fields = {name: plain(change.new) for name, change in op.fields.items()}
+        # `plain`, spelled out: nearly every op makes a record, of dozens of fields.
+        fields = {name: "" if (new := change.new) is None else new for name, change in op.fields.items()}
         record = Record(kind=op.entity, id=op.id, area=op.area, rev=0, seq=0, fields=fields,
                         since=dict.fromkeys(fields, day))
         return Effect(APPLIED, record, changed=True)

@@ -91,10 +91,11 @@ def entries_of(chain: Chain, kept: Iterable[Taken], released: Iterable[Taken], a
     for what, ops in ((OP, kept), (STATUS, released)):
         for one in ops:
             n += 1
-            op = one.arrival.op
-            values = (n, what, at, one.n, op.install_id, op.dseq, one.arrival.hash, one.status, one.code)
+            arrival = one.arrival
+            op = arrival.op
+            values = (n, what, at, one.n, op.install_id, op.dseq, arrival.hash, one.status, one.code)
             link = link_of(link, values)
-            found.append(Entry(*values, link))
+            found.append(Entry._make((*values, link)))
     return found
 
 

@@ -9,7 +9,6 @@ only. ``static/js/core/canonical.js`` is the other home of this rule; both read
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,7 +19,7 @@ MAX_INTEGER = 2**53 - 1
 _encoder = msgspec.json.Encoder(order="sorted")
 # UTF-8 lead bytes of characters beyond U+FFFF. JavaScript sorts keys by UTF-16
 # unit and msgspec by code point; the two differ only when such a character is there.
-_ASTRAL = re.compile(rb"[\xf0-\xf4]")
+_ASTRAL = (b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4")
 
 
 class NotCanonical(ValueError):
@@ -39,7 +38,8 @@ def canonical(value: Any) -> bytes:
 def canonical_of_checked(value: Any) -> bytes:
     """As `canonical`, for a value the protocol's decoder has already checked."""
     encoded = _encoder.encode(value)
-    if _ASTRAL.search(encoded):
+    # Five searches for one byte each cost a quarter of one for any of the five.
+    if any(lead in encoded for lead in _ASTRAL):
         # Structs become plain data first: their members have to be sorted as well.
         return _encoder_unsorted.encode(_sorted_by_utf16(msgspec.to_builtins(value)))
     return encoded
@@ -80,5 +80,7 @@ def content_hash(op: Mapping[str, Any]) -> str:
     Members this version does not know count too: an older node must not
     change what a newer phone has signed.
     """
-    content = {name: value for name, value in op.items() if name not in ("hash", "sig")}
+    content = dict(op)
+    content.pop("hash", None)
+    content.pop("sig", None)
     return hashlib.sha256(canonical_of_checked(content)).hexdigest()

@@ -188,7 +188,7 @@ def parse_op(raw: bytes, position: int = 0, *, stubs: bool = False) -> Arrival:
     # Containers cannot nest deeper than there are opening brackets: most ops need no walk.
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and not _shallow(value, MAX_DEPTH):
         raise Problem("bad_json", position=position)
-    broken = b"\\u0000" in raw and _holds_nul(value)
+    broken = b"\\" in raw and b"\\u0000" in raw and _holds_nul(value)
     try:
         op, fault = (_named(value, position), "zero_character") if broken else (msgspec.convert(value, Op), None)
     except msgspec.ValidationError:

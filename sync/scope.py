@@ -87,7 +87,7 @@ def prefix_of(area: str) -> str:
 
 def within(area: str, prefixes: Iterable[str]) -> bool:
     """Whether an area lies in one of the places."""
-    return any(area.startswith(prefix) for prefix in prefixes)
+    return area.startswith(tuple(prefixes))
 
 
 def prefixes_of(grants: Iterable[Grant]) -> tuple[str, ...]:
@@ -237,7 +237,7 @@ def refusal(op: Op, grants: Sequence[Grant], current: Record | None, *, at_offic
     """
     if at_office and grants and _is_own_password(op, current):
         return ""
-    able = [grant for grant in grants if grant.role in ROLES and op.entity in ROLES[grant.role].writes]
+    able: Sequence[Grant] = _able(tuple(grants), op.entity)
     if op.kind == ERASE:
         able = [grant for grant in able if grant.role == "county" and op.entity in ABOUT_PEOPLE]
     if not able:
@@ -262,6 +262,11 @@ def refusal(op: Op, grants: Sequence[Grant], current: Record | None, *, at_offic
     if op.entity == "device" and op.kind != "void":
         return "not_allowed"  # a person stops one; what it is, its server tells (`told_device_refusal`)
     return ""
+
+
+@lru_cache(maxsize=4096)  # of a few people, for every op
+def _able(grants: tuple[Grant, ...], entity: str) -> tuple[Grant, ...]:
+    return tuple(grant for grant in grants if grant.role in ROLES and entity in ROLES[grant.role].writes)
 
 
 def writes(grants: Iterable[Grant], entity: str) -> bool:

@@ -177,6 +177,23 @@ class Kept:
     variant: bool = False
 
 
+class Taken(NamedTuple):
+    """What became of an op of a push. known: None when it has to come again. again: it was here before."""
+
+    op_id: str
+    known: KnownOp | None
+    again: bool = False
+
+
+class Draft(NamedTuple):
+    """A push's reply before its ops have their places."""
+
+    taken: list[Taken]
+    acked_dseq: dict[str, int]
+    expected: dict[str, int]
+    heads: tuple[ServerHead, ...]
+
+
 class Put(NamedTuple):
     """The visible record at a new place of the log. fresh: also what came from above."""
 
@@ -214,6 +231,8 @@ class Intake:
         self._asked: set[str] = set()
         self._contents: set[tuple[str, str]] = set()
         self._logs: dict[str, Log] = {}
+        self._links: dict[tuple[str, str], str] = {}
+        """Steps of chains that were worked out to check a head: (chain, claimed hash) → the chain after it."""
         self._stored: dict[Key, Stored] = {}
         self._areas: dict[Key, str] = {}
         """Of what was asked for: where it lay before this round, '' for nowhere."""
@@ -260,46 +279,44 @@ class Intake:
 
     # --- one push -----------------------------------------------------------------------------------------
 
-    def push(self, pushed: Pushed) -> PushReply:
+    def push(self, pushed: Pushed) -> Draft:
         """Every op of the push with its own result; places still negative."""
-        results: list[Result] = []
+        taken: list[Taken] = []
         expected: dict[str, int] = {}
         before = {arrival.op.install_id: self._log_of(arrival.op.install_id).acked for arrival in pushed.arrivals}
         under: dict[str, Cover] = {}
         for arrival in pushed.arrivals:
-            result = self._take(arrival, pushed, under)
-            if result.status == RETRY:
+            one = self._take(arrival, pushed, under)
+            if one.known is None:
                 expected[arrival.op.install_id] = self._log_of(arrival.op.install_id).acked + 1
-            results.append(result)
+            taken.append(one)
         for install, acked in before.items():
             if self._log_of(install).acked > acked:
                 self._mark(install, under[install].head if install in under else None)
         installs = sorted({*before, pushed.credential.install_id})
         acked_dseq = {install: self._log_of(install).acked for install in installs}
         heads = tuple(self._head(install) for install in installs if acked_dseq[install])
-        return PushReply(server_id=self.server_id, epoch=self.epoch, time=self.received, results=tuple(results),
-                         acked_dseq=acked_dseq, expected=expected, heads=heads)  # fmt: skip
+        return Draft(taken, acked_dseq, expected, heads)
 
-    def _take(self, arrival: Arrival, pushed: Pushed, under: dict[str, Cover]) -> Result:
+    def _take(self, arrival: Arrival, pushed: Pushed, under: dict[str, Cover]) -> Taken:
         """under: by install the head that covers its ops of this push, found when the first of them is taken."""
         op, credential = arrival.op, pushed.credential
         known = self._known_op(op)
         if known:
             if known.hash == arrival.hash:
-                first = self._result(op.op_id, known)
-                return msgspec.structs.replace(first, status=DUPLICATE, first=first.status)
+                return Taken(op.op_id, known, again=True)
             return self._set_aside(arrival, "same_id_other_content", variant=True)
         if credential.kind != NODE and op.install_id != credential.install_id:
             # Another phone's log must not be moved on by a guess at its next number.
             return self._set_aside(arrival, "wrong_install", variant=True)
         acked = self._log_of(op.install_id).acked
         if op.dseq > acked + 1:
-            return Result(op_id=op.op_id, status=RETRY, rev=0, seq=0, receipt=None, code="out_of_order")
+            return Taken(op.op_id, None)
         if op.dseq <= acked:
             return self._set_aside(arrival, "forked_log")
         code = self._unsigned(op, pushed, under)
         if code == RETRY:
-            return Result(op_id=op.op_id, status=RETRY, rev=0, seq=0, receipt=None, code="out_of_order")
+            return Taken(op.op_id, None)
         self._advance(op)
         mark = pushed.marks.get(op.op_id, "")
         said = mark if credential.kind == NODE and mark in VOUCHED else ""
@@ -438,8 +455,9 @@ class Intake:
         return log.chain
 
     def _advance(self, op: Op) -> None:
-        chain = chain_next(self._chain_of(op.install_id), op.hash)
-        log = self._logs[op.install_id]._replace(acked=op.dseq, chain=chain)
+        before = self._chain_of(op.install_id)
+        chain = self._links.get((before, op.hash)) or chain_next(before, op.hash)
+        log = Log(op.dseq, chain, self._logs[op.install_id].key)
         self._logs[op.install_id] = self.advanced[op.install_id] = log
 
     def _mark(self, install_id: str, head: LogHead | None = None) -> None:
@@ -491,8 +509,9 @@ class Intake:
         found = {dseq: chain}
         for arrival in pushed.arrivals:
             if arrival.op.install_id == install_id and arrival.op.dseq == dseq + 1:
-                dseq, chain = dseq + 1, chain_next(chain, arrival.op.hash)
-                found[dseq] = chain
+                link = (chain, arrival.op.hash)
+                dseq, chain = dseq + 1, chain_next(*link)
+                found[dseq] = self._links[link] = chain
         return found
 
     def _keep(self, arrival: Arrival, *, variant: bool = False) -> Kept:
@@ -503,7 +522,7 @@ class Intake:
             self.erased[arrival.op.entity, arrival.op.id] = str(known.record.fields[FIELD])
         return kept
 
-    def _set_aside(self, arrival: Arrival, code: str, *, variant: bool = False) -> Result:
+    def _set_aside(self, arrival: Arrival, code: str, *, variant: bool = False) -> Taken:
         content = (arrival.op.op_id, arrival.hash)
         kept = Kept(arrival, 0, QUARANTINED, code, variant=variant)
         if content not in self._contents and not self.memory.has_content(arrival.op, arrival.hash):
@@ -511,19 +530,14 @@ class Intake:
             kept.status, kept.code = QUARANTINED, code
         return self._settled(kept)
 
-    def _settled(self, kept: Kept) -> Result:
-        """Remember the op's result for a repeat in this very round, and answer it."""
+    def _settled(self, kept: Kept) -> Taken:
+        """Remember the op's result for a repeat in this very round."""
         op = kept.arrival.op
         self._contents.add((op.op_id, kept.arrival.hash))
         known = KnownOp(kept.arrival.hash, kept.status, kept.code, kept.rev, kept.seq, self.received)
         if not kept.variant:
             self._known[op.op_id] = known
-        return self._result(op.op_id, known)
-
-    def _result(self, op_id: str, known: KnownOp) -> Result:
-        receipt = Receipt(server_id=self.server_id, epoch=self.epoch, tier=self.tier, op_id=op_id, hash=known.hash,
-                          seq=known.seq, time=known.received_at)  # fmt: skip
-        return Result(op_id=op_id, status=known.status, rev=known.rev, seq=known.seq, code=known.code, receipt=receipt)
+        return Taken(op.op_id, known)
 
     # --- effects ------------------------------------------------------------------------------------------
 
@@ -542,7 +556,7 @@ class Intake:
                 self._erase(key, str(effect.record.fields[FIELD]))
             record = effect.record
             if effect.changed and record is not None:
-                record = self._put(msgspec.structs.replace(record, rev=record.rev + 1), kept.n)
+                record = self._put(record, kept.n, rev=record.rev + 1)
         else:
             unsettled = self._unsettled_of(key)
             if not waited:
@@ -674,9 +688,10 @@ class Intake:
             self._unsettled[key] = list(self.memory.unsettled(key, place))
         return self._unsettled[key]
 
-    def _put(self, record: Record, op_n: int | None, fresh: Record | None = None) -> Record:
-        """Note the visible record at a new place of the log."""
-        record = msgspec.structs.replace(record, seq=-1 - len(self.puts))
+    def _put(self, record: Record, op_n: int | None, fresh: Record | None = None, *, rev: int | None = None) -> Record:
+        """Note the visible record at a new place of the log, and as that revision."""
+        seq = -1 - len(self.puts)
+        record = msgspec.structs.replace(record, rev=record.rev if rev is None else rev, seq=seq)
         self.puts.append(Put(record, op_n, fresh))
         key = (record.kind, record.id)
         known = self._stored.get(key)
@@ -685,27 +700,37 @@ class Intake:
 
     # --- real numbers -------------------------------------------------------------------------------------
 
-    def placed(self, replies: Iterable[PushReply], last_n: int, last_seq: int) -> list[PushReply]:
-        """Number what this round made on from the store's last op and last place; answers the final replies."""
-
-        def seq_of(number: int) -> int:
-            return last_seq - number if number < 0 else number
+    def placed(self, drafts: Iterable[Draft], last_n: int, last_seq: int) -> list[PushReply]:
+        """Number what this round made on from the store's last op and last place; answers the replies."""
 
         def n_of(number: int | None) -> int | None:
             return last_n - number if number is not None and number < 0 else number
 
         for kept in (*self.kept, *self.released):
-            kept.n, kept.seq = n_of(kept.n) or 0, seq_of(kept.seq)
+            kept.n = n_of(kept.n) or 0
+            if kept.seq < 0:
+                kept.seq = last_seq - kept.seq
         self.puts = [
-            Put(msgspec.structs.replace(put.record, seq=seq_of(put.record.seq)), n_of(put.op_n), put.fresh)
-            for put in self.puts
+            Put(msgspec.structs.replace(record, seq=last_seq - record.seq), n_of(op_n), fresh)
+            for record, op_n, fresh in self.puts
         ]
         return [
-            msgspec.structs.replace(
-                reply, results=tuple(_placed(result, seq_of(result.seq)) for result in reply.results)
-            )
-            for reply in replies
-        ]
+            PushReply(server_id=self.server_id, epoch=self.epoch, time=self.received,
+                      results=tuple(self._result(*one, last_seq) for one in draft.taken),
+                      acked_dseq=draft.acked_dseq, expected=draft.expected, heads=draft.heads)
+            for draft in drafts
+        ]  # fmt: skip
+
+    def _result(self, op_id: str, known: KnownOp | None, again: bool, last_seq: int) -> Result:
+        if known is None:
+            return Result(op_id=op_id, status=RETRY, rev=0, seq=0, receipt=None, code="out_of_order")
+        hash, status, code, rev, seq, received_at = known
+        if seq < 0:
+            seq = last_seq - seq
+        receipt = Receipt(server_id=self.server_id, epoch=self.epoch, tier=self.tier, op_id=op_id, hash=hash, seq=seq,
+                          time=received_at)  # fmt: skip
+        first, status = (status, DUPLICATE) if again else ("", status)
+        return Result(op_id=op_id, status=status, rev=rev, seq=seq, code=code, receipt=receipt, first=first)
 
     def stubs(self) -> list[int]:
         """Rows of ops that came without their values, which a node below had erased."""
@@ -724,10 +749,3 @@ class Intake:
             earlier = found.get(key)
             found[key] = put if put.fresh or not earlier else put._replace(fresh=earlier.fresh)
         return list(found.values())
-
-
-def _placed(result: Result, seq: int) -> Result:
-    if result.seq == seq or result.receipt is None:
-        return result
-    return msgspec.structs.replace(result, seq=seq, receipt=msgspec.structs.replace(result.receipt, seq=seq))
-

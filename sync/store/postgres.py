@@ -57,7 +57,7 @@ from sync.store.base import LOAD_CHUNK, Compared, Copy, Maker, Mended, NewInstal
 from sync.store.enrolments import enrolment_of, enrolment_row
 from sync.store.group import GroupCommit
 from sync.store.high_water import OF_DATABASE, HighWater
-from sync.store.intake import Intake, Key, Pushed
+from sync.store.intake import Draft, Intake, Key, Pushed
 from sync.store.pages import moment_text, page_of, place_of, token_hash
 from sync.store.postgres_blobs import PostgresBlobs
 from sync.store.postgres_intake import (
@@ -242,14 +242,14 @@ class PostgresStore:
         raise Problem("busy")
 
     @staticmethod
-    def _place(connection: psycopg.Connection, intake: Intake, replies: Iterable[PushReply]) -> list[PushReply]:
+    def _place(connection: psycopg.Connection, intake: Intake, drafts: Iterable[Draft]) -> list[PushReply]:
         """Real numbers for what the intake made. From here to the commit this transaction is alone."""
         last_n, last_seq, *chain = connection.execute(
             "UPDATE counter SET n = n + %s, seq = seq + %s RETURNING n - %s, seq - %s, audit_n, audit_link",
             (len(intake.kept), len(intake.puts)) * 2, prepare=True,
         ).fetchone() or (0, 0, 0, NOTHING)  # fmt: skip
         intake.chain = Chain(*chain)
-        return intake.placed(replies, last_n, last_seq)
+        return intake.placed(drafts, last_n, last_seq)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[psycopg.Connection]:
