@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import logging
 import os
 import signal
@@ -22,6 +23,7 @@ from cheroot.ssl.builtin import BuiltinSSLAdapter
 
 from app import create_app
 from app.config import Config
+from app.connections import Connection
 from app.node import NodeProblem, open_node
 from app.origin.authority import ensure, files_in
 from app.origin.expiry import CertificateWatch
@@ -65,6 +67,9 @@ def serve(config: Config, say: Callable[[str], None], ready: Callable[[], None] 
             say(f"! {line}")
         if ready:
             ready()
+        # What is there now stays: the collector need not look through it again and again while requests wait.
+        gc.collect()
+        gc.freeze()
         with _interrupted_by_sigterm():
             server.serve()
     except KeyboardInterrupt:
@@ -118,6 +123,7 @@ def _server(config: Config, app: Callable[..., Any]) -> wsgi.Server:
         timeout=KEEP_ALIVE_SECONDS,
         shutdown_timeout=10,
     )
+    server.ConnectionClass = Connection
     server.max_request_body_size = LARGEST_BODY
     server.max_request_header_size = LARGEST_HEADERS
     # An idle connection costs a descriptor and no thread; cheroot's default of 10 would make
