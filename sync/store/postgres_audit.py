@@ -16,8 +16,8 @@ KEEP_HEAD = (
 )
 # Entries and the counter go in one round trip: every host waits for this lock.
 _BIND = (
-    "WITH bound AS (INSERT INTO audit SELECT * FROM unnest(%s::int8[], %s::text[], %s::text[], %s::int8[], %s::text[],"
-    " %s::int8[], %s::bytea[], %s::text[], %s::text[], %s::bytea[])) UPDATE counter SET audit_n = %s, audit_link = %s"
+    "WITH bound AS (INSERT INTO audit SELECT * FROM unnest(%b::int8[], %b::text[], %b::text[], %b::int8[], %b::text[],"
+    " %b::int8[], %b::bytea[], %b::text[], %b::text[], %b::bytea[])) UPDATE counter SET audit_n = %s, audit_link = %s"
 )
 
 

@@ -57,7 +57,7 @@ class PostgresMemory:
             return {}
         rows = self._all(
             "SELECT o.op_id, o.hash, o.status, o.code, o.rev, o.seq, o.received_at"
-            " FROM unnest(%s::text[], %s::text[]) AS asked (county, op_id)"
+            " FROM unnest(%b::text[], %b::text[]) AS asked (county, op_id)"
             " JOIN op o ON o.county = asked.county AND o.op_id = asked.op_id WHERE NOT o.variant",
             [county_of(op.area) for op in ops] + [ASIDE] * len(ops), [op.op_id for op in ops] * 2,
         )  # fmt: skip
@@ -73,7 +73,7 @@ class PostgresMemory:
     def logs(self, install_ids: Sequence[str]) -> dict[str, Log]:
         names = sorted(install_ids)
         self._connection.execute(
-            "INSERT INTO log (install_id, acked) SELECT id, 0 FROM unnest(%s::text[]) AS asked (id)"
+            "INSERT INTO log (install_id, acked) SELECT id, 0 FROM unnest(%b::text[]) AS asked (id)"
             " WHERE NOT EXISTS (SELECT 1 FROM log WHERE install_id = id) ORDER BY id ON CONFLICT DO NOTHING",
             (names,), prepare=True,
         )  # fmt: skip
@@ -100,7 +100,7 @@ class PostgresMemory:
     def _in_county(self, county: str, keys: Sequence[tuple[str, str, str]]) -> dict[Key, Stored]:
         rows = self._all(
             f"SELECT {RECORD} FROM record WHERE county = %s AND (kind, id) IN"  # noqa: S608
-            " (SELECT * FROM unnest(%s::text[], %s::text[])) ORDER BY kind, id FOR UPDATE",
+            " (SELECT * FROM unnest(%b::text[], %b::text[])) ORDER BY kind, id FOR UPDATE",
             county, [key[0] for key in keys], [key[1] for key in keys],
         )  # fmt: skip
         return {(row[0], row[1]): Stored(record_of(row)) for row in rows}
@@ -108,13 +108,13 @@ class PostgresMemory:
     def _anywhere(self, keys: Sequence[tuple[str, str, str]]) -> dict[Key, Stored]:
         """New records are nowhere, and a few lie in another county than was thought (people of the offices above)."""
         rows = self._all(
-            f"SELECT {RECORD} FROM record WHERE (kind, id) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"  # noqa: S608
+            f"SELECT {RECORD} FROM record WHERE (kind, id) IN (SELECT * FROM unnest(%b::text[], %b::text[]))"  # noqa: S608
             " ORDER BY kind, id FOR UPDATE",
             [key[0] for key in keys], [key[1] for key in keys],
         )  # fmt: skip
         found = {(row[0], row[1]): Stored(record_of(row)) for row in rows}
         gone = self._all(
-            "SELECT kind, id, area, rev, seq FROM gone WHERE (kind, id) IN (SELECT * FROM unnest(%s::text[], %s::text[]))",
+            "SELECT kind, id, area, rev, seq FROM gone WHERE (kind, id) IN (SELECT * FROM unnest(%b::text[], %b::text[]))",
             [key[0] for key in keys], [key[1] for key in keys],
         )  # fmt: skip
         return {(row[0], row[1]): Stored(gone_record(*row)) for row in gone} | found
@@ -122,7 +122,7 @@ class PostgresMemory:
     def waiting(self, keys: Sequence[Key]) -> dict[Key, list[Waiting]]:
         rows = self._all(
             "SELECT entity, id, n, body FROM op WHERE status = 'held' AND (entity, id) IN"
-            " (SELECT * FROM unnest(%s::text[], %s::text[])) ORDER BY n FOR UPDATE",
+            " (SELECT * FROM unnest(%b::text[], %b::text[])) ORDER BY n FOR UPDATE",
             [key[0] for key in keys], [key[1] for key in keys],
         )  # fmt: skip
         found: dict[Key, list[Waiting]] = {}
@@ -179,14 +179,14 @@ def write_down(connection: psycopg.Connection, intake: Intake) -> None:
     if intake.advanced:
         connection.execute(
             "UPDATE log SET acked = moved.acked, chain = moved.chain"
-            " FROM unnest(%s::text[], %s::int8[], %s::text[]) AS moved (install_id, acked, chain)"
+            " FROM unnest(%b::text[], %b::int8[], %b::text[]) AS moved (install_id, acked, chain)"
             " WHERE log.install_id = moved.install_id",
             _columns([(install, log.acked, log.chain) for install, log in intake.advanced.items()]), prepare=True,
         )  # fmt: skip
         marks = {(mark.install_id, mark.dseq): mark for mark in sorted(intake.noted, key=lambda mark: mark.sig)}
         connection.execute(
             "INSERT INTO log_head (install_id, dseq, chain, sig)"
-            " SELECT * FROM unnest(%s::text[], %s::int8[], %s::text[], %s::text[])"
+            " SELECT * FROM unnest(%b::text[], %b::int8[], %b::text[], %b::text[])"
             " ON CONFLICT (install_id, dseq) DO UPDATE SET sig = excluded.sig WHERE log_head.sig = ''",
             _columns(list(marks.values())), prepare=True,
         )  # fmt: skip
@@ -194,7 +194,7 @@ def write_down(connection: psycopg.Connection, intake: Intake) -> None:
     if named:
         connection.execute(
             "INSERT INTO blob_named (sha256, kind, id, size)"
-            " SELECT DISTINCT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::int8[]) ON CONFLICT DO NOTHING",
+            " SELECT DISTINCT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::int8[]) ON CONFLICT DO NOTHING",
             _columns(named),
         )
     intake.chain = bind(
@@ -230,10 +230,11 @@ def _wipe(connection: psycopg.Connection, key: Key, reason: str) -> list[int]:
     return [n for _, _, n in stubs]
 
 
+# Lists of texts and bytes go in binary: as text each quotation mark in them would be escaped by itself, in Python.
 _UPSERT = (
     "INSERT INTO record (county, kind, id, area, rev, seq, fields, since, deleted)"
-    " SELECT county, kind, id, area, rev, seq, fields::jsonb, since::jsonb, deleted FROM unnest(%s::text[], %s::text[],"
-    " %s::text[], %s::text[], %s::int8[], %s::int8[], %s::text[], %s::text[], %s::bool[])"
+    " SELECT county, kind, id, area, rev, seq, fields::jsonb, since::jsonb, deleted FROM unnest(%b::text[], %b::text[],"
+    " %b::text[], %b::text[], %b::int8[], %b::int8[], %b::text[], %b::text[], %b::bool[])"
     " AS new (county, kind, id, area, rev, seq, fields, since, deleted)"
     " ON CONFLICT (county, kind, id) DO UPDATE SET area = excluded.area, rev = excluded.rev, seq = excluded.seq,"
     " fields = excluded.fields, since = excluded.since, deleted = excluded.deleted"
@@ -251,7 +252,7 @@ def write_pushes(
         rows.append((pushed.credential.install_id, received, digest, pushed.raw if incomplete else b""))
     connection.execute(
         "INSERT INTO raw_push (install_id, received_at, sha256, body)"
-        " SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::bytea[])",
+        " SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::bytea[])",
         _columns(rows), prepare=True,
     )  # fmt: skip
     connection.execute(
