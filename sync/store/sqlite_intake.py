@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -57,24 +57,24 @@ class SqliteMemory:
         return claimed_hashes(self._ask, install_id, 0, upto)
 
     def stored(self, keys: Sequence[tuple[str, str, str]]) -> dict[Key, Stored]:
-        by_kind: dict[str, list[str]] = {}
-        for kind, id, _area in keys:
-            by_kind.setdefault(kind, []).append(id)
-        found: dict[Key, Stored] = {}
-        for kind, ids in by_kind.items():
-            rows = self._ask(
-                f"SELECT {RECORD}, upstream FROM record WHERE kind = ? AND id IN (SELECT value FROM json_each(?))",  # noqa: S608
-                (kind, _json.encode(ids).decode()),
+        wanted = {key[:2] for key in keys}
+        # Ids are enough to ask for: hardly two records of different kinds share one.
+        rows = self._ask(
+            f"SELECT {RECORD}, upstream FROM record WHERE id IN (SELECT value FROM json_each(?))",  # noqa: S608
+            (_json.encode([id for _, id in wanted]).decode(),),
+        )
+        found = {
+            (row[0], row[1]): Stored(record_of(row[:9]), _record.decode(row[9]) if row[9] else None)
+            for row in rows
+            if (row[0], row[1]) in wanted
+        }
+        if missing := [key for key in wanted if key not in found]:
+            gone = self._ask(
+                "SELECT kind, id, area, rev, seq FROM gone WHERE (kind, id) IN"
+                " (SELECT value ->> 0, value ->> 1 FROM json_each(?))",
+                (_json.encode(missing).decode(),),
             )
-            for row in rows:
-                upstream = _record.decode(row[9]) if row[9] else None
-                found[kind, row[1]] = Stored(record_of(row[:9]), upstream)
-            if missing := [id for id in ids if (kind, id) not in found]:
-                gone = self._ask(
-                    "SELECT kind, id, area, rev, seq FROM gone WHERE kind = ? AND id IN (SELECT value FROM json_each(?))",
-                    (kind, _json.encode(missing).decode()),
-                )
-                found |= {(row[0], row[1]): Stored(*[gone_record(*row)] * 2) for row in gone}
+            found |= {(row[0], row[1]): Stored(*[gone_record(*row)] * 2) for row in gone}
         return found
 
     def waiting(self, keys: Sequence[Key]) -> dict[Key, list[Waiting]]:
@@ -117,21 +117,26 @@ class SqliteMemory:
 
 def write_down(write: sqlite3.Connection, intake: Intake) -> None:
     """Everything a placed intake gathered."""
-    write.executemany(
+
+    def many(statement: str, rows: Collection[Sequence[Any]]) -> None:
+        if rows:  # most kinds of changes are in few pushes, and being asked costs a statement too
+            write.executemany(statement, rows)
+
+    many(
         "INSERT INTO op (n, op_id, install_id, dseq, entity, id, submission, hash, body, received_at, status, code,"
         " rev, seq, variant) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [_op_row(kept, intake.received) for kept in intake.kept],
     )
-    write.executemany(
+    many(
         "UPDATE op SET status = ?, code = ?, rev = ?, seq = ? WHERE n = ?",
         [(kept.status, kept.code, kept.rev, kept.seq, kept.n) for kept in intake.released],
     )
-    write.executemany(
+    many(
         "INSERT INTO change (seq, kind, id, op_n) VALUES (?, ?, ?, ?)",
         [(put.record.seq, put.record.kind, put.record.id, put.op_n) for put in intake.puts],
     )
     newest = intake.newest()
-    write.executemany(
+    many(
         f"INSERT INTO record ({RECORD}, upstream) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         " ON CONFLICT (kind, id) DO UPDATE SET rev = excluded.rev, seq = excluded.seq,"
         " fields = excluded.fields, since = excluded.since, pending = excluded.pending, deleted = excluded.deleted,"
@@ -139,26 +144,26 @@ def write_down(write: sqlite3.Connection, intake: Intake) -> None:
         [(*_record_row(put.record), _encoded(put.fresh)) for put in newest],
     )
     # Apart, because naming a column writes its indexes anew, also where the value stays.
-    write.executemany(
+    many(
         "UPDATE record SET area = ? WHERE kind = ? AND id = ?",
         [(put.record.area, put.record.kind, put.record.id) for put in newest if intake.is_refiled(put.record)],
     )
-    write.executemany(
+    many(
         "UPDATE record SET upstream = ? WHERE kind = ? AND id = ?",
         [(_encoded(record), *key) for key, record in intake.upstreams.items()],
     )
-    write.executemany("UPDATE record SET upstream = NULL WHERE kind = ? AND id = ?", intake.dropped)
-    write.executemany(
+    many("UPDATE record SET upstream = NULL WHERE kind = ? AND id = ?", intake.dropped)
+    many(
         "INSERT INTO log (install_id, acked, chain) VALUES (?, ?, ?)"
         " ON CONFLICT (install_id) DO UPDATE SET acked = excluded.acked, chain = excluded.chain",
         [(install, log.acked, log.chain) for install, log in intake.advanced.items()],
     )
-    write.executemany(
+    many(
         "INSERT INTO log_head (install_id, dseq, chain, sig) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (install_id, dseq) DO UPDATE SET sig = excluded.sig WHERE log_head.sig = ''",
         intake.noted,
     )
-    write.executemany(
+    many(
         "INSERT OR IGNORE INTO blob_named (sha256, kind, id, size) VALUES (?, ?, ?, ?)", blobs_named(intake)
     )
     intake.chain = bind(write, intake.chain, entries_of(intake.chain, intake.kept, intake.released, intake.received))
