@@ -23,21 +23,43 @@ REPEAT = """async (visits) => {
   const all = (store) => new Promise((done) => {
     db.transaction(store).objectStore(store).getAll().onsuccess = (event) => done(event.target.result);
   });
+  const [coder, decoder] = [new TextEncoder(), new TextDecoder()];
+  const how = (iv, about) => ({ name: 'AES-GCM', iv, additionalData: coder.encode(about) });
+  const open = async ({ iv, box }, about) => {
+    for (const key of window.usedKeys) {
+      const bytes = await crypto.subtle.decrypt(how(iv, about), key, box).catch(() => null);
+      if (bytes) return { key, bytes };
+    }
+    throw new Error(`nobody opens ${about}`);
+  };
+  const close = async (key, bytes, about) => {
+    const iv = crypto.getRandomValues(new Uint8Array(12));
+    return { iv, box: await crypto.subtle.encrypt(how(iv, about), key, bytes) };
+  };
   const rows = await all('op');
+  const plain = [];
+  for (const row of rows) plain.push(JSON.parse(decoder.decode((await open(row.box, `op|${row.op_id}`)).bytes)));
+  const person = (await open(rows[0].key.mine, `work|${rows[0].key.work}`)).key;
   const counter = (await all('counter')).find(({ key }) => key === `dseq:${rows[0].install_id}`);
-  const tx = db.transaction(['op', 'counter'], 'readwrite');
   let dseq = counter.value;
+  const made = [];
   for (let n = 1; n < visits; n++) {
-    const submission = crypto.randomUUID();
-    for (const row of rows) {
-      const op = { ...row.op, op_id: crypto.randomUUID(), dseq: ++dseq, submission, blobs: [] };
-      tx.objectStore('op').add({ ...row, op, op_id: op.op_id, dseq, submission });
+    const work = crypto.randomUUID();
+    const raw = crypto.getRandomValues(new Uint8Array(32));
+    const own = await crypto.subtle.importKey('raw', raw, 'AES-GCM', false, ['encrypt']);
+    const key = { ...rows[0].key, work, mine: await close(person, raw, `work|${work}`) };
+    for (const [at, row] of rows.entries()) {
+      const op = { ...plain[at], op_id: crypto.randomUUID(), dseq: ++dseq, submission: work, blobs: [] };
+      const box = await close(own, coder.encode(JSON.stringify(op)), `op|${op.op_id}`);
+      made.push({ ...row, op_id: op.op_id, dseq, submission: work, key, box, about: { ...row.about, blobs: [] } });
     }
   }
+  const tx = db.transaction(['op', 'counter'], 'readwrite');
+  for (const row of made) tx.objectStore('op').add(row);
   tx.objectStore('counter').put({ ...counter, value: dseq });
   await new Promise((done) => { tx.oncomplete = done; });
   db.close();
-  return [rows.length, JSON.stringify(rows).length];
+  return [rows.length, JSON.stringify(plain).length];
 }"""
 OPEN = """([hash, wanted]) => new Promise((done) => {
   const from = performance.now();
@@ -79,7 +101,9 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
         try:
             context = browser.new_context(**PHONE)
+            context.set_default_timeout(180_000)
             page = signed_in(context.new_page(), node)
+            page.set_default_timeout(180_000)
             context.set_offline(True)
             open_form(page, 2)
             fill(page)

@@ -9,6 +9,7 @@ import { close, keyOf, newRaw, open, utf8 } from './envelope.js';
 /**
  * @typedef {import('./envelope.js').Closed} Closed
  * @typedef {{work: string, mine: Closed, centre: Uint8Array, to: string}} WorkKey  to: the name of the centre's key
+ * @typedef {{entity: string, id: string, blobs: {sha256: string, size: number}[], household_id?: string}} About  household_id: where the op puts the record
  * @typedef {import('./outbox.js').Row} Row
  * @typedef {import('./outbox.js').NewBlob} NewBlob
  * @typedef {{sha256: string, size: number, type: string, key: WorkKey, parts: Closed[]}} ClosedBlob
@@ -41,7 +42,7 @@ export function createBodies({ cipher = PLAIN, centre = () => '' } = {}) {
     const key = { work, mine, ...sealed };
     return {
       rows: await Promise.all(rows.map(async ({ op, ...row }) => (op
-        ? { ...row, about: { entity: op.entity, id: op.id, blobs: op.blobs }, key, box: await close(workKey, json(op), `op|${row.op_id}`) }
+        ? { ...row, about: aboutOp(op), key, box: await close(workKey, json(op), `op|${row.op_id}`) }
         : { ...row, op }))),
       blobs: await Promise.all(blobs.map(async ({ bytes, ...blob }) => ({ ...blob, key, parts: await partsOf(workKey, bytes, blob.sha256) }))),
     };
@@ -96,8 +97,13 @@ export function createBodies({ cipher = PLAIN, centre = () => '' } = {}) {
   return { closeWork, openRows, openBlob, get on() { return cipher.on; } };
 }
 
-/** What is known of an op without opening it; null once its body is gone. @param {Row} row */
-export const aboutOf = (row) => row.op ?? row.about ?? null;
+/** What is known of an op without opening it; null once its body is gone. @param {Row} row @returns {About | null} */
+export const aboutOf = (row) => (row.op ? aboutOp(row.op) : row.about ?? null);
+
+/** @param {import('../types.js').Op} op @returns {About} */
+const aboutOp = ({ entity, id, blobs, fields }) => ({
+  entity, id, blobs, ...(typeof fields.household_id?.new === 'string' && { household_id: fields.household_id.new }),
+});
 
 /** @param {string} sha256 @param {number} n */
 const partOf = (sha256, n) => `blob|${sha256}|${n}`;

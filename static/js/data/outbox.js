@@ -16,6 +16,7 @@ import { chainNext, chainStart } from '../core/chain.js';
 import { aboutOf, createBodies } from './bodies.js';
 import { sent, whole } from './db.js';
 import { localTime } from './ids.js';
+import { createLines } from './outbox-lines.js';
 
 /**
  * @typedef {{entity: string, id: string, kind: 'create'|'update'|'void', area?: string, base_rev?: number,
@@ -28,7 +29,7 @@ import { localTime } from './ids.js';
  * @typedef {{status: string, rev: number|null, seq: number|null, server_id: string, epoch: string,
  *   message?: string}} Result
  * @typedef {{install_id: string, dseq: number, op_id: string, hash: string, submission: string|null,
- *   household: string|null, made: string, op?: Op|null, about?: Pick<Op, 'entity'|'id'|'blobs'>,
+ *   household: string|null, made: string, op?: Op|null, about?: import('./bodies.js').About,
  *   box?: import('./envelope.js').Closed, key?: import('./bodies.js').WorkKey, chain?: string|null, offer?: 1, unconfirmed?: 1, overlaid?: 1,
  *   result?: Result, receipt1?: Receipt, receipt2?: Receipt, confirmed_at?: string}} Row
  * @typedef {'queued' | 'sent' | 'confirmed'} SyncState
@@ -39,7 +40,6 @@ import { localTime } from './ids.js';
 /** How long bodies stay after ②: longer than the next tier's oldest restorable backup. */
 export const KEEP_DAYS = 7;
 const RACE_LIMIT = 20;
-const WORK = ['op', 'blob'];
 /** How rows of the counter store begin that remember what was erased. */
 const ERASED = 'erased:';
 /** What a blob's mark says while the centre is not known to have it: it is here only, or the node has it too. */
@@ -54,7 +54,11 @@ export function createOutbox({ db, session, now, ids, bootId, cipher, monotonic 
   const bodies = createBodies({ cipher, centre: () => session.server?.keys?.centre?.seal ?? '' });
   /** @type {Set<() => void>} */
   const listeners = new Set();
-  const changed = () => listeners.forEach((listener) => listener());
+  const lines = createLines({ db });
+  const changed = () => {
+    lines.forget();
+    listeners.forEach((listener) => listener());
+  };
 
   /**
    * Build the ops outside the transaction (hashing is asynchronous, IndexedDB is
@@ -301,9 +305,14 @@ export function createOutbox({ db, session, now, ids, bootId, cipher, monotonic 
   }
 
   /** Ops still drawn over the pulled records, in the order they were made; another person's stay closed. */
-  const overlaid = async () => bodies.openRows(await overlaidRows());
-  const overlaidRows = () => db.outbox.run(async (idb) =>
-    /** @type {Row[]} */ ((await idb.getAllFromIndex('op', 'overlaid')).filter(isMine).sort(byMaking)));
+  const overlaid = async () => opsOf(await overlaidLines());
+  /** The same without what they say. */
+  const overlaidLines = async () => (await lines.all()).filter((line) => line.overlaid && isMine(line)).sort(byMaking);
+  /** With what they say, in their order; those that are not ours to open come without. @param {Pick<Row, 'install_id' | 'dseq'>[]} some @returns {Promise<Row[]>} */
+  const opsOf = async (some) => bodies.openRows(some.length ? await db.outbox.run((idb) => {
+    const ops = idb.transaction('op').objectStore('op');
+    return Promise.all(some.map((line) => ops.get(keyOf(line))));
+  }) : []);
   /** Whether nobody else on this phone made it. @param {Pick<Row, 'install_id'>} row */
   const isMine = (row) => {
     const maker = session.installs.find((one) => one.install_id === row.install_id);
@@ -315,13 +324,9 @@ export function createOutbox({ db, session, now, ids, bootId, cipher, monotonic 
    * the households such ops belong to.
    * @param {('overlaid' | 'unconfirmed')[]} marks
    */
-  const openRecords = (marks = ['overlaid', 'unconfirmed']) => db.outbox.run(async (idb) => {
-    const rows = /** @type {Row[]} */ ((await Promise.all(marks.map((mark) => idb.getAllFromIndex('op', mark)))).flat());
-    return new Set(rows.flatMap((row) => {
-      const about = aboutOf(row);
-      return about ? [`${about.entity} ${about.id}`, ...(row.household ? [`household ${row.household}`] : [])] : [];
-    }));
-  });
+  const openRecords = async (marks = ['overlaid', 'unconfirmed']) => new Set((await lines.all())
+    .filter((line) => line.about && marks.some((mark) => line[mark]))
+    .flatMap(({ about, household }) => [`${about?.entity} ${about?.id}`, ...(household ? [`household ${household}`] : [])]));
 
   /** The pulled record has caught up with these. @param {[string, number][]} keys */
   const settle = (keys) => update(keys, (row) => { delete row.overlaid; });
@@ -344,18 +349,40 @@ export function createOutbox({ db, session, now, ids, bootId, cipher, monotonic 
    * How many pieces of work (forms, lone visits) the centre has not confirmed.
    * @param {{mine?: boolean}} [which] mine: only of whoever is signed in, the number on the badge
    */
-  const unconfirmed = ({ mine = false } = {}) => db.outbox.run(async (idb) => {
-    const tx = idb.transaction(WORK);
-    const ops = tx.objectStore('op');
-    const rows = /** @type {Row[]} */ (await ops.index('unconfirmed').getAll());
-    const works = new Set((mine ? rows.filter(isMine) : rows).map(workKey));
+  async function unconfirmed({ mine = false } = {}) {
+    const all = await lines.all();
+    const counts = (/** @type {Pick<Row, 'install_id'>} */ line) => !mine || isMine(line);
+    const works = new Set(all.filter((line) => line.unconfirmed && counts(line)).map(workKey));
     // A form whose ops are safe but whose photo is still here, or at the node only, is not safe.
-    for (const { work } of await tx.objectStore('blob').index('unsent').getAll()) {
-      const maker = mine && !works.has(work) ? await ops.index('submission').get(work) ?? await ops.index('op_id').get(work) : null;
-      if (!maker || isMine(maker)) works.add(work);
-    }
+    for (const work of (await photosWaiting(all, counts)).keys()) works.add(work);
     return works.size;
-  });
+  }
+
+  /**
+   * Works with a photo that the centre is not known to have, each with how far its least safe one came. Not a byte of
+   * a photo is read for it.
+   * @param {import('./outbox-lines.js').Line[]} all @param {(line: Pick<Row, 'install_id'>) => boolean} counts
+   * @returns {Promise<Map<string, number>>}
+   */
+  async function photosWaiting(all, counts) {
+    const [here, below] = await Promise.all([blobsToSend(), blobsBelow()]);
+    const marks = new Map([...below.map((sha256) => /** @type {const} */ ([sha256, AT_NODE])), ...here.map((sha256) => /** @type {const} */ ([sha256, HERE_ONLY]))]);
+    /** @type {Map<string, number>} */
+    const works = new Map();
+    if (!marks.size) return works;
+    const named = new Set();
+    const least = (/** @type {string} */ work, /** @type {number} */ mark) => works.set(work, Math.min(mark, works.get(work) ?? AT_NODE));
+    for (const line of all) {
+      for (const { sha256 } of line.about?.blobs ?? []) {
+        const mark = marks.get(sha256);
+        if (mark) named.add(sha256);
+        if (mark && counts(line)) least(workKey(line), mark);
+      }
+    }
+    // One that no op here names any more is still somebody's.
+    for (const [sha256, mark] of marks) if (!named.has(sha256)) least((await db.outbox.run((idb) => idb.get('blob', sha256)))?.work ?? sha256, mark);
+    return works;
+  }
 
   /** What the centre has not confirmed of an install, in order. @param {string} installId */
   const unconfirmedRows = async (/** @type {string} */ installId) => opened(await closedRows(installId));
@@ -378,13 +405,11 @@ export function createOutbox({ db, session, now, ids, bootId, cipher, monotonic 
 
   /** Everything whoever is signed in made on this phone, newest first, one line per form or lone visit; stubs stay for ever. */
   async function works() {
-    const [rows, waiting, counters] = await db.outbox.run((idb) => Promise.all([
-      idb.getAll('op'), idb.getAllFromIndex('blob', 'unsent'), idb.getAll('counter')]));
-    const photos = new Map(waiting.sort((a, b) => b.unsent - a.unsent).map((blob) => [blob.work, blob.unsent]));
-    return worksOf(rows.filter(isMine), photos, new Map(counters.map((one) => [one.key, one])));
+    const [all, counters] = await Promise.all([lines.all(), db.outbox.run((idb) => idb.getAll('counter'))]);
+    return worksOf(all.filter(isMine), await photosWaiting(all, isMine), new Map(counters.map((one) => [one.key, one])));
   }
 
-  /** Blobs the node has not taken yet. */
+  /** Blobs the node has not taken yet. @returns {Promise<string[]>} */
   const blobsToSend = () => db.outbox.run((idb) => idb.getAllKeysFromIndex('blob', 'unsent', HERE_ONLY));
   /** Blobs a node has and the centre may not have. @returns {Promise<string[]>} */
   const blobsBelow = () => db.outbox.run((idb) => idb.getAllKeysFromIndex('blob', 'unsent', AT_NODE));
@@ -409,22 +434,28 @@ export function createOutbox({ db, session, now, ids, bootId, cipher, monotonic 
    */
   async function prune(at) {
     const before = new Date(at.getTime() - KEEP_DAYS * 86_400_000).toISOString();
-    await db.outbox.run((idb) => whole(idb, ['op', 'blob', 'counter'], async (tx) => {
-      const erased = new Set(await tx.objectStore('counter').getAllKeys(IDBKeyRange.bound(ERASED, `${ERASED}\uffff`)));
-      for (let cursor = await tx.objectStore('op').openCursor(); cursor; cursor = await cursor.continue()) {
-        const row = /** @type {Row} */ (cursor.value);
+    const erased = new Set(await db.outbox.run((idb) => idb.getAllKeys('counter', IDBKeyRange.bound(ERASED, `${ERASED}\uffff`))));
+    /** @param {Pick<Row, 'about' | 'unconfirmed' | 'offer' | 'confirmed_at'>} line */
+    const isOver = ({ about, unconfirmed: open, offer, confirmed_at: since }) => Boolean(about && !open && !offer && since
+      && (since <= before || erased.has(`${ERASED}${about.entity} ${about.id}`)));
+    const over = (await lines.all()).filter(isOver);
+    if (!over.length) return;
+    await db.outbox.run((idb) => whole(idb, ['op', 'blob'], async (tx) => {
+      for (const line of over) {
+        const row = /** @type {Row} */ (await tx.objectStore('op').get(keyOf(line)));
         const about = aboutOf(row);
-        if (!about || row.unconfirmed || row.offer || !row.confirmed_at) continue;
+        // Read once more: another window may have offered it again.
+        if (!about || !isOver({ ...row, about })) continue;
         const gone = erased.has(`${ERASED}${about.entity} ${about.id}`);
-        if (!gone && row.confirmed_at > before) continue;
         for (const { sha256 } of about.blobs) {
           const held = await tx.objectStore('blob').get(sha256);
           if (held && (gone || !held.unsent)) sent(tx.objectStore('blob').delete(sha256));
         }
         const { about: _about, box: _box, key: _key, ...stub } = row;
-        sent(cursor.update({ ...stub, op: null, overlaid: undefined }));
+        sent(tx.objectStore('op').put({ ...stub, op: null, overlaid: undefined }));
       }
     }));
+    lines.forget();
   }
 
   /** These records were erased by law: what was said of them goes once the centre has it. @param {string[]} keys "kind id" */
@@ -442,7 +473,7 @@ export function createOutbox({ db, session, now, ids, bootId, cipher, monotonic 
   return {
     finish, append, undo, noteOffered, toOffer, noteResults, noteReceipts, offerAgain, overlaid, openRecords, settle,
     openInstalls, firstUnconfirmed, unconfirmed, unconfirmedOps, works, blobsToSend, blob, blobAsKept, blobsBelow, markBlob, prune, noteErased,
-    submissions, lastDseq, chainAt, unconfirmedRows, closedRows, blobsOf, overlaidRows, bodies,
+    submissions, lastDseq, chainAt, unconfirmedRows, closedRows, blobsOf, overlaidLines, opsOf, bodies,
     /** @param {() => void} listener */
     subscribe(listener) {
       listeners.add(listener);
@@ -494,24 +525,26 @@ function confirm(row, receipt, at) {
   row.confirmed_at = at.toISOString();
 }
 
-/** @param {Row} row @returns {[string, number]} */
+/** @param {Pick<Row, 'install_id' | 'dseq'>} row @returns {[string, number]} */
 export const keyOf = (row) => [row.install_id, row.dseq];
-/** @param {Row} a @param {Row} b */
+/** @typedef {import('./outbox-lines.js').Line} Line */
+
+/** @param {Line} a @param {Line} b */
 const byMaking = (a, b) => (a.install_id === b.install_id ? a.dseq - b.dseq : a.made < b.made ? -1 : 1);
-/** @param {Row} row */
+/** @param {Pick<Row, 'submission' | 'op_id'>} row */
 const workKey = (row) => row.submission ?? row.op_id;
 /** @param {string} installId @param {number} from */
 const range = (installId, from) => IDBKeyRange.bound([installId, from], [installId, Infinity]);
 
 /**
  * One line per form or lone op. A form is only as far as its slowest op or photo.
- * @param {Row[]} rows
+ * @param {Line[]} rows
  * @param {Map<string, number>} photosWaiting works with a photo that is only here (1) or at the node (2)
  * @param {Map<string, {value: number, offered?: number}>} counters
  * @returns {Work[]}
  */
 export function worksOf(rows, photosWaiting, counters) {
-  /** @type {Map<string, Row[]>} */
+  /** @type {Map<string, Line[]>} */
   const groups = new Map();
   for (const row of rows) {
     const key = workKey(row);
@@ -523,7 +556,7 @@ export function worksOf(rows, photosWaiting, counters) {
     const counter = counters.get(`dseq:${first.install_id}`);
     return {
       key, submission: first.submission, household: first.household, made: first.made, ops: group.length,
-      entity: aboutOf(first)?.entity ?? (first.submission ? 'submission' : 'visit'),
+      entity: first.about?.entity ?? (first.submission ? 'submission' : 'visit'),
       state: slower(stateOf(group), PHOTO_STATES[photosWaiting.get(key) ?? 0]),
       attention: troubled?.result?.status ?? '', message: troubled?.result?.message ?? '',
       undo: !first.submission && !first.result && counter?.value === first.dseq && (counter.offered ?? 0) < first.dseq,
@@ -543,7 +576,7 @@ const BY_SAFETY = ['queued', 'sent', 'confirmed'];
 /** @param {SyncState} a @param {SyncState} b */
 const slower = (a, b) => (BY_SAFETY.indexOf(a) < BY_SAFETY.indexOf(b) ? a : b);
 
-/** @param {Row[]} group @returns {SyncState} */
+/** @param {Line[]} group @returns {SyncState} */
 function stateOf(group) {
   if (group.every((row) => row.receipt2)) return 'confirmed';
   return group.every((row) => row.receipt1 || row.receipt2) ? 'sent' : 'queued';

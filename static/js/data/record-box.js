@@ -46,6 +46,9 @@ export function createRecordBox(cipher = PLAIN) {
   /** @param {Kept[]} kept @param {boolean} [remember] they are wanted again and again @returns {Promise<RuhuRecord[]>} */
   const openAll = async (kept, remember) => (await Promise.all(kept.map((one) => open(one, remember)))).flatMap((record) => record ?? []);
 
+  /** In their places, null where nothing is or it is not ours to open. @param {(Kept | undefined)[]} kept @returns {Promise<(RuhuRecord | null)[]>} */
+  const openSome = (kept) => Promise.all(kept.map((one) => open(one)));
+
   /** @param {any[]} rows @param {string[]} gone @param {string} id its own, for the seal @returns {Promise<Block>} */
   const closeBlock = async (rows, gone, id) => (cipher.on && rows.length ? { id, gone, box: await cipher.close(rows, `rows|${id}`) } : { id, gone, rows });
 
@@ -59,7 +62,7 @@ export function createRecordBox(cipher = PLAIN) {
     return byId;
   }
 
-  return { close, open, openAll, closeBlock, openBlocks, get on() { return cipher.on; }, forget: () => known.clear() };
+  return { close, open, openAll, openSome, closeBlock, openBlocks, get on() { return cipher.on; }, forget: () => known.clear() };
 }
 
 /** @typedef {ReturnType<typeof createRecordBox>} RecordBox */

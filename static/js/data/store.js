@@ -7,13 +7,13 @@
  */
 import { isPending, overlay } from '../core/overlay.js';
 import { rowOf } from '../core/search.js';
-import { aboutOf } from './bodies.js';
 import { sent, whole } from './db.js';
 import { keyOf } from './outbox.js';
 import { createRecordBox } from './record-box.js';
 import { createSearchRows } from './search-rows.js';
 
 /** @typedef {import('../types.js').RuhuRecord} RuhuRecord */
+/** @typedef {import('./outbox-lines.js').Line} Line */
 
 /** Kinds whose records reach a phone; ops on others are over once they are answered. */
 export const PULLED_KINDS = new Set(['area', 'user', 'form', 'village', 'household', 'member', 'visit', 'issue', 'assignment', 'rules', 'exemption', 'pairing', 'event']);
@@ -29,7 +29,7 @@ const EACH = 500;
 export function createStore({ db, outbox, cipher }) {
   const box = createRecordBox(cipher);
   const searchRows = createSearchRows({ db, box });
-  /** @type {Promise<Map<string, import('./outbox.js').Row[]>> | null} */
+  /** @type {Promise<Map<string, Line[]>> | null} */
   let pendingCache = null;
   /** @type {Promise<any[]> | null} */
   let rowCache = null;
@@ -43,15 +43,15 @@ export function createStore({ db, outbox, cipher }) {
     rowCache = null;
   });
 
-  /** Open ops by "kind id". */
+  /** What is open, by "kind id"; what it says is read when a record is looked at. */
   function pending() {
-    pendingCache ??= outbox.overlaid().then((rows) => {
-      /** @type {Map<string, import('./outbox.js').Row[]>} */
+    pendingCache ??= outbox.overlaidLines().then((lines) => {
+      /** @type {Map<string, Line[]>} */
       const byRecord = new Map();
-      for (const row of rows) {
-        if (!row.op) continue;
-        const key = `${row.op.entity} ${row.op.id}`;
-        byRecord.set(key, [...(byRecord.get(key) ?? []), row]);
+      for (const line of lines) {
+        if (!line.about) continue;
+        const key = `${line.about.entity} ${line.about.id}`;
+        byRecord.set(key, [...(byRecord.get(key) ?? []), line]);
       }
       return byRecord;
     });
@@ -60,46 +60,63 @@ export function createStore({ db, outbox, cipher }) {
   }
 
   /**
-   * @param {RuhuRecord | null} record
-   * @param {import('./outbox.js').Row[]} rows
-   * @returns {RuhuRecord | null} null when nothing is there, or it was deleted
+   * Records as they are seen: what was pulled with the open ops of each over it; null for one that is not there, or
+   * was deleted. What all of them need is read at once.
+   * @param {[RuhuRecord | null, Line[]][]} looked @returns {Promise<(RuhuRecord | null)[]>}
    */
-  function visible(record, rows) {
-    const open = rows.filter((row) => isPending(/** @type {any} */ (row), record));
-    const seen = open.length ? overlay(record, open.map((row) => /** @type {any} */ (row.op))) : record;
-    return seen?.deleted ? null : seen;
+  async function visible(looked) {
+    const open = looked.map(([record, lines]) => lines.filter((line) => isPending(/** @type {any} */ (line), record)));
+    const ops = new Map((await outbox.opsOf(open.flat())).map((row) => [row.op_id, row.op]));
+    return looked.map(([record], i) => {
+      const over = open[i].flatMap((line) => ops.get(line.op_id) ?? []);
+      const seen = over.length ? overlay(record, /** @type {any} */ (over)) : record;
+      return seen?.deleted ? null : seen;
+    });
   }
 
   /** The visible record, or null. @param {string} kind @param {string} id */
-  async function get(kind, id) {
-    const record = await box.open(await db.data.run((idb) => idb.get('record', [kind, id])));
-    return visible(record, (await pending()).get(`${kind} ${id}`) ?? []);
+  const get = async (kind, id) => (await some(kind, [id]))[0];
+
+  /** Visible records, each in its place. @param {string} kind @param {string[]} ids */
+  async function some(kind, ids) {
+    const [kept, open] = await Promise.all([db.data.run((idb) => {
+      const records = idb.transaction('record').objectStore('record');
+      return Promise.all(ids.map((id) => records.get([kind, id])));
+    }), pending()]);
+    const records = await box.openSome(kept);
+    return visible(ids.map((id, i) => [records[i], open.get(`${kind} ${id}`) ?? []]));
   }
 
   /**
    * Visible records of a kind that belong to a household, made here or pulled.
    * @param {string} kind
    * @param {string} householdId
-   * @returns {Promise<RuhuRecord[]>}
    */
-  async function ofHousehold(kind, householdId) {
-    const pulled = await box.openAll(await db.data.run((idb) => idb.getAllFromIndex('record', 'by_household', [kind, householdId])));
+  const ofHousehold = async (kind, householdId) => (await ofHouseholds(kind, [householdId]))[0];
+
+  /** Those of several households, each in its place. @param {string} kind @param {string[]} households @returns {Promise<RuhuRecord[][]>} */
+  async function ofHouseholds(kind, households) {
+    const kept = (await db.data.run((idb) => {
+      const byHousehold = idb.transaction('record').objectStore('record').index('by_household');
+      return Promise.all(households.map((id) => byHousehold.getAll([kind, id])));
+    })).flat();
+    const pulled = await box.openAll(kept);
     const open = await pending();
-    const seen = pulled.map((record) => visible(record, open.get(`${kind} ${record.id}`) ?? []));
-    const known = new Set(pulled.map((record) => record.id));
-    for (const [key, rows] of open) {
-      const op = /** @type {any} */ (rows[0].op);
-      if (!key.startsWith(`${kind} `) || known.has(op.id)) continue;
-      // Also a pulled record that an open op moves into this household.
-      if (!rows.some((row) => row.op?.fields.household_id?.new === householdId)) continue;
-      seen.push(await get(kind, op.id));
-    }
-    return /** @type {RuhuRecord[]} */ (seen.filter((record) => record?.fields.household_id === householdId));
+    const [known, wanted] = [new Set(pulled.map((record) => record.id)), new Set(households)];
+    // Made here, or pulled and moved into one of them by an open op.
+    const here = [...open].filter(([key, lines]) => key.startsWith(`${kind} `) && !known.has(lines[0].about?.id ?? '')
+      && lines.some(({ household, about }) => wanted.has(household ?? '') || wanted.has(about?.household_id ?? '')));
+    const seen = [
+      ...await visible(pulled.map((record) => [record, open.get(`${kind} ${record.id}`) ?? []])),
+      ...await some(kind, here.map(([, lines]) => lines[0].about?.id ?? ''))];
+    /** @type {Map<string, RuhuRecord[]>} */
+    const found = new Map(households.map((id) => [id, []]));
+    for (const record of seen) if (record) found.get(record.fields.household_id)?.push(record);
+    return households.map((id) => found.get(id) ?? []);
   }
 
   /** All members, those who left included (`state`), in the order of the register. @param {string} id */
-  const members = async (id) => (await ofHousehold('member', id))
-    .sort((a, b) => (Number(a.fields.line) || 999) - (Number(b.fields.line) || 999));
+  const members = async (id) => (await ofHousehold('member', id)).sort(byLine);
   /** Newest first. @param {string} id */
   const visits = async (id) => (await ofHousehold('visit', id)).sort(byFieldDown('date'));
   /** @param {string} id */
@@ -110,20 +127,23 @@ export function createStore({ db, outbox, cipher }) {
     const pulled = await box.openAll(await db.data.run((idb) => idb.getAllFromIndex('record', 'by_kind', kind)), true);
     const open = await pending();
     const known = new Set(pulled.map((record) => `${kind} ${record.id}`));
-    const made = [...open].filter(([key]) => key.startsWith(`${kind} `) && !known.has(key)).map(([, rows]) => visible(null, rows));
-    return /** @type {RuhuRecord[]} */ ([...pulled
-      .map((record) => visible(record, open.get(`${kind} ${record.id}`) ?? [])), ...made].filter(Boolean));
+    const made = [...open].filter(([key]) => key.startsWith(`${kind} `) && !known.has(key));
+    return /** @type {RuhuRecord[]} */ ((await visible([
+      ...pulled.map((record) => /** @type {[RuhuRecord, Line[]]} */ ([record, open.get(`${kind} ${record.id}`) ?? []])),
+      ...made.map(([, lines]) => /** @type {[null, Line[]]} */ ([null, lines]))])).filter(Boolean));
   }
 
   /** Search rows of every household, kept in memory; those with open ops are made anew. */
   function rows() {
     rowCache ??= (async () => {
       const byId = new Map(await searchRows.read());
-      for (const id of await touchedHouseholds()) {
-        const household = await get('household', id);
-        if (household && !household.fields.merged_into) byId.set(id, rowOf(household, await members(id)));
+      const touched = [...await touchedHouseholds()];
+      const [households, members] = await Promise.all([some('household', touched), ofHouseholds('member', touched)]);
+      touched.forEach((id, i) => {
+        const household = households[i];
+        if (household && !household.fields.merged_into) byId.set(id, rowOf(household, members[i].sort(byLine)));
         else byId.delete(id);
-      }
+      });
       return [...byId.values()];
     })();
     rowCache.catch(() => { rowCache = null; });
@@ -132,6 +152,7 @@ export function createStore({ db, outbox, cipher }) {
 
   /** Households that open ops say something about. */
   async function touchedHouseholds() {
+    /** @type {Set<string>} */
     const ids = new Set();
     for (const [key, open] of await pending()) {
       const [kind, id] = key.split(' ');
@@ -273,8 +294,8 @@ export function createStore({ db, outbox, cipher }) {
       return dropped;
     }));
     // The centre has these, and their record is not for this phone any more: nothing will ever catch up with them.
-    const safe = (await outbox.overlaidRows()).filter((row) => aboutOf(row) && !row.unconfirmed);
-    const here = await db.data.run((idb) => Promise.all(safe.map((row) => idb.getKey('record', [aboutOf(row)?.entity, aboutOf(row)?.id]))));
+    const safe = (await outbox.overlaidLines()).filter((row) => row.about && !row.unconfirmed);
+    const here = await db.data.run((idb) => Promise.all(safe.map((row) => idb.getKey('record', [row.about?.entity, row.about?.id]))));
     await outbox.settle(safe.filter((_row, i) => !here[i]).map(keyOf));
     return dropped;
   }
@@ -292,15 +313,14 @@ export function createStore({ db, outbox, cipher }) {
 
   /** Take the marks off ops that the pulled records now contain. */
   async function settleCaughtUp() {
-    const done = [];
-    for (const row of await outbox.overlaidRows()) {
-      const about = aboutOf(row);
-      if (!about || !row.result) continue;
-      const record = PULLED_KINDS.has(about.entity) ? await db.data.run((idb) => idb.get('record', [about.entity, about.id])) : null;
-      const over = !PULLED_KINDS.has(about.entity) || !isPending(/** @type {any} */ (row), record ?? null);
-      if (over) done.push(keyOf(row));
-    }
-    await outbox.settle(done);
+    const answered = (await outbox.overlaidLines()).filter((line) => line.about && line.result);
+    if (!answered.length) return;
+    const here = await db.data.run((idb) => {
+      const records = idb.transaction('record').objectStore('record');
+      return Promise.all(answered.map(({ about }) => records.get([about?.entity, about?.id])));
+    });
+    const over = answered.filter((line, i) => !PULLED_KINDS.has(line.about?.entity ?? '') || !isPending(/** @type {any} */ (line), here[i] ?? null));
+    await outbox.settle(over.map(keyOf));
   }
 
   /** Forget everything pulled (another user, or a stale cursor); drafts and the outbox are elsewhere. */
@@ -368,3 +388,6 @@ async function dropDrafts(tx, household) {
 
 /** @param {string} field @returns {(a: RuhuRecord, b: RuhuRecord) => number} */
 const byFieldDown = (field) => (a, b) => ((a.fields[field] ?? '') < (b.fields[field] ?? '') ? 1 : -1);
+
+/** As the register has them. @param {RuhuRecord} a @param {RuhuRecord} b */
+const byLine = (a, b) => (Number(a.fields.line) || 999) - (Number(b.fields.line) || 999);
