@@ -16,6 +16,8 @@ from sync.records import APPLIED, CONFLICT, HELD, MOVE, QUARANTINED, Op, Record
 DOCUMENTS = frozenset({"submission"})
 # Said once: whoever comes second finds it said, which is no error.
 FIRST_WINS = frozenset({"decision"})
+KEPT_BOTH = "kept_both"
+"""The code of an op that lost a merge."""
 _PLACE = re.compile("[0-9]{2,20}")
 _CONFLICT_IDS = uuid.UUID("0c1f1c0e-3d0a-5c77-9a2e-7275687500c1")
 
@@ -77,7 +79,7 @@ def _update(op: Op, current: Record | None) -> Effect:
     if current.deleted:
         # No tombstone rises without a person: the edit is kept beside it.
         names = tuple(op.fields)
-        return Effect(CONFLICT, current, False, (conflict_record(op, current, names),), "kept_both")
+        return Effect(CONFLICT, current, False, (conflict_record(op, current, names),), KEPT_BOTH)
     merged = merge(current.fields, op.fields)
     day = local_date(op.device_time)
     since = current.since | dict.fromkeys(merged.set, day) | dict.fromkeys(merged.same, day)
@@ -86,7 +88,7 @@ def _update(op: Op, current: Record | None) -> Effect:
         if changed else current
     conflicts = tuple(conflict_record(op, current, names) for names in merged.conflicts)
     if conflicts:
-        return Effect(CONFLICT, record, changed, conflicts, "kept_both")
+        return Effect(CONFLICT, record, changed, conflicts, KEPT_BOTH)
     return Effect(APPLIED, record, changed)
 
 
@@ -100,7 +102,7 @@ def _void(op: Op, current: Record | None) -> Effect:
                   if plain(current.fields.get(name)) not in (plain(change.old), plain(change.new)))
     if stale:
         # Delete against edit: the edit stays until a person decides.
-        return Effect(CONFLICT, current, False, (conflict_record(op, current, stale),), "kept_both")
+        return Effect(CONFLICT, current, False, (conflict_record(op, current, stale),), KEPT_BOTH)
     reasons = {name: plain(change.new) for name, change in op.fields.items()}
     return Effect(APPLIED, msgspec.structs.replace(current, deleted=True, fields=current.fields | reasons), True)
 
@@ -116,7 +118,7 @@ def _move(op: Op, current: Record | None) -> Effect:
     if current.area == to:
         return Effect(APPLIED, current)
     if current.area != plain(change.old):
-        return Effect(CONFLICT, current, False, (conflict_record(op, current, ("area",)),), "kept_both")
+        return Effect(CONFLICT, current, False, (conflict_record(op, current, ("area",)),), KEPT_BOTH)
     return Effect(APPLIED, msgspec.structs.replace(current, area=to), True)
 
 
@@ -131,7 +133,7 @@ def disputed(op: Op, current: Record | None) -> Effect:
     """What an op does that one person took up and another had turned down: both stay, for a person to settle."""
     if current is None or is_erased(current):
         return Effect(QUARANTINED, current, code="turned_down")
-    return Effect(CONFLICT, current, False, (conflict_record(op, current, tuple(op.fields)),), "kept_both")
+    return Effect(CONFLICT, current, False, (conflict_record(op, current, tuple(op.fields)),), KEPT_BOTH)
 
 
 def conflict_record(op: Op, current: Record, names: tuple[str, ...]) -> Record:

@@ -6,6 +6,7 @@ In-process transport: the same service functions the HTTP API calls.
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from sync.protocol import Hello, checked_body, encode, parse_blob_names, push_bo
 from sync.records import CENTRE, NODE, BlobRef, Credential, FieldChange, Op
 from sync.relay import Relay, Reply
 from sync.scope import scope_of
+from sync.store.backup import renew_epoch
 from sync.store.base import Store
 from sync.store.sqlite import SqliteStore
 
@@ -331,3 +333,36 @@ def test_a_photo_refused_above_holds_up_no_other(county: County) -> None:
         county.relay.step()
     assert {name for name in names if county.centre.has_blob(name)} == set(sorted(names)[20:])
     assert {place_of(county, name) for name in sorted(names)[:20]} == {"here"}
+
+
+def open_conflicts(store: Store) -> list[str]:
+    return [r.id for r in store.changes(0, 1000).records if r.kind == "conflict" and not r.deleted]
+
+
+def test_a_conflict_that_went_with_a_centre_s_lost_day_goes_below_as_well(county: County, tmp_path: Path) -> None:
+    county.centre.close()
+    shutil.copytree(tmp_path / "centre", tmp_path / "yesterday")
+    county.centre = county.wire.store = SqliteStore(tmp_path / "centre", clock=clock)
+    office = county.centre.add_install("u-cadre", kind="device", name="at the centre")
+    seen = county.centre.credential(office.token)
+    assert seen is not None
+    body = push_body([_json.encode(water(Author(office.install_id, "u-cadre", clock=clock), "well", "cistern"))],
+                     server_id=None, epoch=None)  # fmt: skip
+    service.push(county.centre, seen, checked_body(body, push_headers(body)), now=NOW)
+    county.push(water(county.author, "well", "piped"))
+    county.relay.step()
+    county.relay.step()
+    assert open_conflicts(county.centre) == open_conflicts(county.village) != []
+    # Put back to before that edit: what the village offers again meets nothing it could clash with.
+    county.centre.close()
+    shutil.rmtree(tmp_path / "centre")
+    shutil.copytree(tmp_path / "yesterday", tmp_path / "centre")
+    renew_epoch(tmp_path / "centre")
+    county.centre = county.wire.store = SqliteStore(tmp_path / "centre", clock=clock)
+    county.relay = Relay(county.village, transport=county.wire, compares=False)
+    for _ in range(4):
+        county.relay.step()
+    for store in (county.centre, county.village):
+        record = store.get("household", "h1")
+        assert record is not None and record.fields["water_source"] == "piped"
+        assert open_conflicts(store) == []

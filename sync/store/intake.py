@@ -639,8 +639,10 @@ class Intake:
             key = ("conflict", conflict_id(op.op_id, name))
             self._fetch([(*key, op.area)])
             record, upstream = self._stored[key]
-            if record is not None and upstream is None and not record.deleted:
-                self._put(msgspec.structs.replace(record, deleted=True), None)
+            # One that came from above before its store was put back (its place is 0 again) is not there any more either.
+            if record is not None and not record.deleted and (upstream is None or not upstream.seq):
+                self.dropped.append(key)
+                self._stored[key] = Stored(self._put(msgspec.structs.replace(record, rev=0, deleted=True), None))
 
     def drop(self, key: Key) -> None:
         """The node above does not have it: a tombstone here, so that whoever follows this log drops it as well."""

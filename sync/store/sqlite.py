@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from sync.apply import KEPT_BOTH
 from sync.audit import ENROL, REVOKE, Chain, Fault, Head
 from sync.enrolling import DONE, Enrolment
 from sync.failpoints import reach
@@ -594,7 +595,7 @@ class SqliteStore(SqliteHistory):
                     continue
                 status = result.first or result.status
                 row = write.execute(
-                    "SELECT entity, id, status, body, up_status FROM op WHERE op_id = ? AND variant = 0", (result.op_id,)
+                    "SELECT entity, id, status, body, up_status, up_code FROM op WHERE op_id = ? AND variant = 0", (result.op_id,)
                 ).fetchone()
                 write.execute(
                     "UPDATE op SET up_status = ?, up_code = ?, up_rev = ?, up_seq = ? WHERE op_id = ? AND variant = 0",
@@ -604,7 +605,8 @@ class SqliteStore(SqliteHistory):
                     self._confirm(write, result.op_id, status, result.rev, result.code, result.receipt)
                 if row is None:
                     continue
-                withdrawn = row[2] == CONFLICT and status != CONFLICT
+                # Here, or above before the store there was put back.
+                withdrawn = status != CONFLICT and (row[2] == CONFLICT or row[5] == KEPT_BOTH)
                 # Most answers change nothing that is seen: the op stays laid over until the record that has it is pulled.
                 if withdrawn or row[4] is not None or self._shows(write, row[0], row[1], (status, result.seq or 0)):
                     touched[row[0], row[1]] = None
