@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 LONGEST_SIDE = 2560
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
@@ -20,6 +20,8 @@ def bare(data: bytes) -> bytes:
 
     Only for what `kind_of` calls a picture: its size was found small enough before anything is decoded here.
     """
+    # The PDF renderer allows cut pictures for the whole process; half a photo is no evidence.
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
     out = io.BytesIO()
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:

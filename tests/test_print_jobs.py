@@ -117,7 +117,11 @@ def test_nothing_of_a_job_is_there_for_an_outsider(printing, office, cast):
         for path in ("", "/status.json", "/result.pdf"):
             assert browser.get(f"/office/print/jobs/{id}{path}").status_code == 404
         assert id not in browser.get("/office/print/").text
-    assert office(cast.township).get(f"/office/print/jobs/{id}").status_code == 200
+    # The sheet shows whole numbers to whoever sees them whole; a door card shows none.
+    assert office(cast.township).get(f"/office/print/jobs/{id}").status_code == 404
+    card = begin(office(cast.cadre), household=HOUSEHOLD, what="door-card").headers["Location"].rsplit("/", 1)[1]
+    jobs_of(printing).wait(card)
+    assert office(cast.township).get(f"/office/print/jobs/{card}").status_code == 200
 
 
 def test_a_household_out_of_scope_cannot_be_printed(printing, office, cast):

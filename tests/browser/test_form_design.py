@@ -20,6 +20,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 from test_office_forms import sheet_file
 
+from browser.phone import sign_in
 from browser.servers import DESK, PATIENCE_MS, PHONE, NodeProcess, make_demo
 from browser.waiting import until
 
@@ -166,11 +167,8 @@ def test_from_a_faulty_workbook_to_one_table_of_two_versions(
     publish(desk)
 
     page = phone.new_page()
-    page.goto(node.url + "/")
-    page.fill("input[name=username]", "qingshui")
-    page.fill("input[name=password]", "ruhu-demo")
-    page.click("button[type=submit]")
-    page.wait_for_selector("[data-name=due] .row", timeout=30_000)
+    sign_in(page, node.url)
+    page.wait_for_selector("[data-name=due] .row")
     begin(page)
     page.fill(f"{question(page, 'crop')} input", "玉米")
     page.click(f"{question(page, 'water')} label.choice:has(input[value=yes])")
