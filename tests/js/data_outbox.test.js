@@ -156,3 +156,24 @@ test('bodies stay until a week after the centre confirmed; a stub stays after th
   assert.deepEqual(await bodies(), [2], 'what the centre has not confirmed is kept for ever');
   assert.equal((await outbox.works()).length, 2);
 });
+
+test('what another window wrote is counted, and unchanged rows are read once', async () => {
+  const { outbox, db } = await phone();
+  await outbox.append([visit('v1')], 'h1');
+  assert.equal(await outbox.unconfirmed(), 1);
+  let read = 0;
+  const real = db.outbox.run;
+  db.outbox.run = (work) => real((idb) => work(new Proxy(idb, {
+    get: (target, name) => (name !== 'transaction' ? (typeof target[name] === 'function' ? target[name].bind(target) : target[name])
+      : (...args) => {
+        const tx = target.transaction(...args);
+        return { objectStore: (store) => { const own = tx.objectStore(store); const all = own.getAll.bind(own); own.getAll = (...which) => { read += store === 'op' ? 1 : 0; return all(...which); }; return own; } };
+      }),
+  })));
+  await Promise.all([outbox.unconfirmed(), outbox.works(), outbox.openRecords()]);
+  assert.equal(read, 0);
+  // As another window would: not through this outbox.
+  const row = await real((idb) => idb.get('op', ['inst', 1]));
+  await real((idb) => idb.put('op', { ...row, dseq: 2, op_id: 'other', op: { ...row.op, op_id: 'other', id: 'v2' } }));
+  assert.equal(await outbox.unconfirmed(), 2);
+});
