@@ -49,8 +49,8 @@ COMPLETE = """
 COUNTS = """
   () => new Promise((answer) => {
     indexedDB.open('ruhu-data').onsuccess = ({target: {result: db}}) => {
-      const tx = db.transaction(['record', 'row']);
-      const rows = tx.objectStore('row').count();
+      const tx = db.transaction('record');
+      const rows = tx.objectStore('record').index('by_kind').count('household');
       const members = tx.objectStore('record').index('by_kind').count('member');
       tx.oncomplete = () => { db.close(); answer({households: rows.result, members: members.result}); };
     };
