@@ -9,6 +9,7 @@ environment, pip, npm, the build and the stamps between them are the real ones.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -95,3 +96,15 @@ def test_an_interrupted_set_up_goes_on_where_it_stopped(tree: Path) -> None:
     assert not (tree / "static" / "dist" / ".stamp").exists()
     assert finished(tree) == [BUILD, WORDS]
     assert finished(tree) == []
+
+
+def test_only_a_few_tests_in_a_browser_are_worth_a_second_try() -> None:
+    spec = importlib.util.spec_from_file_location("front_door", ROOT / "run.py")
+    assert spec and spec.loader
+    door = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(door)
+    page = "tests/browser/test_one_visit.py::test_it"
+    assert door.worth_a_second_try([page]) == [page]
+    assert door.worth_a_second_try([]) == []
+    assert door.worth_a_second_try([page, "tests/test_sync_two_hops.py::test_it"]) == []
+    assert door.worth_a_second_try([f"{page}{n}" for n in range(4)]) == []
