@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,9 +21,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 from test_office_forms import sheet_file
 
-from browser.phone import sign_in
+from browser.phone import ROWS, sign_in
 from browser.servers import DESK, PATIENCE_MS, PHONE, NodeProcess, make_demo
-from browser.waiting import until
 
 V1 = [
     ["text", "crop", "种了什么", "What is grown", ""],
@@ -99,44 +99,21 @@ def sync(page: Page, url: str) -> None:
 
 def pulled(page: Page, state: str) -> None:
     """Wait until the phone's record of the form says so."""
-    page.wait_for_function(
-        """async (state) => {
-          const db = await new Promise((done) => {
-            const ask = indexedDB.open('ruhu-data');
-            ask.onsuccess = () => done(ask.result);
-          });
-          const rows = await new Promise((done) => {
-            const ask = db.transaction('record').objectStore('record').getAll();
-            ask.onsuccess = () => done(ask.result);
-          });
-          db.close();
-          return rows.some((row) => row.kind === 'form' && row.id === 'fields' && row.fields.state === state);
-        }""",
-        arg=state,
-    )
+    for _ in range(300):
+        if any(row["kind"] == "form" and row["id"] == "fields" and row["fields"]["state"] == state
+               for row in page.evaluate(ROWS, ["ruhu-data", "record"])):  # fmt: skip
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"the form is not {state} on the phone")
 
 
 def kept_draft(page: Page, has: str) -> None:
-    until(
-        page,
-        """async (has) => {
-          const db = await new Promise((done) => {
-            const ask = indexedDB.open('ruhu-data');
-            ask.onsuccess = () => done(ask.result);
-          });
-          const rows = await new Promise((done) => {
-            const names = [...db.objectStoreNames].filter((name) => name.startsWith('draft') || name === 'typed');
-            const all = []; let left = names.length;
-            for (const name of names) {
-              const ask = db.transaction(name).objectStore(name).getAll();
-              ask.onsuccess = () => { all.push(...ask.result); if (!--left) done(all); };
-            }
-          });
-          db.close();
-          return JSON.stringify(rows).includes(has);
-        }""",
-        has,
-    )
+    """Wait until a draft on the disk of the phone says so."""
+    for _ in range(100):
+        if has in json.dumps(page.evaluate(ROWS, ["ruhu-data", "draft"]), ensure_ascii=False):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"no draft has {has}")
 
 
 def test_from_a_faulty_workbook_to_one_table_of_two_versions(
