@@ -13,7 +13,7 @@ import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -41,6 +41,9 @@ from sync.store.base import Compared, Store, ToRelay
 from sync.store.pages import moment_text
 
 log = logging.getLogger("ruhu.relay")
+
+REFUSED_FOR = timedelta(hours=1)
+"""How long a refused blob waits: what it hangs on may have been taken up above by a person meanwhile."""
 
 BATCH_OPS = 200
 BATCH_BYTES = MAX_BYTES - 64 * 1024
@@ -120,7 +123,7 @@ class Relay:
         self._tier = ""
         self._compares = compares
         self._compare_now = False
-        self._refused_blobs: set[str] = set()
+        self._refused_blobs: dict[str, datetime] = {}
         store.follow_upstream()
 
     def step(self) -> bool:
@@ -312,6 +315,8 @@ class Relay:
 
     def _push_blobs(self) -> bool:
         moved = False
+        now = self._clock()
+        self._refused_blobs = {sha256: since for sha256, since in self._refused_blobs.items() if now - since < REFUSED_FOR}
         # One that is refused above holds up no other.
         for sha256 in self._store.blobs_to_relay(20 + len(self._refused_blobs)):
             if sha256 in self._refused_blobs:
@@ -330,8 +335,10 @@ class Relay:
                 if reply.status == 409:
                     offset = _number(reply.headers.get("Upload-Offset"))
                     continue
+                if reply.status == 429 or reply.status >= 500:
+                    return moved  # no room or no time above: about none of them is anything said
                 if reply.status not in (200, 201, 204):
-                    self._refused_blobs.add(sha256)
+                    self._refused_blobs[sha256] = now
                     break
                 offset = _number(reply.headers.get("Upload-Offset"))
             if offset == len(body):

@@ -20,7 +20,7 @@ from sync.author import Author
 from sync.problems import Problem
 from sync.protocol import Hello, checked_body, encode, parse_blob_names, push_body, push_headers
 from sync.records import CENTRE, NODE, BlobRef, Credential, FieldChange, Op
-from sync.relay import Relay, Reply
+from sync.relay import REFUSED_FOR, Relay, Reply
 from sync.scope import scope_of
 from sync.store.backup import renew_epoch
 from sync.store.base import Store
@@ -44,11 +44,14 @@ class Wire:
         self.lose: set[str] = set()
         self.down = False
         self.refused: set[str] = set()
+        self.full = False
         self.reached = 0
 
     def __call__(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply:
         if self.down:
             raise Problem("upstream_silent")
+        if self.full and method == "PUT":
+            return Reply(507, {}, b"{}")
         try:
             if path in self.refused:
                 raise Problem("not_found")
@@ -320,6 +323,17 @@ def test_a_photo_that_the_tier_above_lost_is_brought_again(county: County) -> No
     assert county.centre.has_blob(photo.sha256) and place_of(county, photo.sha256) == "centre"
 
 
+def test_a_centre_without_room_refuses_no_photo_for_good(county: County) -> None:
+    photo = BlobRef(hashlib.sha256(b"a photo").hexdigest(), 7)
+    county.push(county.author.create("submission", "s2", VILLAGE, {"a": "b"}, blobs=[photo]))
+    service.put_blob(county.village, county.credential, photo.sha256, 0, 7, b"a photo")
+    county.wire.full = True
+    county.relay.step()
+    county.wire.full = False
+    county.relay.step()
+    assert place_of(county, photo.sha256) == "centre"
+
+
 def test_a_photo_refused_above_holds_up_no_other(county: County) -> None:
     names = []
     for n in range(25):
@@ -329,10 +343,19 @@ def test_a_photo_refused_above_holds_up_no_other(county: County) -> None:
         service.put_blob(county.village, county.credential, names[-1], 0, len(body), body)
     refused = {f"/sync/v1/blob/{name}" for name in sorted(names)[:20]}
     county.wire.refused = refused
+    moment = [NOW]
+    county.relay = Relay(county.village, transport=county.wire, clock=lambda: moment[0])
     for _ in range(3):
         county.relay.step()
     assert {name for name in names if county.centre.has_blob(name)} == set(sorted(names)[20:])
     assert {place_of(county, name) for name in sorted(names)[:20]} == {"here"}
+    # Somebody took up above what they hang on.
+    county.wire.refused = set()
+    county.relay.step()
+    assert not any(county.centre.has_blob(name) for name in sorted(names)[:20])
+    moment[0] += REFUSED_FOR
+    county.relay.step()
+    assert all(county.centre.has_blob(name) for name in names)
 
 
 def open_conflicts(store: Store) -> list[str]:

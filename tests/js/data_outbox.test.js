@@ -177,3 +177,13 @@ test('what another window wrote is counted, and unchanged rows are read once', a
   await real((idb) => idb.put('op', { ...row, dseq: 2, op_id: 'other', op: { ...row.op, op_id: 'other', id: 'v2' } }));
   assert.equal(await outbox.unconfirmed(), 2);
 });
+
+test('a photo is asked about by the install that named it', async () => {
+  const { outbox, db } = await phone();
+  await outbox.append([{ ...visit('v1'), blobs: [{ sha256: 'cd', size: 1 }] }], 'h1', [{ sha256: 'cd', size: 1, type: 'image/jpeg', bytes: new ArrayBuffer(1) }]);
+  await outbox.markBlob('cd', 'here');
+  assert.deepEqual([await outbox.blobsBelow(), await outbox.blobsBelow('inst'), await outbox.blobsBelow('another')], [['cd'], ['cd'], []]);
+  // One that no op names any more is anybody's to ask about.
+  await db.outbox.run((idb) => idb.put('blob', { sha256: 'ef', size: 1, unsent: 2, work: 'w' }));
+  assert.deepEqual(await outbox.blobsBelow('another'), ['ef']);
+});

@@ -13,7 +13,8 @@ const MARKS = ['offer', 'unconfirmed', 'overlaid'];
 
 /** @param {{db: {outbox: import('./db.js').Connection}}} parts */
 export function createLines({ db }) {
-  /** @type {{print: string, lines: Line[]} | null} */
+  /** @typedef {{print: string, lines: Line[]}} Kept */
+  /** @type {Kept | null} */
   let kept = null;
   /** @type {Promise<Line[]> | null} */
   let reading = null;
@@ -21,19 +22,23 @@ export function createLines({ db }) {
   /** Every row, by install and number. Whoever asks while it is being read gets the same. @returns {Promise<Line[]>} */
   function all() {
     if (!reading) {
-      const mine = reading = read().finally(() => { if (reading === mine) reading = null; });
+      // What was read before something was written here is given to who asked before, and not kept.
+      const mine = reading = read().then((found) => {
+        if (reading === mine) kept = found;
+        return found.lines;
+      }).finally(() => { if (reading === mine) reading = null; });
     }
     return reading;
   }
 
+  /** @returns {Promise<Kept>} */
   const read = () => db.outbox.run(async (idb) => {
     const tx = idb.transaction(STORES);
     const ops = tx.objectStore('op');
     const [counters, ...counts] = await Promise.all([
       tx.objectStore('counter').getAll(), ops.count(), ...MARKS.map((mark) => ops.index(mark).count())]);
     const print = JSON.stringify([counters, counts]);
-    if (kept?.print !== print) kept = { print, lines: (await ops.getAll()).map(lineOf) };
-    return kept.lines;
+    return kept?.print === print ? kept : { print, lines: (await ops.getAll()).map(lineOf) };
   });
 
   return {

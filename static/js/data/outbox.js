@@ -411,8 +411,18 @@ export function createOutbox({ db, session, now, ids, bootId, cipher, monotonic 
 
   /** Blobs the node has not taken yet. @returns {Promise<string[]>} */
   const blobsToSend = () => db.outbox.run((idb) => idb.getAllKeysFromIndex('blob', 'unsent', HERE_ONLY));
-  /** Blobs a node has and the centre may not have. @returns {Promise<string[]>} */
-  const blobsBelow = () => db.outbox.run((idb) => idb.getAllKeysFromIndex('blob', 'unsent', AT_NODE));
+  /**
+   * Blobs a node has and the centre may not have.
+   * @param {string} [installId] without those that only ops of another install name: it may be asked about by that one alone
+   * @returns {Promise<string[]>}
+   */
+  async function blobsBelow(installId) {
+    const below = /** @type {string[]} */ (await db.outbox.run((idb) => idb.getAllKeysFromIndex('blob', 'unsent', AT_NODE)));
+    if (!installId || !below.length) return below;
+    const [ours, theirs] = [new Set(), new Set()];
+    for (const line of await lines.all()) for (const { sha256 } of line.about?.blobs ?? []) (line.install_id === installId ? ours : theirs).add(sha256);
+    return below.filter((sha256) => ours.has(sha256) || !theirs.has(sha256));
+  }
   /** @param {string} sha256 @returns {Promise<NewBlob | undefined>} undefined also where another person closed it */
   const blob = async (sha256) => bodies.openBlob(await db.outbox.run((idb) => idb.get('blob', sha256)));
   /** @param {string} sha256 @returns {Promise<import('./bodies.js').ClosedBlob | undefined>} */

@@ -160,10 +160,10 @@ async function pushBlob(api, outbox, sha256, token, tier) {
 /**
  * Ask how far up the photos are that a node took: three ticks stand for the centre. What the node has lost meanwhile
  * is brought again in the next round.
- * @param {Parts} parts @param {string} token @returns {Promise<Trouble | null>}
+ * @param {Parts} parts @param {string} installId @param {string} token @returns {Promise<Trouble | null>}
  */
-export async function askBlobs({ api, outbox }, token) {
-  const below = await outbox.blobsBelow();
+export async function askBlobs({ api, outbox }, installId, token) {
+  const below = await outbox.blobsBelow(installId);
   for (let from = 0; from < below.length; from += BLOBS_ASKED) {
     const answer = await api.post('/sync/v1/blobs', { sha256: below.slice(from, from + BLOBS_ASKED) }, token);
     // A server of the version before cannot say; the photo stays unconfirmed.

@@ -149,7 +149,7 @@ export function createSync(parts) {
     if (trouble?.kind === 'offline') return trouble;
     show({ step: 'receipts' });
     trouble = await fetchReceipts({ api, outbox, session, now }, id, token) ?? trouble;
-    trouble = await askBlobs({ api, outbox, session, now }, token) ?? trouble;
+    trouble = await askBlobs({ api, outbox, session, now }, id, token) ?? trouble;
     if (id !== session.install_id) return trouble;
     show({ step: 'pull' });
     const scope = await store.meta('scope_version');
