@@ -1,19 +1,71 @@
 """cheroot's connections with less work a request: lines found in what was read, headers and body in one send.
 
-Nothing of what is refused or how is decided here; where a line is not whole in
-the buffer yet, cheroot's own reading goes on.
+Where a line is not whole in the buffer yet, cheroot's own reading goes on. Who
+sends or takes so slowly that it can only be meant is cut off (`Pace`).
 """
 
 from __future__ import annotations
 
+import socket
+import ssl
+import time
+from collections.abc import Callable
 from typing import Any
 
 from cheroot.makefile import StreamReader, StreamWriter
 from cheroot.server import HTTPConnection, HTTPRequest
 
+# The slowest line that is still served: a quarter of the worst village line (2 kB/s) after half a minute for its turns.
+GRACE_SECONDS = 30.0
+SLOWEST_BYTES = 500.0
+GREETING_SECONDS = 10.0
+
+
+class Pace:
+    """How long a peer let us wait within one request, in one direction, and what came of it.
+
+    Only waiting counts, not what the server itself takes over an answer.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self.begin()
+
+    def begin(self) -> None:
+        self.waited = 0.0
+        self.passed = 0
+
+    def timed(self, move: Callable[[Any], int | None], buffer: Any) -> int | None:
+        """One read or write. Raises TimeoutError, in cheroot's words, for whoever is slower than the slowest line."""
+        if self.waited - GRACE_SECONDS > self.passed / SLOWEST_BYTES:
+            raise TimeoutError("timed out")
+        began = self._clock()
+        try:
+            count = move(buffer)
+        finally:
+            self.waited += self._clock() - began
+        self.passed += count or 0
+        return count
+
+
+class PacedSocket(socket.SocketIO):
+    def __init__(self, sock: Any, mode: Any, pace: Pace) -> None:
+        super().__init__(sock, mode)
+        self._pace = pace
+
+    def readinto(self, buffer: Any) -> int | None:
+        return self._pace.timed(super().readinto, buffer)
+
+    def write(self, buffer: Any) -> int | None:
+        return self._pace.timed(super().write, buffer)
+
 
 class LineReader(StreamReader):
     """Finds a line at once instead of looking ahead byte by byte as the slow module does that cheroot builds on."""
+
+    def __init__(self, sock: Any, size: int, pace: Pace) -> None:
+        super(StreamReader, self).__init__(PacedSocket(sock, "rb", pace), size)
+        self.bytes_read = 0
 
     def readline(self, size: int | None = -1) -> bytes:
         begin: int = self._read_pos
@@ -31,6 +83,10 @@ class HoldingWriter(StreamWriter):
     """While holding, what is written waits for what is written next."""
 
     holding = False
+
+    def __init__(self, sock: Any, size: int, pace: Pace) -> None:
+        super(StreamWriter, self).__init__(PacedSocket(sock, "wb", pace), size)
+        self.bytes_written = 0
 
     def write(self, some: bytes) -> int:
         if not self.holding:
@@ -62,8 +118,28 @@ class Connection(HTTPConnection):
     RequestHandlerClass = Request
 
     def __init__(self, server: Any, sock: Any, makefile: Any = None) -> None:
-        super().__init__(server, sock, _file_of)
+        self._sending, self._taking = Pace(), Pace()
+        self._greeted = not isinstance(sock, ssl.SSLSocket)
+        super().__init__(server, sock, self._file_of)
 
+    def _file_of(self, sock: Any, mode: str, size: int) -> LineReader | HoldingWriter:
+        return LineReader(sock, size, self._sending) if "r" in mode else HoldingWriter(sock, size, self._taking)
 
-def _file_of(sock: Any, mode: str, size: int) -> LineReader | HoldingWriter:
-    return LineReader(sock, mode, size) if "r" in mode else HoldingWriter(sock, mode, size)
+    def communicate(self) -> bool:
+        self._sending.begin()
+        self._taking.begin()
+        if not self._greeted and not self._greet():
+            return False
+        stays: bool = super().communicate()
+        return stays
+
+    def _greet(self) -> bool:
+        """The TLS handshake, by the thread that will answer; False where none comes about."""
+        self.socket.settimeout(GREETING_SECONDS)
+        try:
+            self.socket.do_handshake()
+        except OSError:  # an ssl.SSLError is one; plain HTTP, an unknown authority, or nothing more was said
+            return False
+        self.socket.settimeout(self.server.timeout)
+        self._greeted = True
+        return True

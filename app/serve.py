@@ -18,10 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from cheroot import wsgi
-from cheroot.ssl.builtin import BuiltinSSLAdapter
-
 from app import create_app
+from app.accepting import Server, TlsAdapter
 from app.config import Config
 from app.connections import Connection
 from app.node import NodeProblem, open_node
@@ -90,7 +88,7 @@ class Beside(Protocol):
     def stop(self) -> None: ...
 
 
-def _beside(server: wsgi.Server, config: Config) -> list[Beside]:
+def _beside(server: Server, config: Config) -> list[Beside]:
     """The watch over the certificate, and the page where phones fetch the local authority. Raises NodeProblem."""
     found: list[Beside] = []
     if config.cert and config.key:
@@ -113,8 +111,8 @@ def _renew(config: Config) -> None:
     ensure(config.data_dir, config.authority_names, datetime.now(UTC))
 
 
-def _server(config: Config, app: Callable[..., Any]) -> wsgi.Server:
-    server = wsgi.Server(
+def _server(config: Config, app: Callable[..., Any]) -> Server:
+    server = Server(
         bind_addr=(config.host, config.port),
         wsgi_app=app,
         numthreads=config.threads,
@@ -131,11 +129,11 @@ def _server(config: Config, app: Callable[..., Any]) -> wsgi.Server:
     server.keep_alive_conn_limit = 200
     server.error_log = _server_error
     if config.cert and config.key:
-        server.ssl_adapter = BuiltinSSLAdapter(str(config.cert), str(config.key))
+        server.ssl_adapter = TlsAdapter(str(config.cert), str(config.key))
     return server
 
 
-def _prepare(server: wsgi.Server, config: Config) -> None:
+def _prepare(server: Server, config: Config) -> None:
     try:
         server.prepare()
     except OSError as error:

@@ -28,6 +28,7 @@ import time
 import traceback
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,6 +43,7 @@ from tests.test_sync_kill import Phone
 
 VILLAGE = "500156103203"
 SAY_EVERY = 15.0
+STUCK_AFTER = 180.0
 
 
 def clock() -> datetime:
@@ -95,7 +97,7 @@ class Server:
 
 
 FORKING = """
-import os, sys
+import faulthandler, os, signal, sys
 from pathlib import Path
 import app, app.node, app.serve, sync.relay, sync.store.sqlite
 from app.config import Config
@@ -107,6 +109,7 @@ while line := sys.stdin.readline():
         child = os.fork()
         if not child:
             os.close(0)
+            faulthandler.register(signal.SIGUSR1)
             sys.exit(app.serve.serve(config, say=lambda words: print(words, file=sys.stderr, flush=True)))
         print(child, flush=True)
     else:
@@ -123,8 +126,17 @@ class Cadre(threading.Thread):
         self.chance = random.Random(f"{seed} {name}")
         self.ending = threading.Event()
         self.failures = 0
+        self.last_failure = ""
+        self.broken: BaseException | None = None
 
     def run(self) -> None:
+        try:
+            self.work()
+        except BaseException as broken:
+            self.broken = broken
+            raise
+
+    def work(self) -> None:
         while not (self.ending.is_set() and len(self.phone.promised) == len(self.phone.log)):
             log = self.phone.log
             if not self.ending.is_set() and len(log) - len(self.phone.promised) < 20 and (not self.ops or len(log) < self.ops):
@@ -134,8 +146,9 @@ class Cadre(threading.Thread):
                 time.sleep(0.1)
             try:
                 self.phone.push(20)
-            except (OSError, urllib.error.URLError, ValueError):
+            except (OSError, urllib.error.URLError, ValueError) as failed:
                 self.failures += 1
+                self.last_failure = f"{datetime.now(UTC):%H:%M:%S} {failed!r}"
                 time.sleep(self.chance.uniform(0.05, 0.3))
 
 
@@ -205,26 +218,57 @@ class Run:
             self.killed += 1
             server.start()
             self.say()
-        while self.options.ops and any(len(one.phone.promised) < self.options.ops // self.options.phones for one in self.cadres):
-            time.sleep(1)
-            self.say()
+        each = self.options.ops // self.options.phones
+        self.until_progress_ends(lambda: all(len(one.phone.promised) >= each for one in self.cadres))
         for cadre in self.cadres:
             cadre.ending.set()
+        self.until_progress_ends(lambda: not any(cadre.is_alive() for cadre in self.cadres))
         for cadre in self.cadres:
-            cadre.join()
+            assert cadre.broken is None, f"{cadre.name} broke: {cadre.broken!r}"
+
+    def until_progress_ends(self, done: Callable[[], bool]) -> None:
+        """Wait for that. Raises AssertionError, with what every server is doing, after minutes without any answer."""
+        promised, since = -1, time.monotonic()
+        while not done():
+            now = sum(len(one.phone.promised) for one in self.cadres)
+            if now != promised:
+                promised, since = now, time.monotonic()
+            if time.monotonic() - since > STUCK_AFTER:
+                raise AssertionError(self.standing())
+            time.sleep(0.2)
+            self.say()
+
+    def standing(self) -> str:
+        """Who waits for what: each phone's last failure, each server's log with the stacks of its threads."""
+        for server in self.servers:
+            if server.pid:
+                os.kill(server.pid, signal.SIGUSR1)
+        time.sleep(1)
+        phones = "\n".join(f"{one.name}: {len(one.phone.promised)} of {len(one.phone.log)} answered for; {one.last_failure}"
+                           for one in self.cadres)  # fmt: skip
+        servers = "\n".join(f"--- {server.log}\n{server.log.read_text()[-6000:]}" for server in self.servers)
+        return f"no answer for {STUCK_AFTER:.0f} s\n{phones}\n{servers}"
 
     def settle(self) -> None:
         """Until the centre has all; nothing is harmed any more."""
         for proxy in self.proxies:
             proxy.toxic = ""
-        phone = self.cadres[0].phone
         wanted = {one.phone.author.install_id: len(one.phone.log) for one in self.cadres}
-        for _ in range(1200):
-            said = [json.loads(one.phone.ask("POST", "/sync/v1/hello", b"{}")[1])["confirmed_dseq"] for one in self.cadres]
-            if all(confirmed[install] == count for confirmed, (install, count) in zip(said, wanted.items(), strict=True)):
+        said: dict[str, int] = {}
+        since = time.monotonic()
+        while time.monotonic() - since < STUCK_AFTER:
+            before = dict(said)
+            for one in self.cadres:
+                try:
+                    said |= json.loads(one.phone.ask("POST", "/sync/v1/hello", b"{}")[1])["confirmed_dseq"]
+                except (OSError, ValueError) as failed:
+                    one.last_failure = f"{datetime.now(UTC):%H:%M:%S} {failed!r}"
+            if wanted.items() <= said.items():
                 return
+            if said != before:
+                since = time.monotonic()
             time.sleep(0.5)
-        raise AssertionError(f"not all reached the centre: {phone.url} {said}")
+        raise AssertionError(f"not all reached the centre: {said} of {wanted}\n{self.standing()}")
 
     def check(self) -> int:
         """The ledger against the databases; answers how many ops there are."""

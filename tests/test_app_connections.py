@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import select
 import socket
+import ssl
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
-from cheroot import wsgi
 
-from app.connections import Connection, HoldingWriter, LineReader
+from app.accepting import Server, TlsAdapter
+from app.connections import GRACE_SECONDS, SLOWEST_BYTES, Connection, HoldingWriter, LineReader, Pace
+from app.origin.authority import ensure
 
 CRLF = b"\r\n"
 
@@ -28,17 +36,26 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
     return [told]
 
 
-@pytest.fixture
-def address() -> Iterator[tuple[str, int]]:
-    server = wsgi.Server(("127.0.0.1", 0), app, numthreads=2)
+@contextmanager
+def serving(adapter: TlsAdapter | None = None) -> Iterator[tuple[str, int]]:
+    server = Server(("127.0.0.1", 0), app, numthreads=2)
     server.ConnectionClass = Connection
     server.max_request_header_size = 2000
+    server.ssl_adapter = adapter
     server.prepare()
     thread = threading.Thread(target=server.serve)
     thread.start()
-    yield server.bind_addr
-    server.stop()
-    thread.join()
+    try:
+        yield server.bind_addr
+    finally:
+        server.stop()
+        thread.join()
+
+
+@pytest.fixture
+def address() -> Iterator[tuple[str, int]]:
+    with serving() as bound:
+        yield bound
 
 
 def asked(path: str, body: bytes = b"", *lines: bytes, method: str = "POST") -> bytes:
@@ -102,6 +119,84 @@ def test_a_header_without_its_end_is_refused(address: tuple[str, int]) -> None:
     with socket.create_connection(address) as line:
         line.sendall(b"POST / HTTP/1.1\r\nHost: x\nLanguage: zh\r\n\r\n")
         assert reply(line).startswith(b"HTTP/1.1 400")
+
+
+def test_who_says_nothing_holds_up_nobody(address: tuple[str, int]) -> None:
+    """Two threads answer; six browsers hold a spare connection."""
+    with contextlib.ExitStack() as silent:
+        for _ in range(6):
+            silent.enter_context(socket.create_connection(address))
+        with socket.create_connection(address) as line:
+            line.sendall(asked("/", b"one"))
+            assert reply(line).endswith(b" one")
+
+
+def test_of_too_many_silent_ones_the_oldest_goes(address: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.accepting.MOST_SILENT", 3)
+    lines = []
+    for _ in range(5):
+        lines.append(socket.create_connection(address))
+        time.sleep(0.05)
+    for line in lines[:2]:
+        assert reply(line) == b""
+    lines[4].sendall(asked("/", b"one"))
+    assert reply(lines[4]).endswith(b" one")
+    for line in lines:
+        line.close()
+
+
+def test_a_handshake_left_off_in_the_middle_holds_up_nobody(tmp_path: Path) -> None:
+    files = ensure(tmp_path, ["localhost"], datetime.now(UTC))
+    trusting = ssl.create_default_context(cafile=str(files.ca))
+    hello = ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        trusting.wrap_bio(ssl.MemoryBIO(), hello, server_hostname="localhost").do_handshake()
+    words = hello.read()
+    with serving(TlsAdapter(str(files.cert), str(files.key))) as bound, contextlib.ExitStack() as lost:
+        lost.enter_context(socket.create_connection(bound)).sendall(words[: len(words) // 2])
+        lost.enter_context(socket.create_connection(bound))
+        with socket.create_connection(bound, timeout=5) as plain:
+            plain.sendall(asked("/", b"one"))
+            assert b"200" not in plain.recv(1000)
+        with trusting.wrap_socket(socket.create_connection(bound, timeout=5), server_hostname="localhost") as line:
+            for word in (b"one", b"two"):
+                line.sendall(asked("/", word))
+                assert line.recv(65536).endswith(b" " + word)
+
+
+@pytest.mark.parametrize("bytes_a_second", [SLOWEST_BYTES / 2, SLOWEST_BYTES * 2])
+def test_the_slowest_line_is_served_and_no_slower_one(bytes_a_second: float) -> None:
+    now = 0.0
+    pace = Pace(clock=lambda: now)
+
+    def move(count: int) -> int:
+        nonlocal now
+        now += count / bytes_a_second
+        return count
+
+    def send(seconds: float) -> None:
+        for _ in range(int(seconds)):
+            pace.timed(move, int(bytes_a_second))
+
+    send(GRACE_SECONDS)
+    now += 600  # what the server takes itself is nobody's fault
+    if bytes_a_second > SLOWEST_BYTES:
+        send(2000)
+    else:
+        with pytest.raises(TimeoutError, match="timed out"):
+            send(2000)
+    pace.begin()
+    send(GRACE_SECONDS)
+
+
+def test_who_sends_a_letter_now_and_then_is_told_so(address: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.connections.GRACE_SECONDS", 0.2)
+    with socket.create_connection(address) as line:
+        for letter in asked("/", b"one"):
+            line.sendall(bytes([letter]))
+            if select.select([line], [], [], 0.05)[0]:
+                break
+        assert reply(line).startswith(b"HTTP/1.1 408")
 
 
 def test_they_are_what_is_used() -> None:

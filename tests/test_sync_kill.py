@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import random
 import sys
@@ -77,8 +78,11 @@ class Phone:
         request = urllib.request.Request(
             self.url + path, body, {"Authorization": f"Bearer {self.token}", **(headers or {})}, method=method
         )
-        with urllib.request.urlopen(request, timeout=self.patience) as reply:
-            return reply.headers, reply.read()
+        try:
+            with urllib.request.urlopen(request, timeout=self.patience) as reply:
+                return reply.headers, reply.read()
+        except http.client.HTTPException as broken:  # an answer cut in the middle
+            raise ConnectionError(repr(broken)) from broken
 
     def push(self, most: int = 5) -> bool:
         """Offer the next ops; whether all of the log was answered."""

@@ -11,12 +11,12 @@ import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cheroot import wsgi
 from cryptography import x509
 from flask import Flask, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from app import i18n
+from app.accepting import Server
 from app.origin.authority import fingerprint
 from app.origin.inapp import app_of
 
@@ -82,7 +82,7 @@ class WelcomeServer:
     """The listener in a thread. Raises OSError when its port cannot be had."""
 
     def __init__(self, host: str, port: int, app: Flask) -> None:
-        self._server = wsgi.Server(bind_addr=(host, port), wsgi_app=app, numthreads=4, server_name="ruhu", timeout=10)
+        self._server = Server(bind_addr=(host, port), wsgi_app=app, numthreads=4, server_name="ruhu", timeout=10)
         self._server.max_request_body_size = 1024
         self._server.max_request_header_size = 16 * 1024
         self._server.prepare()
