@@ -10,6 +10,7 @@ office does. Goal: all of it in 60 s and 600 MB.
 from __future__ import annotations
 
 import argparse
+import gc
 import resource
 import sys
 import tempfile
@@ -29,6 +30,7 @@ from app.roster import headings, jobs
 from app.roster.jobs import Imports
 from app.roster.plan import Plan
 from app.roster.taking import Taker
+from app.serve import COLLECT_EVERY
 from app.tables import Tables
 from sync.author import Author
 from sync.store.opening import open_store
@@ -87,6 +89,7 @@ def main() -> int:
     parser.add_argument("--people", type=int, default=200_000)
     asked = parser.parse_args()
     villages = plan(60_000)
+    gc.set_threshold(COLLECT_EVERY)  # as where a node is served
     now = datetime.now().astimezone()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

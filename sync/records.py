@@ -35,7 +35,7 @@ MOVE = "move"
 """The kind of op that files a record under another area; fields holds ``area`` alone, from and to."""
 
 
-class FieldChange(msgspec.Struct, frozen=True):
+class FieldChange(msgspec.Struct, frozen=True, gc=False):
     """One field from ``old`` to ``new``; equal values confirm what is there.
 
     Values are text, or JSON of objects, lists, text and integers for documents.

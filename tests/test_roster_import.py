@@ -538,6 +538,34 @@ def test_a_stopped_program_leaves_the_rest_for_later(desk, here, monkeypatch):
     assert desk.plan.counted() == {OPEN: 3, DONE: 2}
 
 
+def test_a_large_plan_is_made_ahead_in_a_process_of_its_own(desk, here, monkeypatch):
+    job = a_plan(desk, FAMILY)
+    monkeypatch.setattr("app.roster.making.MANY", 1)
+    monkeypatch.setattr("app.roster.taking.PIECE", 2)
+    made = []
+    monkeypatch.setattr("app.roster.making.os.urandom", lambda n: made.append(n) or b"0" * n)  # of this process only
+    assert taker(desk, here, job).take_in() is True
+    assert desk.plan.counted() == {DONE: 5}
+    codes = [row["code"] for row in households(here).values() if row["code"]]
+    assert len(set(codes)) == len(codes) == 2
+    assert not made
+
+
+def test_what_was_made_ahead_is_made_anew_when_another_host_wrote(desk, here, monkeypatch):
+    """Two hosts share the import's log: a piece made on a guess at the next number must not be taken for another's."""
+    job = a_plan(desk, FAMILY)
+    monkeypatch.setattr("app.roster.taking.PIECE", 2)
+
+    def other_host(_done):
+        write_own(here.store, "import", "u-other", lambda author: [author.create("area", f"9{author.next_dseq:011d}", "50", {})],
+                  clock=lambda: datetime.now().astimezone())  # fmt: skip
+
+    work = taker(desk, here, job)
+    assert replace(work, note=other_host).take_in() is True
+    assert len(households(here)) == 4
+    assert desk.plan.counted() == {DONE: 5}
+
+
 def test_running_imports_are_offered_again_after_a_restart(desk, tmp_path):
     job = a_plan(desk, FAMILY)
     folder = desk.here().folder

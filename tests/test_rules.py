@@ -18,6 +18,7 @@ from app.config import ROOT
 from forms.register import field_of
 from forms.rules.facts import members_facts
 from forms.rules.reading import FILE, RuleError, read_rules, rules_to_wire, shipped
+from forms.rules.remembering import split
 from forms.rules.running import Checks, Finding
 
 VECTORS = Path(__file__).parent / "vectors"
@@ -80,6 +81,28 @@ def test_a_rule_switched_off_is_silent_and_a_limit_is_the_countys() -> None:
     assert strict.household(household, members, now=NOW, last=last) == [Finding("medical_high")]
     quiet = Checks(shipped(), limits={**CASES["limits"], "medical_year": "5000"}, off={"medical_high"})
     assert quiet.household(household, members, now=NOW, last=last) == []
+
+
+def test_what_is_remembered_of_others_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All cases after one another by the same checks, on two days, answer as each by itself with nothing remembered."""
+    cases = [built(case) for case in CASES["cases"]]
+    days = [NOW, NOW.replace(year=NOW.year + 9)]
+    used = checks()
+    shared = [used.household(home, people, now=day, last=last) for day in days for home, people, last in [*cases, *cases]]
+    monkeypatch.setattr("forms.rules.remembering._fields", lambda tree: None)
+    plain = checks()
+    alone = [plain.household(home, people, now=day, last=last) for day in days for home, people, last in [*cases, *cases]]
+    assert shared == alone
+    assert alone[: len(cases)] != alone[-len(cases) :], "the days are to matter"
+
+
+def test_a_rule_is_split_where_more_than_its_fields_decides() -> None:
+    whens = {name: split(rule.when) for name, rule in shipped().rules.items()}
+    assert whens["uninsured"][1] is None and whens["uninsured"][2] == {(False, "active"), (False, "medical_insurance")}
+    assert whens["child_age"][2] == {(False, "active"), (False, "relation")} and whens["child_age"][1] is not None
+    assert (True, "status") in whens["dropout_unmonitored"][2]
+    assert whens["income_change"][0] is None, "what was last time is not a field"
+    assert whens["head_one"][0] is None, "people are not a field"
 
 
 def test_without_a_monitoring_line_nobody_is_below_it() -> None:

@@ -24,6 +24,12 @@ OPEN, DONE, UNDONE, KEPT = 0, 1, 2, 3
 """State of a planned op: to do, in the store, taken back, and left as it is because somebody changed it since."""
 BUFFER = 2_000
 
+Place = tuple[str, int]
+"""(entity, number) of an op, in the order in which they are made."""
+BEGINNING: Place = ("household", 0)
+# One entity a question: asked for both at once, SQLite sorts everything that is left for every piece.
+_IN_ORDER = "INDEXED BY op_state WHERE state = ? AND entity = ?"
+
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE line (n INTEGER PRIMARY KEY, severity TEXT, cells TEXT, findings TEXT, ask TEXT);
@@ -37,6 +43,7 @@ CREATE INDEX line_severity ON line(severity, n);
 
 
 _json = msgspec.json.Encoder()
+_fields = msgspec.json.Decoder(dict[str, tuple[str | None, str]]).decode
 
 
 class Noted(NamedTuple):
@@ -60,6 +67,10 @@ class PlannedOp:
     fields: dict[str, tuple[str | None, str]]
     state: int = OPEN
     why: str = ""
+
+    @property
+    def place(self) -> Place:
+        return self.entity, self.n
 
 
 class Writer:
@@ -141,13 +152,28 @@ class Plan:
     def sample(self, kind: str, entity: str, limit: int) -> list[PlannedOp]:
         return self._ops("WHERE kind = ? AND entity = ? ORDER BY n LIMIT ?", kind, entity, limit)
 
-    def left(self, state: int, limit: int) -> list[PlannedOp]:
-        """The next ops in that state, households before their members."""
-        return self._ops("WHERE state = ? ORDER BY entity = 'member', n LIMIT ?", state, limit)
+    def left(self, state: int, limit: int, after: Place = BEGINNING) -> list[PlannedOp]:
+        """The next ops in that state, households before their members; after: those behind this one only."""
+        entity, n = after
+        found = []
+        if entity == "household":
+            found = self._ops(f"{_IN_ORDER} AND n > ? ORDER BY n LIMIT ?", state, "household", n, limit)
+        if len(found) < limit:
+            n = n if entity == "member" else 0
+            found += self._ops(f"{_IN_ORDER} AND n > ? ORDER BY n LIMIT ?", state, "member", n, limit - len(found))
+        return found
+
+    def some(self, numbers: Sequence[int]) -> list[PlannedOp]:
+        """Ops by number, in the order of the numbers."""
+        found = {one.n: one for one in self._ops("WHERE n BETWEEN ? AND ?", min(numbers), max(numbers))}
+        return [found[n] for n in numbers]
 
     def left_backwards(self, limit: int) -> list[PlannedOp]:
         """What is done and may be undone, members before their households."""
-        return self._ops(f"WHERE state = {DONE} ORDER BY entity = 'household', n DESC LIMIT ?", limit)
+        found = self._ops(f"{_IN_ORDER} ORDER BY n DESC LIMIT ?", DONE, "member", limit)
+        if len(found) < limit:
+            found += self._ops(f"{_IN_ORDER} ORDER BY n DESC LIMIT ?", DONE, "household", limit - len(found))
+        return found
 
     def made(self) -> set[str]:
         """Ids of the records this import made."""
@@ -165,7 +191,7 @@ class Plan:
     def _ops(self, more: str, *values: Any) -> list[PlannedOp]:
         names = "n, line, kind, entity, id, area, base_rev, fields, state, why"
         rows = self._all(f"SELECT {names} FROM op {more}", *values)  # noqa: S608 - texts of ours
-        return [PlannedOp(*row[:7], {k: (v[0], v[1]) for k, v in json.loads(row[7]).items()}, *row[8:]) for row in rows]
+        return [PlannedOp(*row[:7], _fields(row[7]), *row[8:]) for row in rows]
 
     def _all(self, sql: str, *values: Any) -> list[Any]:
         with closing(self._open()) as db:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from app import codes
-from app.roster.plan import DONE, KEPT, OPEN, UNDONE, Plan, PlannedOp
+from app.roster.making import FORM_ID, Maker, Piece, making
+from app.roster.plan import BEGINNING, DONE, KEPT, OPEN, UNDONE, Plan, PlannedOp
 from sync.author import Author
 from sync.conflict import plain
-from sync.own import write_own
+from sync.own import own_install, write_own
 from sync.records import Op, Record
 from sync.store.base import Store
 
-PIECE = 1_000
+PIECE = 2_000
 OWN_NAME = "import"
-FORM_ID = "roster-import"
-"""Stands in form_id of every op an import makes, with the import's id as version: history tells where a value came from."""
 
 
 @dataclass(frozen=True)
@@ -37,25 +33,33 @@ class Taker:
 
     def take_in(self) -> bool:
         """Make every op that is still to be made; False when stopped before the end."""
-        done = self.plan.counted().get(DONE, 0)
-        first = True
-        while self.goes_on():
-            piece = self.plan.left(OPEN, PIECE)
-            if not piece:
-                return True
-            if first:
-                # A kill may have come between the store's commit and our mark.
-                here = [one for one in piece if self._is_in(one)]
-                self.plan.mark((one.n, DONE, "") for one in here)
-                known = {one.n for one in here}
-                piece, first = [one for one in piece if one.n not in known], False
-                done += len(here)
-            if piece:
-                self._write(lambda author, piece=piece: [self._op(author, one) for one in piece])  # type: ignore[misc]
-                self.plan.mark((one.n, DONE, "") for one in piece)
-            done += len(piece)
-            self.note(done)
+        done = self._note_what_is_in()
+        install = own_install(self.store, OWN_NAME)
+        with making(self.plan, self._maker(), self.clock, PIECE) as ahead:
+            ahead.begin(BEGINNING, install, self.store.acked([install])[install] + 1)
+            while self.goes_on():
+                piece = ahead.piece()
+                if not piece.planned:
+                    return True
+                ahead.begin(piece.last, install, piece.ops[-1].dseq + 1)
+                self._write(lambda author, piece=piece: piece.ops if piece.fit(author) else self._anew(author, piece))  # type: ignore[misc]
+                self.plan.mark((n, DONE, "") for n in piece.planned)
+                done += len(piece.planned)
+                self.note(done)
         return False
+
+    def _note_what_is_in(self) -> int:
+        """A kill may have come between the store's commit and our mark. Answers how many are done."""
+        here = [one for one in self.plan.left(OPEN, PIECE) if self._is_in(one)]
+        self.plan.mark((one.n, DONE, "") for one in here)
+        return self.plan.counted().get(DONE, 0)
+
+    def _maker(self) -> Maker:
+        return Maker(self.run, self.actor, self.code_key)
+
+    def _anew(self, author: Author, piece: Piece) -> list[Op]:
+        maker = self._maker()
+        return [maker.op(author, one) for one in self.plan.some(piece.planned)]
 
     def take_back(self, used: Callable[[str, str], str]) -> bool:
         """Void what this import made and put old values back, except where somebody changed or used it since.
@@ -88,16 +92,6 @@ class Taker:
 
     def _write(self, make: Callable[[Author], Sequence[Op]]) -> None:
         write_own(self.store, OWN_NAME, self.actor, make, clock=self.clock)
-
-    def _op(self, author: Author, one: PlannedOp) -> Op:
-        fields: dict[str, Any] = one.fields
-        marked = {"form_id": FORM_ID, "form_version": self.run}
-        if one.kind == "create":
-            values = {name: new for name, (_old, new) in fields.items()}
-            if one.entity == "household":
-                values["code"] = codes.make_code(self.code_key, os.urandom(codes.SHORT_BYTES))
-            return author.create(one.entity, one.id, one.area, values, **marked)
-        return author.update(one.entity, one.id, one.area, fields, base_rev=one.base_rev, **marked)
 
     def _is_in(self, one: PlannedOp) -> bool:
         record = self.store.get(one.entity, one.id)

@@ -95,14 +95,18 @@ class Shape:
 
 
 class Compiled:
-    """A closure and the type it gives: number, string, boolean, nodes, or any (known only when run)."""
+    """A closure and the type it gives: number, string, boolean, nodes, or any (known only when run).
 
-    __slots__ = ("kind", "literal", "run")
+    child: the name, where it is nothing but the context node's children of that name.
+    """
 
-    def __init__(self, kind: str, run: Run, literal: Any = None) -> None:
+    __slots__ = ("child", "kind", "literal", "run")
+
+    def __init__(self, kind: str, run: Run, literal: Any = None, child: str = "") -> None:
         self.kind = kind
         self.run = run
         self.literal = literal
+        self.child = child
 
     def number(self) -> Callable[[Context], float]:
         run = self.run
@@ -292,7 +296,18 @@ def _equality(tree: Tree, shape: Shape) -> Compiled:
         left, right = right, left  # symmetric; node-sets to the left
     a, b = left.run, right.run
     if left.kind == "nodes" and isinstance(right.literal, str):
-        text = right.literal
+        text, name = right.literal, left.child
+        if name:
+
+            def child_and_text(c: Context) -> bool:  # half of all that rules ask
+                nodes = c.node.named(name)
+                c.runtime.spend(len(nodes) + 1)
+                for node in nodes:  # noqa: SIM110 - a generator costs more than the test
+                    if (node.value == text) is wanted:
+                        return True
+                return False
+
+            return Compiled("boolean", child_and_text)
 
         def nodes_and_text(c: Context) -> bool:
             for node in a(c):  # noqa: SIM110 - a generator costs more than the test
@@ -447,7 +462,7 @@ def _path(tree: Tree, shape: Shape) -> Compiled:
         first: Callable[[Context], NodeSet] = lambda c: (c.runtime.root,)  # noqa: E731
     elif start == ".":
         if len(steps) == 1 and steps[0][0] == "child" and len(steps[0]) == 2 and steps[0][1] != "*":
-            return Compiled("nodes", _child(steps[0][1]))
+            return Compiled("nodes", _child(steps[0][1]), child=steps[0][1])
         first = lambda c: (c.node,)  # noqa: E731
     else:
         first = compile_tree(start, shape).nodes()

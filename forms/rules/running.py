@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from forms.expression.evaluate import Context, Runtime, Shape, compile_tree
-from forms.expression.values import EvaluationError
+from forms.expression.evaluate import Context, Runtime
 from forms.rules.facts import members_facts
-from forms.rules.reading import Rule, RuleSet
+from forms.rules.reading import RuleSet
+from forms.rules.remembering import Asked
 
-_NOWHERE = Shape((), "/data")
+Known = dict[Any, bool]
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,11 @@ class Checks:
     def __init__(self, rules: RuleSet, *, limits: Mapping[str, str] | None = None, off: Collection[str] = ()) -> None:
         amounts = {name: limit.amount for name, limit in rules.limits.items()} | dict(limits or {})
         self._limits = amounts
-        self._ready: dict[str, list[tuple[str, Callable[[Context], bool]]]] = {
-            scope: [(rule.name, _ready(rule)) for rule in rules.over(scope) if rule.name not in off]
+        self._ready = {
+            scope: [Asked(rule.name, rule.when) for rule in rules.over(scope) if rule.name not in off]
             for scope in ("household", "member", "visit")
         }
+        self._known: tuple[str, dict[str, Known]] = ("", {})
 
     def household(
         self,
@@ -74,33 +76,35 @@ class Checks:
         """What is true of a household and its members (every one ever listed, each with ``id``), household first."""
         today = now.date().isoformat()
         root = Thing("data", None).fill(household)
-        facts = members_facts(members, today)
-        people = [
-            Thing("member", root, position=place).fill({**member, **known})
-            for place, (member, known) in enumerate(zip(members, facts, strict=True), 1)
-        ]
+        texts = [{**member, **facts} for member, facts in zip(members, members_facts(members, today), strict=True)]
+        people = [Thing("member", root, position=place).fill(text) for place, text in enumerate(texts, 1)]
         root.put("member", people)
         self._beside(root, last or {})
-        runtime = _runtime(root, now)
-        found = [Finding(name) for name in _true_ones(self._ready["household"], runtime, root)]
-        for member, person in zip(members, people, strict=True):
-            found += [Finding(name, member["id"]) for name in _true_ones(self._ready["member"], runtime, person)]
+        runtime, known = _runtime(root, now), self._known_of(today)
+        found = [Finding(name) for name in _true_ones(self._ready["household"], runtime, root, household, {}, known)]
+        for text, person in zip(texts, people, strict=True):
+            names = _true_ones(self._ready["member"], runtime, person, text, household, known)
+            found += [Finding(name, text["id"]) for name in names]
         return found
 
     def visit(self, facts: Mapping[str, str], *, now: datetime) -> list[Finding]:
         """What is true of how a visit was made; facts: those that rules.md names."""
         root = Thing("data", None).fill(facts)
         self._beside(root, {})
-        runtime = _runtime(root, now)
-        return [Finding(name) for name in _true_ones(self._ready["visit"], runtime, root)]
+        runtime, known = _runtime(root, now), self._known_of(now.date().isoformat())
+        return [Finding(name) for name in _true_ones(self._ready["visit"], runtime, root, facts, {}, known)]
+
+    def _known_of(self, today: str) -> dict[str, Known]:
+        """What was answered on that day, by rule."""
+        day, known = self._known
+        if day != today:
+            known = {asked.name: {} for every in self._ready.values() for asked in every}
+            self._known = (today, known)
+        return known
 
     def _beside(self, root: Thing, last: Mapping[str, str]) -> None:
         root.put("last", (Thing("last", root).fill(last),))
         root.put("limit", (Thing("limit", root).fill(self._limits),))
-
-
-def _ready(rule: Rule) -> Callable[[Context], bool]:
-    return compile_tree(rule.when, _NOWHERE).boolean()
 
 
 def _runtime(root: Thing, now: datetime) -> Runtime:
@@ -108,18 +112,12 @@ def _runtime(root: Thing, now: datetime) -> Runtime:
                    uuid=lambda: "", labels=_NO_LABELS)  # fmt: skip
 
 
-def _true_ones(asked: list[tuple[str, Callable[[Context], bool]]], runtime: Runtime, node: Thing) -> list[str]:
-    """Names of the rules that are true of a node. One without an answer (a date that is none) says nothing."""
+def _true_ones(
+    asked: Sequence[Asked], runtime: Runtime, node: Thing, own: Mapping[str, str], above: Mapping[str, str], known: dict[str, Known]
+) -> list[str]:
+    """Names of the rules that are true of a node."""
     context = Context(runtime, node, node)
-    found = []
-    for name, asks in asked:
-        runtime.steps = 0
-        try:
-            if asks(context):
-                found.append(name)
-        except EvaluationError:
-            continue
-    return found
+    return [one.name for one in asked if one.is_true(context, own, above, known[one.name])]
 
 
 class _NoLabels:
