@@ -17,8 +17,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from browser.phone import sign_in
-from browser.servers import CHROMIUM, CHROMIUM_ARGS, PHONE, NodeProcess, make_demo
+from browser.phone import phone_on_disk, sign_in
+from browser.servers import NodeProcess, make_demo
 from playwright.sync_api import Page, sync_playwright
 
 SLOWDOWN = 6
@@ -77,9 +77,8 @@ def next_page(page: Page) -> bool:
 
 
 def measure(url: str, visits: int) -> list[dict[str, Any]]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
-        context = browser.new_context(**PHONE)
+    with tempfile.TemporaryDirectory() as profile, sync_playwright() as playwright:
+        context = phone_on_disk(playwright, profile)
         context.add_init_script(WATCH)
         page = context.new_page()
         sign_in(page, url)
@@ -93,7 +92,7 @@ def measure(url: str, visits: int) -> list[dict[str, Any]]:
             while next_page(page):
                 answer_all(page)
         found: list[dict[str, Any]] = page.evaluate("() => window.answers")
-        browser.close()
+        context.close()
     return found
 
 

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from browser.phone import sign_in
-from browser.servers import CHROMIUM, CHROMIUM_ARGS, PHONE, NodeProcess, make_demo
+from browser.phone import phone_on_disk, sign_in
+from browser.servers import NodeProcess, make_demo
 from playwright.sync_api import sync_playwright
 
 from sync.author import Author
@@ -49,10 +49,12 @@ COMPLETE = """
 COUNTS = """
   () => new Promise((answer) => {
     indexedDB.open('ruhu-data').onsuccess = ({target: {result: db}}) => {
-      const tx = db.transaction('record');
-      const rows = tx.objectStore('record').index('by_kind').count('household');
-      const members = tx.objectStore('record').index('by_kind').count('member');
-      tx.oncomplete = () => { db.close(); answer({households: rows.result, members: members.result}); };
+      const places = db.transaction('place').objectStore('place').getAll();
+      const of = (kind) => places.result.reduce((sum, {counts}) => sum + (counts[kind] ?? 0), 0);
+      places.onsuccess = () => {
+        db.close();
+        answer({households: of('household'), members: of('member')});
+      };
     };
   })
 """
@@ -108,10 +110,10 @@ def server_alone(url: str, limit: int) -> tuple[float, int, int]:
 
 
 def on_the_phone(url: str, slowdown: int) -> dict[str, Any]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+    with tempfile.TemporaryDirectory() as profile, sync_playwright() as playwright:
+        browser = phone_on_disk(playwright, profile)
         try:
-            page = browser.new_context(**PHONE).new_page()
+            page = browser.new_page()
             wire = page.context.new_cdp_session(page)
             wire.send("Network.enable")
             wire.send("Emulation.setCPUThrottlingRate", {"rate": slowdown})

@@ -17,7 +17,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from browser.servers import CHROMIUM, CHROMIUM_ARGS, PHONE, NodeProcess, make_demo
+from browser.phone import phone_on_disk
+from browser.servers import NodeProcess, make_demo
 from playwright.sync_api import BrowserContext, sync_playwright
 
 SLOWDOWN, ROUND_TRIP_MS, KBIT = 6, 400, 400
@@ -73,19 +74,18 @@ def open_once(context: BrowserContext, url: str, *, cache: bool) -> dict[str, An
 def measure(url: str, runs: int) -> dict[str, Any]:
     cold, warm = [], []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
         for _ in range(runs):
-            context = browser.new_context(**PHONE)
-            cold.append(open_once(context, url, cache=True))
-            # The worker fills its cache behind the first screen; a user's second visit comes after that.
-            page = context.new_page()
-            page.goto(url)
-            page.evaluate("() => navigator.serviceWorker.ready")
-            page.wait_for_timeout(1500)
-            page.close()
-            warm.append(open_once(context, url, cache=True))
-            context.close()
-        browser.close()
+            with tempfile.TemporaryDirectory() as profile:
+                context = phone_on_disk(playwright, profile)
+                cold.append(open_once(context, url, cache=True))
+                # The worker fills its cache behind the first screen; a user's second visit comes after that.
+                page = context.new_page()
+                page.goto(url)
+                page.evaluate("() => navigator.serviceWorker.ready")
+                page.wait_for_timeout(1500)
+                page.close()
+                warm.append(open_once(context, url, cache=True))
+                context.close()
     return {
         "cold": {**cold[-1], "seconds": statistics.median(one["seconds"] for one in cold)},
         "warm": {**warm[-1], "seconds": statistics.median(one["seconds"] for one in warm)},

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from browser.phone import sign_in
+from browser.phone import ROWS, sign_in
 from browser.servers import CHROMIUM, CHROMIUM_ARGS, PHONE, NodeProcess, make_demo
 from browser.waiting import until
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, sync_playwright
@@ -255,7 +255,7 @@ CLEAR = f"""async () => {{
 
 def household_of(page: Page) -> str:
     """The household of about four members that every run takes."""
-    records = page.evaluate(f"() => ({READ})('record')")
+    records = page.evaluate(ROWS, ["ruhu-data", "record"])
     members = [one["fields"]["household_id"] for one in records if one["kind"] == "member"]
     households = [one["id"] for one in records if one["kind"] == "household"]
     return str(min(households, key=lambda one: (abs(members.count(one) - 4), one)))

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 from pathlib import Path
 
-from browser.servers import CHROMIUM, CHROMIUM_ARGS, PHONE, ROOT
+from browser.phone import phone_on_disk
+from browser.servers import ROOT
 from playwright.sync_api import Route, sync_playwright
 
 ORIGIN = "http://localhost:9"
@@ -85,18 +87,17 @@ def main() -> None:
     parser.add_argument("--slower", type=float, default=6)
     asked = parser.parse_args()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
         for plain in (False, True):
-            context = browser.new_context(**PHONE)
-            context.route("**/*", _file)
-            page = context.new_page()
-            page.goto(f"{ORIGIN}/")
-            session = context.new_cdp_session(page)
-            session.send("Emulation.setCPUThrottlingRate", {"rate": asked.slower})
-            found = page.evaluate(WORK, [asked.households, plain])
-            print("plain    " if plain else "encrypted", json.dumps(found))
-            context.close()
-        browser.close()
+            with tempfile.TemporaryDirectory() as profile:
+                context = phone_on_disk(playwright, profile)
+                context.route("**/*", _file)
+                page = context.new_page()
+                page.goto(f"{ORIGIN}/")
+                session = context.new_cdp_session(page)
+                session.send("Emulation.setCPUThrottlingRate", {"rate": asked.slower})
+                found = page.evaluate(WORK, [asked.households, plain])
+                print("plain    " if plain else "encrypted", json.dumps(found))
+                context.close()
 
 
 def _file(route: Route) -> None:

@@ -13,7 +13,8 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from browser.servers import CHROMIUM, CHROMIUM_ARGS, PHONE, NodeProcess, make_demo
+from browser.phone import phone_on_disk
+from browser.servers import NodeProcess, make_demo
 from browser.test_phone_faults import FIRST_ROW, fill, open_form, signed_in
 from playwright.sync_api import Page, sync_playwright
 
@@ -98,9 +99,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         make_demo(Path(folder) / "data", households=240)
         node = NodeProcess(Path(folder) / "data").start()
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+        context = phone_on_disk(playwright, Path(folder) / "profile")
         try:
-            context = browser.new_context(**PHONE)
             context.set_default_timeout(180_000)
             page = signed_in(context.new_page(), node)
             page.set_default_timeout(180_000)
@@ -117,7 +117,7 @@ def main() -> None:
             times = measure(page, options.runs)
             badge = page.inner_text(".badge")
         finally:
-            browser.close()
+            context.close()
             node.stop()
     print(f"{options.visits} unsent visits of {ops} ops, {size / 1000:.1f} KB each, CPU ÷{SLOWDOWN}; badge: {badge}")
     for name, seconds in times.items():

@@ -43,8 +43,8 @@ async function start() {
   await useLanguage(localStorage.getItem('ruhu-lang') ?? 'zh');
   document.documentElement.classList.toggle('large', localStorage.getItem('ruhu-large') === '1');
   const page = document.body.dataset.form;
-  const named = /^\/forms\/([^/]+)\//.exec(page ?? '')?.[1];
-  // The shell may know which form page is wanted: it comes while the rest starts.
+  const named = /^\/forms\/([^/]+)\//.exec(page ?? '')?.[1] ?? /^\/F\/([a-z0-9-]+)$/.exec(location.pathname)?.[1];
+  // The address says which form is wanted, and the shell may know its page: it comes while the rest starts.
   let early = named ? formstore.open(named, undefined, page) : null;
   early?.catch(() => {});
   const root = /** @type {HTMLElement} */ (document.getElementById('app'));
@@ -64,12 +64,13 @@ async function start() {
   }
   await lock.load(session.user?.id ?? '');
   await gate();
-  await finishedDraftsGone(outbox, drafts);
+  if (session.user) await finishedDraftsGone(outbox, drafts);
   const form = {
     ...formstore,
     /** @param {string} id @param {string} [version] */
     async open(id, version) {
-      const here = id === named && !version ? early : null;
+      // What was read early was read from the first person's store.
+      const here = id === named && !version && db.data.name === db.base.name ? early : null;
       early = null;
       return here ?? formstore.open(id, version);
     },
@@ -111,8 +112,8 @@ async function start() {
  * @param {import('./data/outbox.js').Outbox} outbox @param {import('./data/drafts.js').Drafts} drafts
  */
 async function finishedDraftsGone(outbox, drafts) {
-  const finished = await outbox.submissions();
-  for (const draft of await drafts.list()) if (finished.has(draft.draft_id)) await drafts.remove(draft.draft_id);
+  const begun = (await drafts.list()).map((draft) => draft.draft_id);
+  for (const id of begun.length ? await outbox.finished(begun) : []) await drafts.remove(id);
 }
 
 /**

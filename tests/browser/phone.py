@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import BrowserContext, Page
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Page, Playwright
+
+from browser.servers import CHROMIUM, CHROMIUM_ARGS, PHONE
 
 PIN = "284719"
 TAPS = """(() => {
@@ -24,9 +29,11 @@ TAPS = """(() => {
 })()""".replace("PIN", PIN)
 ROWS = """async ([name, store]) => {
   const db = await new Promise((done) => { const ask = indexedDB.open(name); ask.onsuccess = () => done(ask.result); });
-  const rows = await new Promise((done) => {
+  const all = (store) => new Promise((done) => {
     const ask = db.transaction(store).objectStore(store).getAll(); ask.onsuccess = () => done(ask.result);
   });
+  const rows = await all(store);
+  const packs = store === 'record' ? await all('pack') : [];
   db.close();
   const open = async ({ iv, box }, about) => {
     for (const key of window.usedKeys ?? []) {
@@ -44,14 +51,24 @@ ROWS = """async ([name, store]) => {
     }
     if (!row.box) return row;
     if (row.op_id) return { ...row, op: json(await open(row.box, `op|${row.op_id}`)) };
-    if (row.form_id) return { ...row, ...json(await open(row.box, `draft|${row.draft_id}`)) };
+    if (row.form_id) {
+      const base = row.base && { base: json(await open(row.base, `base|${row.draft_id}`)) };
+      return { ...row, ...json(await open(row.box, `draft|${row.draft_id}`)), ...base };
+    }
     if (!row.sha256) return row;
     const about = json(await open(row.about, `about|${row.sha256}`));
     return { ...row, ...about, bytes: await open(row.box, `file|${row.sha256}`) };
   }));
+  for (const pack of packs) opened.push(...pack.records ?? json(await open(pack.box, `pack|${pack.id}`)) ?? []);
   return opened.map((row) => (row.bytes ? { ...row, bytes: [...new Uint8Array(row.bytes)] } : row));
 }"""
-"""Every row of a store as the app reads it, opened with the keys that page has used."""
+"""Every row of a store as the app reads it, opened with the keys that page has used; `record` has those in packs too."""
+
+
+def phone_on_disk(playwright: Playwright, profile: str | Path) -> BrowserContext:
+    """A browser that keeps its databases in files, as a phone does; a private window has them in memory, many times slower."""
+    how: dict[str, Any] = {"executable_path": CHROMIUM, "args": CHROMIUM_ARGS}
+    return playwright.chromium.launch_persistent_context(str(profile), **how, **PHONE)
 
 
 def knows_the_pin(context: BrowserContext) -> None:

@@ -27,8 +27,8 @@ for (const how of ['fails', 'hangs']) {
     (await db.outbox.open()).close();
     const fresh = openDatabases();
     // A page of the old version that never lets go.
-    const old = how === 'hangs' ? await openDB('ruhu-data', 3) : null;
-    const broken = { outbox: fresh.outbox, data: connection('ruhu-data', 4, () => { throw new Error('a bug in the migration'); }) };
+    const old = how === 'hangs' ? await openDB('ruhu-data', 4) : null;
+    const broken = { outbox: fresh.outbox, data: connection('ruhu-data', 5, () => { throw new Error('a bug in the migration'); }) };
     const { session, outbox: after } = await again(broken, marker);
     const opened = await Promise.race([session.load().then(() => 'opened', () => 'failed'), new Promise((done) => setTimeout(done, 150, 'hangs'))]);
     assert.equal(opened, how === 'fails' ? 'failed' : 'hangs');

@@ -4,6 +4,7 @@ import { openDatabases } from '../../static/js/data/db.js';
 import { uuid7 } from '../../static/js/data/ids.js';
 import { createOutbox } from '../../static/js/data/outbox.js';
 import { createSession } from '../../static/js/data/session.js';
+import { placeOf } from '../../static/js/data/repack.js';
 import { createStore } from '../../static/js/data/store.js';
 
 export const NOW = new Date('2026-11-24T12:15:03.123Z');
@@ -53,4 +54,28 @@ export const member = (id, householdId, fields = {}, extra = {}) => ({
 export const page = (records, extra = {}) => ({
   server_id: 's', epoch: 'e', scope_version: '1', cursor: 'e.1.1', more: false, records, confirmed_dseq: {},
   time: NOW.toISOString(), ...extra,
+});
+
+/** Every pulled record as it lies on a phone without a code. */
+export const pulled = (db) => db.data.run(async (idb) => [...await idb.getAll('record'), ...(await idb.getAll('pack')).flatMap((pack) => pack.records)]);
+
+/** Records of packs changed behind the app's back, as by a fault or another window. */
+export const tamper = (db, change) => db.data.run(async (idb) => {
+  const tx = idb.transaction(['pack', 'place', 'meta'], 'readwrite');
+  for (const pack of await tx.objectStore('pack').getAll()) {
+    const records = change(pack.records);
+    tx.objectStore('pack').put({ ...pack, records });
+    tx.objectStore('place').put({ id: pack.id, at: -1, ...placeOf(records) });
+  }
+  tx.objectStore('meta').put({ key: 'packs', value: -1 });
+  await tx.done;
+});
+
+/** As phones of before kept them: every record a row of its own. */
+export const unpacked = (db) => db.data.run(async (idb) => {
+  const tx = idb.transaction(['record', 'pack', 'place', 'meta'], 'readwrite');
+  for (const pack of await tx.objectStore('pack').getAll()) for (const record of pack.records) tx.objectStore('record').put(record);
+  for (const name of ['pack', 'place']) tx.objectStore(name).clear();
+  tx.objectStore('meta').put({ key: 'packs', value: -1 });
+  await tx.done;
 });

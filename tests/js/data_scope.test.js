@@ -7,12 +7,12 @@ import { createFormstore } from '../../static/js/data/formstore.js';
 import { createLog } from '../../static/js/data/log.js';
 import { createSync } from '../../static/js/data/sync-loop.js';
 import { UNSIGNED } from '../../static/js/data/word.js';
-import { AREA, NOW, household, member, page, phone, receiptFor, resultFor, visit } from './data_phone.js';
+import { AREA, NOW, household, member, page, phone, pulled, receiptFor, resultFor, visit } from './data_phone.js';
 
 const ELSEWHERE = '500156102204';
 const json = (value, status = 200, headers = {}) => new Response(JSON.stringify(value), { status, headers: { 'Content-Type': 'application/json', ...headers } });
 const moved = (id) => household(id, {}, { area: ELSEWHERE });
-const everything = (parts) => parts.db.data.run((idb) => idb.getAll('record'));
+const everything = (parts) => pulled(parts.db);
 
 /** A node whose areas for this phone can change; pushes answers to a push, or refuses it. */
 async function rig() {

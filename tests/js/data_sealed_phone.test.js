@@ -156,6 +156,24 @@ async function killedAt(phone, nth) {
   }
 }
 
+test('what the register said is closed once for a draft, and anew under another key', async () => {
+  const phone = await lockedPhone({ centre: await centreKeys() });
+  const one = draft('d1');
+  const lies = () => phone.db.data.run((idb) => idb.get('draft', 'd1'));
+  await phone.drafts.save(one);
+  const first = await lies();
+  await phone.drafts.save({ ...one, answers: { note: '第二次' }, updated: '3' });
+  const second = await lies();
+  assert.deepEqual(second.base, first.base);
+  assert.notDeepEqual(second.box, first.box);
+  assert.deepEqual(await phone.drafts.get('d1'), { ...one, user_id: 'u1', answers: { note: '第二次' }, updated: '3' });
+  assert.deepEqual(Object.keys(await phone.drafts.get('d1')), Object.keys({ ...one, user_id: 'u1' }));
+  await phone.cipher.useRaw(new Uint8Array(32));
+  await phone.drafts.save(one);
+  assert.notDeepEqual((await lies()).base, first.base);
+  assert.deepEqual((await phone.drafts.get('d1')).base, one.base);
+});
+
 test('what another window typed while the old draft was being closed stays', async () => {
   const phone = await lockedPhone({ plain: true, centre: await centreKeys() });
   await fill(phone);

@@ -28,9 +28,9 @@ test('drafts and photos of version 1 are there after the upgrade, and the files 
   old.close();
   const db = openDatabases();
   const found = await db.data.run(async (idb) => ({
-    draft: await idb.get('draft', 'd1'), photos: await idb.count('photo'), files: await idb.count('form_file') + await idb.count('block'),
+    draft: await idb.get('draft', 'd1'), photos: await idb.count('photo'), files: await idb.count('form_file') + await idb.count('block') + await idb.count('pack'),
     byHousehold: await idb.countFromIndex('draft', 'household_id', 'h1'), version: idb.version,
   }));
   assert.deepEqual(found.draft.answers, { a: '1' });
-  assert.deepEqual([found.photos, found.files, found.byHousehold, found.version], [1, 0, 1, 3]);
+  assert.deepEqual([found.photos, found.files, found.byHousehold, found.version], [1, 0, 1, 4]);
 });

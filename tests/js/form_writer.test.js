@@ -106,3 +106,28 @@ test('the state is taken before the first await: the page may be going away', ()
   assert.equal(taken, true);
   void writer.flush();
 });
+
+test('without a delay a save begins when the event is dealt with, once for all it changed, and not before', async () => {
+  /** @type {string[]} */
+  const disk = [];
+  let typed = '';
+  const writer = createWriter({
+    now: () => new Date(0),
+    write: async () => {
+      disk.push(typed);
+    },
+  });
+  for (const text of ['a', 'ab']) {
+    typed = text;
+    writer.touch();
+  }
+  assert.deepEqual(disk, []);
+  await Promise.resolve();
+  assert.deepEqual(disk, ['ab'], 'no timer, no frame in between');
+  await writer.flush();
+  typed = 'abc';
+  writer.touch();
+  writer.stop();
+  await new Promise((done) => setTimeout(done));
+  assert.deepEqual(disk, ['ab'], 'a form that was closed writes nothing any more');
+});

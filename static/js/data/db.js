@@ -36,7 +36,7 @@ const MESSAGES = {
 /** Options of every write: on disk before it is called done. Since Chrome 121 the browser's own choice is less. */
 const STRICT = /** @type {const} */ ({ durability: 'strict' });
 
-const DATA_VERSION = 3;
+const DATA_VERSION = 4;
 
 /**
  * A write whose own answer nobody waits for: its failure ends the transaction, and that is waited for.
@@ -72,6 +72,8 @@ export async function whole(db, stores, work) {
 
 /** @param {Database} db @param {number} from the version that is here; 0 on a new phone */
 function upgradeData(db, from) {
+  // The register, some tens of records to a pack, and what each pack holds; `record` has the small kinds, and packed kinds of before.
+  if (from < 4) for (const name of ['pack', 'place']) db.createObjectStore(name, { keyPath: 'id' });
   // Search rows, some at a time; `row` holds those of before.
   if (from < 3) db.createObjectStore('block', { keyPath: 'n', autoIncrement: true });
   // The pictures, sounds and films of forms, by their bytes: versions share what did not change.

@@ -27,6 +27,8 @@ export function createWriter({ write, now, onState = () => {}, delay_ms = 0, tim
   let running = null;
   /** @type {unknown} */
   let waiting = null;
+  /** A save begins once the running event is dealt with. */
+  let soon = false;
   /** @type {SaveState} */
   let state = { kind: 'saved', at: null };
 
@@ -57,6 +59,7 @@ export function createWriter({ write, now, onState = () => {}, delay_ms = 0, tim
   function flush() {
     if (waiting !== null) timer.clear(waiting);
     waiting = null;
+    soon = false;
     if (!dirty && !running) return Promise.resolve(state.kind !== 'failed');
     running ??= drain().finally(() => {
       running = null;
@@ -64,16 +67,23 @@ export function createWriter({ write, now, onState = () => {}, delay_ms = 0, tim
     return running;
   }
 
-  /** Something changed: its save begins within delay_ms, however fast the typing goes on. Saves under way gather what follows, so a slow disk is not asked for more. */
+  /**
+   * Something changed: its save begins within delay_ms, however fast the typing goes on; with none, as soon as the event
+   * is dealt with and before it is painted, so that the disk works meanwhile. Saves under way gather what follows, so a
+   * slow disk is not asked for more.
+   */
   function touch() {
     dirty = true;
-    waiting ??= timer.set(() => void flush(), delay_ms);
+    if (running || waiting !== null) return;
+    if (delay_ms) waiting = timer.set(() => void flush(), delay_ms);
+    else soon ||= (queueMicrotask(() => soon && void flush()), true);
   }
 
   /** The form is closed: nothing is tried again. */
   function stop() {
     if (waiting !== null) timer.clear(waiting);
     waiting = null;
+    soon = false;
   }
 
   return { touch, flush, stop, state: () => state, dirty: () => dirty };

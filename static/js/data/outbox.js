@@ -476,14 +476,17 @@ export function createOutbox({ db, session, now, ids, bootId, cipher, monotonic 
     }));
   }
 
-  /** Submissions stored here; a draft with such an id was finished. */
-  const submissions = () => db.outbox.run(async (idb) =>
-    new Set(/** @type {Row[]} */ (await idb.getAll('op')).map((row) => row.submission).filter(Boolean)));
+  /** Which of these are submissions stored here; a draft with such an id was finished. @param {string[]} ids @returns {Promise<string[]>} */
+  const finished = (ids) => db.outbox.run(async (idb) => {
+    const bySubmission = idb.transaction('op').objectStore('op').index('submission');
+    const found = await Promise.all(ids.map((id) => bySubmission.getKey(id)));
+    return ids.filter((_id, i) => found[i]);
+  });
 
   return {
     finish, append, undo, noteOffered, toOffer, noteResults, noteReceipts, offerAgain, overlaid, openRecords, settle,
     openInstalls, firstUnconfirmed, unconfirmed, unconfirmedOps, works, blobsToSend, blob, blobAsKept, blobsBelow, markBlob, prune, noteErased,
-    submissions, lastDseq, chainAt, unconfirmedRows, closedRows, blobsOf, overlaidLines, opsOf, bodies,
+    finished, lastDseq, chainAt, unconfirmedRows, closedRows, blobsOf, overlaidLines, opsOf, bodies,
     /** @param {() => void} listener */
     subscribe(listener) {
       listeners.add(listener);

@@ -1,7 +1,7 @@
 /**
- * Pulled records and search rows as they lie on the phone. Of a record only ids, its place and its numbers stand
- * beside the box. Search rows lie in blocks, since one box for each of 20,000 households would take seconds to open:
- * every page that comes adds a block, and a later one says the newer thing.
+ * Pulled records and search rows as they lie on the phone. Of a record in a box of its own only ids, its place and its
+ * numbers stand beside it; of a pack (packing.js) only marks. Search rows lie in blocks, since one box for each of
+ * 20,000 households would take seconds to open: every page that comes adds a block, and a later one says the newer thing.
  */
 import { PLAIN } from './cipher.js';
 
@@ -12,8 +12,8 @@ import { PLAIN } from './cipher.js';
  * @typedef {{n?: number, id: string, rows?: any[], box?: Closed, gone: string[]}} Block  gone: ids of households that are no more
  */
 
-/** Nothing in these is about people, and the app needs them before anybody unlocks. */
-const OPEN_KINDS = new Set(['area', 'form', 'rules']);
+/** Nothing in these is about people, the app needs them before anybody unlocks, and no phone says anything of them. */
+export const OPEN_KINDS = new Set(['area', 'form', 'rules']);
 /** How many of a kind are opened once and remembered. */
 const REMEMBERED = 60_000;
 
@@ -62,7 +62,13 @@ export function createRecordBox(cipher = PLAIN) {
     return byId;
   }
 
-  return { close, open, openAll, openSome, closeBlock, openBlocks, get on() { return cipher.on; }, forget: () => known.clear() };
+  /** @param {string} id @param {RuhuRecord[]} records @returns {Promise<import('./packs.js').Pack>} */
+  const closePack = async (id, records) => (cipher.on ? { id, box: await cipher.close(records, `pack|${id}`) } : { id, records });
+
+  /** @param {import('./packs.js').Pack | undefined} pack @returns {Promise<RuhuRecord[] | null>} null: not here, or not ours to open */
+  const openPack = async (pack) => (pack?.box ? await cipher.open(pack.box, `pack|${pack.id}`) ?? null : pack?.records ?? null);
+
+  return { close, open, openAll, openSome, closeBlock, openBlocks, closePack, openPack, get on() { return cipher.on; }, forget: () => known.clear() };
 }
 
 /** @typedef {ReturnType<typeof createRecordBox>} RecordBox */

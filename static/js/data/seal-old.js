@@ -117,6 +117,7 @@ async function sealRecords(connection, store) {
     const last = some[some.length - 1];
     after = [last.kind, last.id];
   }
+  await store.closeOld();
   await store.searchRows.anew();
 }
 

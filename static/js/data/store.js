@@ -8,17 +8,13 @@
 import { isPending, overlay } from '../core/overlay.js';
 import { rowOf } from '../core/search.js';
 import { sent, whole } from './db.js';
-import { keyOf } from './outbox.js';
-import { createRecordBox } from './record-box.js';
+import { PACKED, codeName, familyName, nameOf } from './packing.js';
+import { createPacks, stamped } from './packs.js';
+import { OPEN_KINDS, createRecordBox } from './record-box.js';
 import { createSearchRows } from './search-rows.js';
 
 /** @typedef {import('../types.js').RuhuRecord} RuhuRecord */
 /** @typedef {import('./outbox-lines.js').Line} Line */
-
-/** Kinds whose records reach a phone; ops on others are over once they are answered. */
-export const PULLED_KINDS = new Set(['area', 'user', 'form', 'village', 'household', 'member', 'visit', 'issue', 'assignment', 'rules', 'exemption', 'pairing', 'event']);
-
-const LOOKED_AT = ['record', 'meta'];
 
 /** Records read at once where all are looked at. */
 const EACH = 500;
@@ -29,6 +25,7 @@ const EACH = 500;
 export function createStore({ db, outbox, cipher }) {
   const box = createRecordBox(cipher);
   const searchRows = createSearchRows({ db, box });
+  const packs = createPacks({ db, box });
   /** @type {Promise<Map<string, Line[]>> | null} */
   let pendingCache = null;
   /** @type {Promise<any[]> | null} */
@@ -79,12 +76,20 @@ export function createStore({ db, outbox, cipher }) {
 
   /** Visible records, each in its place. @param {string} kind @param {string[]} ids */
   async function some(kind, ids) {
-    const [kept, open] = await Promise.all([db.data.run((idb) => {
-      const records = idb.transaction('record').objectStore('record');
-      return Promise.all(ids.map((id) => records.get([kind, id])));
-    }), pending()]);
-    const records = await box.openSome(kept);
+    const [records, open] = await Promise.all([pulled(ids.map((id) => ({ kind, id }))), pending()]);
     return visible(ids.map((id, i) => [records[i], open.get(`${kind} ${id}`) ?? []]));
+  }
+
+  /** Records as they came, each in its place. @param {{kind: string, id: string}[]} asked @returns {Promise<(RuhuRecord | null)[]>} */
+  async function pulled(asked) {
+    const names = asked.filter(({ kind }) => PACKED.has(kind)).map(nameOf);
+    const [single, found] = await Promise.all([
+      names.length === asked.length ? [] : db.data.run((idb) => {
+        const records = idb.transaction('record').objectStore('record');
+        return Promise.all(asked.map(({ kind, id }) => (PACKED.has(kind) ? undefined : records.get([kind, id]))));
+      }).then(box.openSome),
+      names.length ? packs.having(names) : new Map()]);
+    return asked.map((one, i) => (PACKED.has(one.kind) ? found.get(nameOf(one)) : single[i]) ?? null);
   }
 
   /**
@@ -96,19 +101,21 @@ export function createStore({ db, outbox, cipher }) {
 
   /** Those of several households, each in its place. @param {string} kind @param {string[]} households @returns {Promise<RuhuRecord[][]>} */
   async function ofHouseholds(kind, households) {
-    const kept = (await db.data.run((idb) => {
-      const byHousehold = idb.transaction('record').objectStore('record').index('by_household');
-      return Promise.all(households.map((id) => byHousehold.getAll([kind, id])));
-    })).flat();
-    const pulled = await box.openAll(kept);
+    const wanted = new Set(households);
+    const here = PACKED.has(kind)
+      ? [...(await packs.having(households.map(familyName))).values()].filter((one) => one.kind === kind && wanted.has(one.fields.household_id))
+      : await box.openAll((await db.data.run((idb) => {
+        const byHousehold = idb.transaction('record').objectStore('record').index('by_household');
+        return Promise.all(households.map((id) => byHousehold.getAll([kind, id])));
+      })).flat());
     const open = await pending();
-    const [known, wanted] = [new Set(pulled.map((record) => record.id)), new Set(households)];
+    const known = new Set(here.map((record) => record.id));
     // Made here, or pulled and moved into one of them by an open op.
-    const here = [...open].filter(([key, lines]) => key.startsWith(`${kind} `) && !known.has(lines[0].about?.id ?? '')
+    const made = [...open].filter(([key, lines]) => key.startsWith(`${kind} `) && !known.has(lines[0].about?.id ?? '')
       && lines.some(({ household, about }) => wanted.has(household ?? '') || wanted.has(about?.household_id ?? '')));
     const seen = [
-      ...await visible(pulled.map((record) => [record, open.get(`${kind} ${record.id}`) ?? []])),
-      ...await some(kind, here.map(([, lines]) => lines[0].about?.id ?? ''))];
+      ...await visible(here.map((record) => [record, open.get(`${kind} ${record.id}`) ?? []])),
+      ...await some(kind, made.map(([, lines]) => lines[0].about?.id ?? ''))];
     /** @type {Map<string, RuhuRecord[]>} */
     const found = new Map(households.map((id) => [id, []]));
     for (const record of seen) if (record) found.get(record.fields.household_id)?.push(record);
@@ -124,12 +131,13 @@ export function createStore({ db, outbox, cipher }) {
 
   /** Visible records of a small kind (area, user, form, issue, assignment), those made here too. @param {string} kind @returns {Promise<RuhuRecord[]>} */
   async function all(kind) {
-    const pulled = await box.openAll(await db.data.run((idb) => idb.getAllFromIndex('record', 'by_kind', kind)), true);
+    const here = await box.openAll(await db.data.run((idb) => idb.getAllFromIndex('record', 'by_kind', kind)), true);
+    if (OPEN_KINDS.has(kind)) return here.filter((record) => !record.deleted);
     const open = await pending();
-    const known = new Set(pulled.map((record) => `${kind} ${record.id}`));
+    const known = new Set(here.map(nameOf));
     const made = [...open].filter(([key]) => key.startsWith(`${kind} `) && !known.has(key));
     return /** @type {RuhuRecord[]} */ ((await visible([
-      ...pulled.map((record) => /** @type {[RuhuRecord, Line[]]} */ ([record, open.get(`${kind} ${record.id}`) ?? []])),
+      ...here.map((record) => /** @type {[RuhuRecord, Line[]]} */ ([record, open.get(`${kind} ${record.id}`) ?? []])),
       ...made.map(([, lines]) => /** @type {[null, Line[]]} */ ([null, lines]))])).filter(Boolean));
   }
 
@@ -164,140 +172,27 @@ export function createStore({ db, outbox, cipher }) {
 
   /** The household with that whole code, or null. @param {string} code */
   async function byCode(code) {
-    const record = await db.data.run((idb) => idb.getFromIndex('record', 'by_code', code));
-    return record ? get('household', record.id) : null;
+    for (const record of (await packs.having([codeName(code)])).values()) {
+      if (record.kind === 'household' && record.fields.code === code) return get('household', record.id);
+    }
+    return null;
   }
 
-  /**
-   * Take in one page of a pull: records, search rows and the cursor together, or nothing.
-   * @param {import('../types.js').Page} page
-   * @returns {Promise<number>} how many records the end of a fresh download took away
-   */
-  async function applyPage(page) {
-    const erased = page.records.filter((record) => record.deleted && record.fields?.erased);
-    // First, so that a phone that dies in between still forgets what it sent of them.
-    await outbox.noteErased(erased.map((record) => `${record.kind} ${record.id}`));
-    const leftovers = await written(page, erased);
-    await settleCaughtUp();
-    const dropped = leftovers ? await dropLeftovers() : 0;
+  /** What writes comes with the first sync; reading goes without it. @type {ReturnType<typeof import('./taking-in.js').createTakingIn> | null} */
+  let taking = null;
+  async function takingIn() {
+    const { createTakingIn } = await import('./taking-in.js');
+    return taking ??= createTakingIn({ db, outbox, box, packs, searchRows, pulled, taken });
+  }
+
+  /** What was kept of the records before is out of date. @param {RuhuRecord[]} records that came */
+  function taken(records) {
     pendingCache = null;
     rowCache = null;
-    for (const record of page.records) {
+    for (const record of records) {
       if (record.kind === 'area') areaNames.set(record.id, record.fields.name);
     }
     listeners.forEach((listener) => listener());
-    return dropped;
-  }
-
-  /**
-   * What a page makes of the phone's store. Closing takes longer than a transaction lasts, so it is done before, for
-   * the state as read; if another page came in between, once more.
-   * @param {import('../types.js').Page} page @param {RuhuRecord[]} erased @returns {Promise<boolean>} whether records of before may be left over
-   */
-  async function written(page, erased) {
-    for (;;) {
-      const before = await stateFor(page);
-      const kept = await Promise.all(page.records.map((record) => (record.deleted ? null : box.close(before.round ? { ...record, round: before.round } : record))));
-      const block = before.rows.length || before.gone.length ? await searchRows.closed(before.rows, before.gone) : null;
-      const leftovers = await db.data.run((idb) => whole(idb, ['record', 'block', 'meta', 'draft', 'photo'], async (tx) => {
-        const meta = tx.objectStore('meta');
-        const [cursor, round] = await Promise.all([meta.get('cursor'), meta.get('round')]);
-        if (cursor?.value !== before.cursor || (round?.value ?? 0) !== before.round) return null;
-        for (const { kind, id } of erased) if (kind === 'household') await dropDrafts(tx, id);
-        const records = tx.objectStore('record');
-        page.records.forEach((record, i) => sent(kept[i] ? records.put(kept[i]) : records.delete([record.kind, record.id])));
-        if (block) sent(tx.objectStore('block').add(block));
-        sent(meta.put({ key: 'cursor', value: page.cursor }));
-        if (page.scope_version) sent(meta.put({ key: 'scope_version', value: page.scope_version }));
-        if (!page.more) sent(meta.put({ key: 'complete', value: true }));
-        return !page.more && Boolean((await meta.get('leftovers'))?.value);
-      }));
-      if (leftovers !== null) return leftovers;
-    }
-  }
-
-  /** What a page is laid over, and the search rows that follow. @param {import('../types.js').Page} page */
-  async function stateFor(page) {
-    const { cursor, round, here } = await db.data.run(async (idb) => {
-      const tx = idb.transaction(LOOKED_AT);
-      const records = tx.objectStore('record');
-      const meta = tx.objectStore('meta');
-      // Everything is asked for at once and nothing waited for in between: a turn of the event loop a record is what
-      // a first download would spend its time on.
-      const left = page.records.filter((record) => record.deleted && record.kind === 'member').map((record) => records.get([record.kind, record.id]));
-      const [cursor, round, ...before] = await Promise.all([meta.get('cursor'), meta.get('round'), ...left]);
-      const touched = new Set(page.records.map((record) => (record.kind === 'household' ? record.id : record.kind === 'member' ? record.fields.household_id : null)));
-      for (const member of before) touched.add(member?.fields.household_id);
-      const ids = [...touched].filter(Boolean);
-      const here = await Promise.all(ids.map(async (id) => /** @type {const} */ ([id, await Promise.all([
-        records.get(['household', id]), records.index('by_household').getAll(['member', id])])])));
-      return { cursor: cursor?.value, round: round?.value ?? 0, here };
-    });
-    const coming = new Map(page.records.map((record) => [`${record.kind} ${record.id}`, record]));
-    /** @type {any[]} */
-    const rows = [];
-    /** @type {string[]} */
-    const gone = [];
-    /** @type {Map<string, RuhuRecord[]>} */
-    const arriving = new Map();
-    for (const record of coming.values()) {
-      if (record.kind !== 'member' || record.deleted || !record.fields.household_id) continue;
-      arriving.set(record.fields.household_id, [...arriving.get(record.fields.household_id) ?? [], record]);
-    }
-    await Promise.all(here.map(async ([id, [keptHousehold, keptMembers]]) => {
-      const household = coming.get(`household ${id}`) ?? await box.open(keptHousehold);
-      const staying = await box.openAll(keptMembers.filter((/** @type {any} */ one) => !coming.has(`member ${one.id}`)));
-      if (household && !household.deleted && !household.fields.merged_into) rows.push(rowOf(household, [...staying, ...arriving.get(id) ?? []]));
-      else gone.push(id);
-    }));
-    return { cursor, round, rows, gone };
-  }
-
-  /**
-   * Begin to download everything anew, because the cursor is of no use any more. What is here stays on the
-   * screen until the new is complete; then what did not come again goes.
-   */
-  const startAfresh = () => db.data.run((idb) => whole(idb, ['meta'], async (tx) => {
-    const meta = tx.objectStore('meta');
-    const round = (await meta.get('round'))?.value ?? 0;
-    sent(meta.put({ key: 'round', value: round + 1 }));
-    sent(meta.put({ key: 'leftovers', value: true }));
-    sent(meta.delete('cursor'));
-  }));
-
-  /**
-   * Drop the records that the last fresh download did not bring. One that an op speaks of which the centre has
-   * not confirmed stays until it has.
-   */
-  async function dropLeftovers() {
-    const open = await outbox.openRecords(['unconfirmed']);
-    const blockId = crypto.randomUUID();
-    const dropped = await db.data.run((idb) => whole(idb, ['record', 'block', 'meta'], async (tx) => {
-      const round = (await tx.objectStore('meta').get('round'))?.value ?? 0;
-      /** @type {string[]} */
-      const gone = [];
-      let dropped = 0;
-      let kept = 0;
-      for (let cursor = await tx.objectStore('record').openCursor(); cursor; cursor = await cursor.continue()) {
-        const record = cursor.value;
-        if ((record.round ?? 0) === round) continue;
-        if (open.has(`${record.kind} ${record.id}`)) {
-          kept += 1;
-          continue;
-        }
-        dropped += 1;
-        sent(cursor.delete());
-        if (record.kind === 'household') gone.push(record.id);
-      }
-      if (gone.length) sent(tx.objectStore('block').add({ id: blockId, gone }));
-      if (!kept) sent(tx.objectStore('meta').delete('leftovers'));
-      return dropped;
-    }));
-    // The centre has these, and their record is not for this phone any more: nothing will ever catch up with them.
-    const safe = (await outbox.overlaidLines()).filter((row) => row.about && !row.unconfirmed);
-    const here = await db.data.run((idb) => Promise.all(safe.map((row) => idb.getKey('record', [row.about?.entity, row.about?.id]))));
-    await outbox.settle(safe.filter((_row, i) => !here[i]).map(keyOf));
-    return dropped;
   }
 
   /** Every pulled record as it came, some at a time, so that memory does not grow with their number. @param {(record: RuhuRecord) => void} look */
@@ -305,28 +200,18 @@ export function createStore({ db, outbox, cipher }) {
     for (let after = /** @type {any} */ (null); ;) {
       const some = await db.data.run((idb) => idb.getAll('record', after && IDBKeyRange.lowerBound(after, true), EACH));
       (await box.openAll(some)).forEach(look);
-      if (some.length < EACH) return;
+      if (some.length < EACH) break;
       const last = some[some.length - 1];
       after = [last.kind, last.id];
     }
-  }
-
-  /** Take the marks off ops that the pulled records now contain. */
-  async function settleCaughtUp() {
-    const answered = (await outbox.overlaidLines()).filter((line) => line.about && line.result);
-    if (!answered.length) return;
-    const here = await db.data.run((idb) => {
-      const records = idb.transaction('record').objectStore('record');
-      return Promise.all(answered.map(({ about }) => records.get([about?.entity, about?.id])));
-    });
-    const over = answered.filter((line, i) => !PULLED_KINDS.has(line.about?.entity ?? '') || !isPending(/** @type {any} */ (line), here[i] ?? null));
-    await outbox.settle(over.map(keyOf));
+    await packs.each(look);
   }
 
   /** Forget everything pulled (another user, or a stale cursor); drafts and the outbox are elsewhere. */
   async function clear() {
-    await db.data.run((idb) => whole(idb, ['record', 'row', 'block', 'meta'], async (tx) => {
-      for (const name of ['record', 'row', 'block']) sent(tx.objectStore(name).clear());
+    await db.data.run((idb) => whole(idb, ['record', 'pack', 'place', 'row', 'block', 'meta'], async (tx) => {
+      for (const name of ['record', 'pack', 'place', 'row', 'block']) sent(tx.objectStore(name).clear());
+      await stamped(tx);
       sent(tx.objectStore('meta').delete('cursor'));
       sent(tx.objectStore('meta').delete('complete'));
     }));
@@ -340,6 +225,7 @@ export function createStore({ db, outbox, cipher }) {
     rowCache = null;
     areaNames.clear();
     box.forget();
+    packs.forget();
     searchRows.forget();
   }
 
@@ -355,11 +241,18 @@ export function createStore({ db, outbox, cipher }) {
   }
 
   /** @param {string} kind */
-  const count = (kind) => db.data.run((idb) => idb.countFromIndex('record', 'by_kind', kind));
+  const count = async (kind) => await packs.count(kind) + await db.data.run((idb) => idb.countFromIndex('record', 'by_kind', kind));
 
   return {
-    get, ofHousehold, members, visits, issues, all, rows, byCode, applyPage, startAfresh, clear, forget, meta, setMeta, areaName,
-    count, each, box, searchRows,
+    get, ofHousehold, members, visits, issues, all, rows, byCode, clear, forget, meta, setMeta, areaName,
+    count, each, box, packs, searchRows,
+    /** Take in one page of a pull. @param {import('../types.js').Page} page */
+    applyPage: async (page) => (await takingIn()).applyPage(page),
+    startAfresh: async () => (await takingIn()).startAfresh(),
+    /** Rows of before into packs. */
+    packOld: async () => (await takingIn()).packOld(),
+    /** Packs that lie plain are closed. */
+    closeOld: async () => (await takingIn()).closeOld(),
     cursor: () => meta('cursor'),
     /** False until the very first pull has been taken in to its end. */
     complete: async () => Boolean(await meta('complete')),
@@ -372,19 +265,6 @@ export function createStore({ db, outbox, cipher }) {
 }
 
 /** @typedef {ReturnType<typeof createStore>} Store */
-
-/**
- * What was typed about a household and not finished, with its pictures.
- * @param {import('./db.js').Writing} tx
- * @param {string} household
- */
-async function dropDrafts(tx, household) {
-  const ids = new Set(await tx.objectStore('draft').index('household_id').getAllKeys(household));
-  for (const id of ids) sent(tx.objectStore('draft').delete(id));
-  for (let cursor = ids.size ? await tx.objectStore('photo').openCursor() : null; cursor; cursor = await cursor.continue()) {
-    if (ids.has(cursor.value.draft_id)) sent(cursor.delete());
-  }
-}
 
 /** @param {string} field @returns {(a: RuhuRecord, b: RuhuRecord) => number} */
 const byFieldDown = (field) => (a, b) => ((a.fields[field] ?? '') < (b.fields[field] ?? '') ? 1 : -1);

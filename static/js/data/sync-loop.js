@@ -213,7 +213,7 @@ export function createSync(parts) {
     const fetched = async (cursor) => {
       const began = now().getTime();
       const answer = await api.get(`/sync/v1/pull?limit=${limit}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`, token);
-      limit = now().getTime() - began < QUICK_MS ? Math.min(limit * 2, LARGE_PAGE) : SMALL_PAGE;
+      limit = now().getTime() - began < QUICK_MS ? Math.min(limit * 2, LARGE_PAGE) : Math.max(limit / 2, SMALL_PAGE);
       return answer;
     };
     /** @type {ReturnType<typeof fetched> | null} */
@@ -236,7 +236,9 @@ export function createSync(parts) {
       show({ records: state.records + pages });
       all += pages;
       quiet = all === 0;
-      if (!answer.data.more) return null;
+      if (answer.data.more) continue;
+      await store.packOld();
+      return null;
     }
   }
 

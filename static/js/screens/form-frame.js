@@ -70,7 +70,8 @@ export function createFrame(root, t, acts) {
     saved.dataset.kind = state.kind;
     if (state.kind === 'saved' && state.at) {
       const time = state.at.toTimeString().slice(0, 5);
-      saved.textContent = t('已保存 {time}', { time });
+      const said = t('已保存 {time}', { time });
+      if (saved.textContent !== said) saved.textContent = said;
     }
   }
 
