@@ -7,12 +7,13 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from forms.expression.evaluate import Compiled, Context, Shape, compile_tree, shared_repeat
+from forms.expression.evaluate import Compiled, Context, Shape, compile_tree
 from forms.expression.functions.registry import (
     present,
     special,
 )
 from forms.expression.parse import Tree
+from forms.expression.paths import shared_repeat
 from forms.expression.values import (
     NAN,
     Element,
