@@ -20,6 +20,7 @@ from app import create_app
 from app.node import open_node
 from app.office import handover as handing
 from app.tables import pairings
+from app.tables.checks import check_some, due
 from app.tables.pairings import Doubts
 from sync import failpoints
 from sync.author import Author
@@ -185,6 +186,36 @@ def test_ended_and_differing_ones_are_told(here, village, author):
     here.tables.catch_up()
     found = {row["id"]: row["why"] for row in doubtful(here, Doubts(TODAY))}
     assert found["h-1"] == "ended" and found["h-2"] == "differs"
+
+
+def test_what_was_noted_of_helpers_follows_every_change(desk, here, village, author):
+    """The list is the same whether all of it was noted, some of it changed since, or nothing was noted yet."""
+    now = datetime.fromisoformat(f"{TODAY}T12:00:00+08:00")
+    doubts = Doubts(TODAY, ["u-gone"], [f"u-neighbour|{VILLAGE}"])
+
+    def why():
+        return {row["id"]: row["why"] for row in doubtful(here, doubts)}
+
+    fresh = why()
+    while check_some(here.tables, now):
+        pass
+    assert here.tables.reading()["helped"].count > len(fresh) and due(here.tables) == 0
+    assert why() == fresh
+    here.store.load([author.update("pairing", "p-1", VILLAGE, {"ended": ("", "2026-01-01")})])
+    here.tables.catch_up()
+    assert due(here.tables) == 1 and why() == fresh | {"h-1": "ended"}, "before anybody noted it"
+    check_some(here.tables, now)
+    assert why() == fresh | {"h-1": "ended"}
+    here.store.load([author.void("household", "h-none", VILLAGE, {}, "登记错了")])
+    here.tables.catch_up()
+    check_some(here.tables, now)
+    assert "h-none" not in why() and "h-none" not in {r["household_id"] for r in here.tables.reading()["helped"].rows}
+    tomorrow = Doubts("2126-01-01")
+    fields = {"household_id": "h-2", "helper_role": "helper", "helper_name": "冉村干", "started": "2025-01-01", "ended": "2126-01-01"}
+    here.store.load([author.create("pairing", "p-9", VILLAGE, fields)])
+    here.tables.catch_up()
+    check_some(here.tables, now)
+    assert {row["id"]: row["why"] for row in doubtful(here, tomorrow)}["h-2"] == "ended", "another day, nothing noted for it"
 
 
 # --- 3 --------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from multiprocessing import get_context
 from typing import Any
 
 from app.tables.follow import Tables
+from app.tables.pairings import keep_helped
 from app.tables.query import Conditions, Found, Row, count, each, every, one, page_of
 from app.tables.scope import HasPrefixes
 from forms.expression.geometry import length, points
@@ -74,6 +75,7 @@ def check_some(tables: Tables, now: datetime, *, limit: int = 20 * CHUNK, defaul
     for chunk, lines in zip(chunks, _looked_at(tables, chunks, now, dict(defaults or {})), strict=True):
         with tables.writing() as db:
             _keep(db.conn, chunk, lines)
+            keep_helped(db.conn, chunk, today)
     return len(ids)
 
 

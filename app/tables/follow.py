@@ -231,7 +231,7 @@ def take_kind(db: sqlite_utils.Database, kind: str, records: Sequence[Record]) -
     there = [record for record in records if not (record.deleted or _is_merged(record))]
     if kind == "household":
         _note_merged(db, records)
-    if kind in ("member", "visit", "issue"):
+    if kind in ("member", "visit", "issue", "pairing"):
         # The household it belonged to before, in case it moves to another or goes.
         _unsettle_previous(db, table, [record.id for record in records])
     if gone:
@@ -277,7 +277,7 @@ def _unsettle(db: sqlite_utils.Database, kind: str, records: Iterable[Record]) -
     for record in records:
         if kind == "household" or kind == "submission":
             marks.append((kind, record.id))
-        elif kind in ("member", "issue", "exemption"):
+        elif kind in ("member", "issue", "exemption", "pairing"):
             marks.append(("household", str(record.fields.get("household_id") or "")))
         elif kind == "visit":
             marks.append(("submission", str(record.fields.get("submission_id") or "")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,8 +29,6 @@ class Doubts:
 _WHY = """
 CASE WHEN h.helper_name = '' AND h.helper = '' THEN 'none'
  WHEN p.running = 0 THEN 'ended'
- WHEN h.helper <> '' AND h.helper IN (SELECT value FROM json_each(?)) THEN 'stopped'
- WHEN h.helper <> '' AND h.helper || '|' || substr(h.area, 1, 12) IN (SELECT value FROM json_each(?)) THEN 'away'
  WHEN h.helper_relation = 'relative' OR p.relative > 0 THEN 'relative'
  WHEN p.running > 0 AND CASE WHEN p.helper <> '' AND h.helper <> '' THEN p.helper <> h.helper
    ELSE p.helper_name <> h.helper_name END THEN 'differs'
@@ -38,7 +37,27 @@ _PAIRED = """
 (SELECT household_id, sum(runs) AS running, sum(runs AND helper_relation = 'relative') AS relative,
   max(CASE WHEN runs THEN helper ELSE '' END) AS helper, max(CASE WHEN runs THEN helper_name ELSE '' END) AS helper_name
  FROM (SELECT household_id, helper, helper_name, helper_relation, started <= ? AND (ended = '' OR ended > ?) AS runs
-       FROM pairings WHERE {where} AND helper_role = 'helper' AND household_id <> '') GROUP BY household_id)"""
+       FROM pairings WHERE helper_role = 'helper' AND household_id IN ({ids})) GROUP BY household_id)"""
+# What the register says of each household in need; whether its helper's account holds is asked when somebody looks.
+_HELPED = (
+    f"SELECT h.id AS household_id, h.area, {_WHY} AS why, h.helper FROM households h "  # noqa: S608 - texts of ours
+    f"LEFT JOIN {_PAIRED} p ON p.household_id = h.id WHERE h.id IN ({{ids}}) AND h.{IN_NEED}"
+)
+_DUE = "SELECT household_id FROM check_due"
+_GIVEN = "SELECT value FROM json_each(?)"
+
+
+def keep_helped(db: sqlite3.Connection, ids: Sequence[str], today: str) -> None:
+    """Note of these households how they are helped on that day; the checks do it with everything that changed."""
+    given = json.dumps(list(ids))
+    db.execute(f"DELETE FROM helped WHERE household_id IN ({_GIVEN})", [given])  # noqa: S608
+    found, values = _helped(_GIVEN, [given], today)
+    db.execute(f"INSERT INTO helped(household_id, area, why, helper) {found}", values)  # noqa: S608
+
+
+def _helped(ids: str, values: Sequence[Any], today: str) -> tuple[str, list[Any]]:
+    """The question for households, which are a question themselves, with all its values."""
+    return _HELPED.format(ids=ids), [today, today, *values, *values]
 
 
 def without_valid_helper(
@@ -48,7 +67,7 @@ def without_valid_helper(
 
     counts: what `counts_of_doubts` said; looking a second time only to count would cost as much again.
     """
-    doubtful, values = _doubtful(scope, doubts, area)
+    doubtful, values = _doubtful(tables, scope, doubts, area)
     where = Conditions(scope, "h.")
     if why in REASONS:
         where.add("w.why = ?", why)
@@ -67,23 +86,30 @@ def without_valid_helper(
 
 def counts_of_doubts(tables: Tables, scope: HasPrefixes, doubts: Doubts, area: str = "") -> dict[str, int]:
     """How many households for each reason; '' are those with a valid one."""
-    doubtful, values = _doubtful(scope, doubts, area)
+    doubtful, values = _doubtful(tables, scope, doubts, area)
     found = every(tables, f"SELECT why, count(*) AS n FROM {doubtful} GROUP BY why", values)  # noqa: S608
     return {row["why"]: row["n"] for row in found}
 
 
-def _doubtful(scope: HasPrefixes, doubts: Doubts, area: str) -> tuple[str, list[Any]]:
-    """(id, why) of every household that needs a helper, as a source of a query, with its values."""
-    paired, homes = Conditions(scope), Conditions(scope, "h.")
-    paired.add_within(area)
-    homes.add_within(area)
-    homes.add(f"h.{IN_NEED}")
+def _doubtful(tables: Tables, scope: HasPrefixes, doubts: Doubts, area: str) -> tuple[str, list[Any]]:
+    """(id, why) of every household that needs a helper, as a source of a query, with its values.
+
+    What was noted, and worked out now for what changed since; all of it on a day the checks have not begun.
+    """
+    where = Conditions(scope)
+    where.add_within(area)
+    known = tables.reading().execute("SELECT 1 FROM meta WHERE name = 'checked_on' AND value = ?", [doubts.today]).fetchone()
+    kept = f"SELECT household_id, area, why, helper FROM helped WHERE {where.sql} AND household_id NOT IN ({_DUE})"  # noqa: S608
+    homes = f"SELECT id FROM households WHERE {where.sql}"  # noqa: S608
+    rows, given = _helped(f"{homes} AND id IN ({_DUE})" if known else homes, where.values, doubts.today)
+    if known:
+        rows, given = f"{kept} UNION ALL {rows}", [*where.values, *given]
     source = (
-        f"(SELECT h.id, {_WHY} AS why FROM households h LEFT JOIN {_PAIRED.format(where=paired.sql)} p "  # noqa: S608
-        f"ON p.household_id = h.id WHERE {homes.sql})"
+        "(SELECT household_id AS id, CASE WHEN why IN ('none', 'ended') OR helper = '' THEN why "  # noqa: S608
+        f"WHEN helper IN ({_GIVEN}) THEN 'stopped' WHEN helper || '|' || substr(area, 1, 12) IN ({_GIVEN}) THEN 'away' "
+        f"ELSE why END AS why FROM ({rows}))"
     )
-    given = [json.dumps(sorted(doubts.stopped)), json.dumps(sorted(doubts.away)), doubts.today, doubts.today]
-    return source, [*given, *paired.values, *homes.values]
+    return source, [json.dumps(sorted(doubts.stopped)), json.dumps(sorted(doubts.away)), *given]
 
 
 def helpers_at_work(tables: Tables, scope: HasPrefixes) -> list[Row]:

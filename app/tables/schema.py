@@ -10,7 +10,7 @@ import sqlite_utils
 
 from forms.register import FIELDS
 
-VERSION = 12
+VERSION = 13
 
 # Columns of every record, beside its own fields.
 RECORD: dict[str, type] = {"id": str, "area": str, "rev": int, "seq": int, "pending": int, "since": str}
@@ -163,6 +163,8 @@ TABLES: dict[str, dict[str, type]] = {
         "since": str,
         "exempt": int,
     },
+    # Households that need a helper, with what the register says of theirs; as of the day of the checks.
+    "helped": {"household_id": str, "area": str, "why": str, "helper": str},
     # Households the checks have not looked at since something changed.
     "check_due": {"household_id": str},
     "photos": {"sha256": str, "submission_id": str, "household_id": str},
@@ -172,10 +174,10 @@ TABLES: dict[str, dict[str, type]] = {
 }
 
 IN_NEED = "status IN ('poor', 'exited', 'monitored')"
-"""Households that need a helper; in the query as in the index, letter for letter, or the index is not used."""
+"""Households that need a helper."""
 
 KEYS = {"households": "n", "areas": "code", "meta": "name", "unsettled": ("kind", "id"),
-        "findings": "key", "check_due": "household_id", "photos": ("sha256", "submission_id")}  # fmt: skip
+        "findings": "key", "check_due": "household_id", "helped": "household_id", "photos": ("sha256", "submission_id")}  # fmt: skip
 
 FIRST_INDEX = "CREATE UNIQUE INDEX households_id ON households(id)"
 """The one that taking in needs; the others are made once the first records are in, which costs less than keeping them up."""
@@ -198,8 +200,7 @@ INDEXES = (
     "CREATE INDEX IF NOT EXISTS events_household ON events(household_id)",
     "CREATE INDEX IF NOT EXISTS events_other ON events(other_id)",
     "CREATE INDEX IF NOT EXISTS households_helper ON households(helper, area) WHERE helper <> ''",
-    "CREATE INDEX IF NOT EXISTS households_helped ON households(area, status, helper, helper_name, helper_relation, id) "
-    f"WHERE {IN_NEED}",
+    "CREATE INDEX IF NOT EXISTS helped_area ON helped(area, why, helper, household_id)",
     "CREATE INDEX IF NOT EXISTS households_split ON households(split_from) WHERE split_from <> ''",
     "CREATE INDEX IF NOT EXISTS submissions_household ON submissions(household_id)",
     "CREATE INDEX IF NOT EXISTS submissions_form ON submissions(form_id, seq)",
