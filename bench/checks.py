@@ -13,49 +13,21 @@ from __future__ import annotations
 
 import argparse
 import resource
-import sqlite3
 import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
 
+from _copies import COPIES, multiply
 from browser.servers import make_demo
 
 from app.checks import amounts
 from app.tables import checks
 from app.tables.checks import check_some, due, look_at
 from app.tables.follow import Tables
-from forms.rules.facts import check_character, number_of
 from sync.store.sqlite import SqliteStore
 
-COPIES = 10
 PROGRESS_EVERY = 20_000
-
-
-def other_number(number: str, copy: int) -> str:
-    """Somebody else's ID number, with the same thing wrong with it if something is."""
-    tidy = number_of({"id_no": number})
-    if len(tidy) < 18 or not tidy[:17].isdigit():
-        return number
-    other = f"5{copy:05d}{tidy[6:17]}"
-    right = check_character(tidy[:17]) == tidy[17]
-    return other + (check_character(other) if right else "X" if check_character(other) != "X" else "0") + tidy[18:]
-
-
-def multiply(db: sqlite3.Connection, copies: int) -> None:
-    """The register so many times over, everybody due."""
-    db.create_function("other_number", 2, other_number)
-    for table, own in (("households", {"id"}), ("members", {"id", "household_id"})):
-        columns = [row[1] for row in db.execute(f"PRAGMA table_info([{table}])") if row[1] != "n"]
-        made = {name: f"[{name}]" for name in columns} | {name: f"[{name}] || ?2" for name in own}
-        made |= {"area": "'50' || substr('000' || ?1, -4) || substr(area, 7)"}
-        if table == "members":
-            made["id_no"] = "other_number(id_no, ?1)"
-        names, values = ", ".join(f"[{name}]" for name in columns), ", ".join(made.values())
-        for copy in range(1, copies):
-            sql = f"INSERT INTO [{table}] ({names}) SELECT {values} FROM [{table}] WHERE instr(id, '~') = 0"  # noqa: S608
-            db.execute(sql, (copy, f"~{copy}"))
-    db.execute("INSERT OR IGNORE INTO check_due SELECT id FROM households")
 
 
 def main() -> None:
@@ -74,7 +46,7 @@ def main() -> None:
         print(f"read tables: {taken:,} records in {time.perf_counter() - began:.0f} s", flush=True)
         began = time.perf_counter()
         with tables.writing() as db:
-            multiply(db.conn, COPIES)
+            multiply(db.conn)
         print(f"copied {COPIES} times in {time.perf_counter() - began:.0f} s", flush=True)
         now, waiting, looked = datetime.now().astimezone(), due(tables), 0
         began = time.perf_counter()

@@ -211,8 +211,8 @@ def test_what_was_noted_of_helpers_follows_every_change(desk, here, village, aut
     check_some(here.tables, now)
     assert "h-none" not in why() and "h-none" not in {r["household_id"] for r in here.tables.reading()["helped"].rows}
     tomorrow = Doubts("2126-01-01")
-    fields = {"household_id": "h-2", "helper_role": "helper", "helper_name": "冉村干", "started": "2025-01-01", "ended": "2126-01-01"}
-    here.store.load([author.create("pairing", "p-9", VILLAGE, fields)])
+    fields = {"household_id": "h-2", "helper_role": "helper", "helper_name": "冉村干", "started": "2025-01-01"}
+    here.store.load([author.create("pairing", "p-9", VILLAGE, fields | {"ended": "2126-01-01"})])
     here.tables.catch_up()
     check_some(here.tables, now)
     assert {row["id"]: row["why"] for row in doubtful(here, tomorrow)}["h-2"] == "ended", "another day, nothing noted for it"

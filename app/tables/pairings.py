@@ -52,7 +52,7 @@ def keep_helped(db: sqlite3.Connection, ids: Sequence[str], today: str) -> None:
     given = json.dumps(list(ids))
     db.execute(f"DELETE FROM helped WHERE household_id IN ({_GIVEN})", [given])  # noqa: S608
     found, values = _helped(_GIVEN, [given], today)
-    db.execute(f"INSERT INTO helped(household_id, area, why, helper) {found}", values)  # noqa: S608
+    db.execute(f"INSERT INTO helped(household_id, area, why, helper) {found}", values)
 
 
 def _helped(ids: str, values: Sequence[Any], today: str) -> tuple[str, list[Any]]:

@@ -177,7 +177,8 @@ IN_NEED = "status IN ('poor', 'exited', 'monitored')"
 """Households that need a helper."""
 
 KEYS = {"households": "n", "areas": "code", "meta": "name", "unsettled": ("kind", "id"),
-        "findings": "key", "check_due": "household_id", "helped": "household_id", "photos": ("sha256", "submission_id")}  # fmt: skip
+        "findings": "key", "check_due": "household_id", "helped": "household_id",
+        "photos": ("sha256", "submission_id")}  # fmt: skip
 
 FIRST_INDEX = "CREATE UNIQUE INDEX households_id ON households(id)"
 """The one that taking in needs; the others are made once the first records are in, which costs less than keeping them up."""
