@@ -45,7 +45,7 @@ from sync.store.tombstones import KEEP_DAYS
 
 log = logging.getLogger("ruhu.node")
 
-FOLLOW_SECONDS = 1.0
+FOLLOW_SECONDS = 0.5
 TIDY_SECONDS = 3600.0
 REVIEWS_AT_ONCE = 100
 
@@ -117,7 +117,7 @@ class Node:
         """Begin following the store and the upstream, each in a thread of its own."""
         if not self.config.background:
             return
-        jobs = {"audit": self._audit, "tables": self._follow, "tombstones": self._tidy}
+        jobs = {"audit": self._audit, "tables": self._follow, "review": self._review, "tombstones": self._tidy}
         if self.relay:
             jobs["relay"] = self._relay
         for name, job in jobs.items():
@@ -139,26 +139,33 @@ class Node:
         self.store.close()
 
     def _follow(self) -> None:
+        while not self._stopping.wait(FOLLOW_SECONDS):
+            try:
+                self.tables.catch_up(wait=True)
+            except Exception as error:  # the next look may succeed; pages catch up on their own
+                log.error("read tables are behind: %s", type(error).__name__)
+                self._stopping.wait(30)
+
+    def _review(self) -> None:
+        """The second look at visits and the checks: in a thread of its own, so that the tables never wait for it."""
         store = self.config.upstream if is_database(self.config.upstream) else str(self.config.data_dir / "store.db")
         reviewer = ReviewProcess(store, Path(self.tables.path), self.forms)
         try:
-            self._follow_with(reviewer)
+            self._review_with(reviewer)
         finally:
             reviewer.close()
 
-    def _follow_with(self, reviewer: ReviewProcess) -> None:
+    def _review_with(self, reviewer: ReviewProcess) -> None:
         pause = FOLLOW_SECONDS
         while not self._stopping.wait(pause):
             try:
-                self.tables.catch_up()
                 done = review_some(self.tables, reviewer, REVIEWS_AT_ONCE)
                 if not done:
                     reviewer.rest()
                 checked = check_some(self.tables, self.now(), defaults=amounts())
-                # With more to look at, only the tables are brought up in between.
                 pause = 0 if done == REVIEWS_AT_ONCE or checked else FOLLOW_SECONDS
-            except Exception as error:  # the next look may succeed; pages catch up on their own
-                log.error("read tables are behind: %s", type(error).__name__)
+            except Exception as error:
+                log.error("visits were not looked at again: %s", type(error).__name__)
                 self._stopping.wait(30)
 
     def _audit(self) -> None:

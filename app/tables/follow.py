@@ -13,6 +13,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
@@ -71,14 +72,14 @@ class Tables:
         self._indexed = False
         self._position = self._read_position()
 
-    def catch_up(self, limit: int | None = None) -> int:
+    def catch_up(self, limit: int | None = None, *, wait: bool = False) -> int:
         """Take in what changed since last time, at most about limit records; answers how many.
 
-        0 at once when nothing changed, and when another thread is at it.
+        0 at once when nothing changed, and, unless wait, when another thread is writing.
         """
         if self._position == self.store.latest_seq() and self._is_same_store() and self._indexed:
             return 0
-        if not self._lock.acquire(blocking=False):
+        if not self._lock.acquire(blocking=wait):
             return 0
         try:
             return self._catch_up(limit)
@@ -152,12 +153,11 @@ class Tables:
         if not self._is_same_store() or self._position > self.store.latest_seq():
             self._start_over()  # restored from a backup: what we read may never have happened
         taken = 0
-        more = True
-        while more and (limit is None or taken < limit):
-            page = self.store.changes(self._position, PAGE)
+        for page in _pages(self.store, self._position):
             self._take(page)
             taken += len(page.records)
-            more = page.more
+            if limit is not None and taken >= limit:
+                break
         if taken or not self._indexed:  # the last process may have ended before it came to this
             with self._transaction() as db:
                 if not self._indexed:
@@ -210,6 +210,18 @@ class Tables:
             connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
+
+
+def _pages(store: Source, after: int) -> Iterator[Page]:
+    """All that changed after that place. While one page is taken in, a thread reads the next."""
+    page = store.changes(after, PAGE)
+    if page.more:
+        with ThreadPoolExecutor(1, "reading-ahead") as ahead:
+            while page.more:
+                coming = ahead.submit(store.changes, page.seq, PAGE)
+                yield page
+                page = coming.result()
+    yield page
 
 
 def _note_photos(db: sqlite_utils.Database, submissions: Sequence[Record]) -> None:
