@@ -168,8 +168,9 @@ def _number(name: str, default: int) -> int:
 @device
 def blobs() -> Response:
     """How far up each of some blobs is, for a phone that asks whether a photo is safe."""
-    names = protocol.parse_blob_names(body(LARGEST_NAMES))
-    return reply({"blobs": service.blob_places(node().store, g.credential, names)})
+    here = node()
+    places = service.blob_places(here.store, g.credential, protocol.parse_blob_names(body(LARGEST_NAMES)))
+    return reply({"blobs": places, "words": service.blob_words(here.store, places, identity=here.identity)})
 
 
 @blueprint.route("/blob/<sha256>", methods=["HEAD", "GET"])

@@ -1,4 +1,4 @@
-"""What is signed of a log: its chain, the heads installs sign, the heads and receipts servers answer with.
+"""What is signed of a log: its chain, the heads installs sign, the heads, receipts and words on blobs servers answer with.
 
 A log's chain folds in the hash of one op after the other, so that one
 signature over the chain at some number vouches for every op up to it. An op
@@ -16,7 +16,7 @@ import msgspec
 
 from sync import keys
 from sync.canonical import canonical
-from sync.records import LogHead, Receipt, ServerHead
+from sync.records import BlobWord, LogHead, Receipt, ServerHead
 
 OUTSIDE = frozenset({"same_id_other_content", "forked_log", "wrong_install"})
 """Why an op is kept beside its log's chain: no head covers it, so its receipt is signed by itself."""
@@ -82,6 +82,18 @@ def receipt_bytes(receipt: Receipt) -> bytes:
 
 def sign_server_head(key: keys.PrivateKey, head: ServerHead) -> ServerHead:
     return msgspec.structs.replace(head, sig=keys.sign(key, server_head_bytes(head)))
+
+
+def blob_word_bytes(word: BlobWord) -> bytes:
+    return canonical(["ruhu-blob-1", word.sha256, word.server_id, word.epoch])
+
+
+def sign_blob_word(key: keys.PrivateKey, word: BlobWord) -> BlobWord:
+    return msgspec.structs.replace(word, sig=keys.sign(key, blob_word_bytes(word)))
+
+
+def blob_word_holds(word: BlobWord, public: str) -> bool:
+    return keys.verified(public, blob_word_bytes(word), word.sig)
 
 
 def sign_receipt(key: keys.PrivateKey, receipt: Receipt) -> Receipt:

@@ -28,6 +28,16 @@ BlobPlace = Literal["", "here", "centre"]
 
 BLOB_PLACES: tuple[BlobPlace, ...] = ("", "here", "centre")
 
+
+class BlobWord(msgspec.Struct, frozen=True, kw_only=True):
+    """The centre's signed word that it holds a blob whole."""
+
+    sha256: str
+    server_id: str
+    epoch: str
+    sig: str = ""
+
+
 NODE, CENTRE, DEVICE, BROWSER = "node", "centre", "device", "browser"
 
 

@@ -24,7 +24,7 @@ from sync.devices import OWN_NAME
 from sync.failpoints import reach
 from sync.identity import ABOVE_ALL, UPSTREAM, note, noted
 from sync.keys import PrivateKey
-from sync.logs import contradicted, receipt_holds, sign_head, trusted
+from sync.logs import blob_word_holds, contradicted, receipt_holds, sign_head, trusted
 from sync.problems import Problem
 from sync.protocol import (
     BLOBS_ASKED,
@@ -35,7 +35,7 @@ from sync.protocol import (
     push_body,
     push_headers,
 )
-from sync.records import CENTRE, NODE, Keys, LateReceipt, LogHead, Receipt, Record, ServerHead
+from sync.records import CENTRE, NODE, BlobWord, Keys, LateReceipt, LogHead, Receipt, Record, ServerHead
 from sync.scope import VOUCHED
 from sync.store.base import Compared, Store, ToRelay
 from sync.store.pages import moment_text
@@ -357,10 +357,25 @@ class Relay:
             places = dict.fromkeys(above, "centre") if self._tier == CENTRE else {}
         else:
             places = _object(reply)["blobs"]
-        news = [name for name in above if places.get(name, "here") != "here"]
-        for name in news:
-            self._store.blob_relayed(name, "centre" if places[name] == "centre" else "")
-        return bool(news)
+        words = self._blob_words(reply) if reply.status == 200 else {}
+        centre = noted(self._store, ABOVE_ALL)
+        moved = False
+        for name in above:
+            place = places.get(name, "here")
+            word = words.get(name)
+            if place == "centre" and centre is not None and not (word and blob_word_holds(word, centre.sign)):
+                continue  # said, but not by the centre: it is asked again
+            if place != "here":
+                self._store.blob_relayed(name, "centre" if place == "centre" else "", word)
+                moved = True
+        return moved
+
+    def _blob_words(self, reply: Reply) -> dict[str, BlobWord]:
+        try:
+            words = msgspec.convert(_object(reply).get("words") or {}, dict[str, BlobWord])
+        except msgspec.ValidationError as error:
+            raise Problem("upstream_strange") from error
+        return {name: word for name, word in words.items() if word.sha256 == name}
 
     def _receipts(self) -> bool:
         moved = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from sync.records import (
     DEVICE,
     NODE,
     BlobPlace,
+    BlobWord,
     Credential,
     Delivered,
     LateReceipt,
@@ -226,6 +227,19 @@ def blob_places(store: Store, credential: Credential, names: Iterable[str]) -> d
     _not_revoked(credential)
     scope = _blob_scope(credential)
     return {name: store.blob_place(name) if store.blob_is_named(name, scope) else "" for name in names}
+
+
+def blob_words(
+    store: Store, places: Mapping[str, BlobPlace], *, identity: Identity | None = None
+) -> dict[str, BlobWord]:
+    """The centre's word on each blob that is there: signed now where this is the centre, handed down elsewhere."""
+    there = [name for name, place in places.items() if place == CENTRE]
+    if store.tier != CENTRE:
+        return store.blob_words(there)
+    if identity is None:
+        return {}
+    plain = (BlobWord(sha256=name, server_id=store.server_id, epoch=store.epoch) for name in there)
+    return {word.sha256: logs.sign_blob_word(identity.signing, word) for word in plain}
 
 
 def read_blob(store: Store, credential: Credential, sha256: str) -> bytes:

@@ -17,9 +17,11 @@ import pytest
 
 from sync import service
 from sync.author import Author
+from sync.identity import ABOVE_ALL, Identity, identity_of, note
+from sync.logs import blob_word_holds
 from sync.problems import Problem
 from sync.protocol import Hello, checked_body, encode, parse_blob_names, push_body, push_headers
-from sync.records import CENTRE, NODE, BlobRef, Credential, FieldChange, Op
+from sync.records import CENTRE, NODE, BlobRef, Credential, FieldChange, Keys, Op
 from sync.relay import REFUSED_FOR, Relay, Reply
 from sync.scope import scope_of
 from sync.store.backup import renew_epoch
@@ -45,6 +47,7 @@ class Wire:
         self.down = False
         self.refused: set[str] = set()
         self.full = False
+        self.identity: Identity | None = None
         self.reached = 0
 
     def __call__(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply:
@@ -83,7 +86,8 @@ class Wire:
         if route.endswith("/receipts"):
             return service.receipts(self.store, credential, asked["install_id"], int(asked["after"]), now=NOW)
         if route.endswith("/blobs"):
-            return {"blobs": service.blob_places(self.store, credential, parse_blob_names(body))}
+            places = service.blob_places(self.store, credential, parse_blob_names(body))
+            return {"blobs": places, "words": service.blob_words(self.store, places, identity=self.identity)}
         if method == "PUT":
             offset, length = int(headers["Upload-Offset"]), int(headers["Upload-Length"])
             self.reached = service.put_blob(self.store, credential, route.rsplit("/", 1)[1], offset, length, body)
@@ -310,6 +314,44 @@ def test_a_photo_is_at_the_centre_when_the_centre_says_so(county: County) -> Non
     county.wire.down = False
     county.relay.step()
     assert county.centre.has_blob(photo.sha256) and place_of(county, photo.sha256) == "centre"
+
+
+def signing_centre(county: County, secret: bytes = b"centre") -> Keys:
+    """The centre signs with the key made from secret; the village has met the centre of the usual one."""
+    county.wire.identity = identity_of(secret)
+    met = identity_of(b"centre").public
+    note(county.village, ABOVE_ALL, met)
+    photo = BlobRef(hashlib.sha256(b"a photo").hexdigest(), 7)
+    county.push(county.author.create("submission", "s2", VILLAGE, {"a": "b"}, blobs=[photo]))
+    service.put_blob(county.village, county.credential, photo.sha256, 0, 7, b"a photo")
+    county.relay.step()
+    return met
+
+
+PHOTO = hashlib.sha256(b"a photo").hexdigest()
+
+
+def test_the_centres_own_word_on_a_photo_is_handed_down(county: County) -> None:
+    met = signing_centre(county)
+    word = service.blob_words(county.village, {PHOTO: "centre"})[PHOTO]
+    assert place_of(county, PHOTO) == "centre" and blob_word_holds(word, met.sign)
+    # The word of another day or server is worth nothing once the centre was put back.
+    county.village.forget_upstream()
+    assert place_of(county, PHOTO) == "here" and not service.blob_words(county.village, {PHOTO: "centre"})
+
+
+def test_nobody_else_says_that_a_photo_is_at_the_centre(county: County) -> None:
+    signing_centre(county, b"somebody else")
+    assert county.centre.has_blob(PHOTO) and place_of(county, PHOTO) == "here"
+    county.wire.identity = identity_of(b"centre")
+    county.relay.step()
+    assert place_of(county, PHOTO) == "centre"
+
+
+def test_without_the_centres_word_anybody_could_say_so(county: County, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync.relay.blob_word_holds", lambda *_: True)
+    signing_centre(county, b"somebody else")
+    assert place_of(county, PHOTO) == "centre"
 
 
 def test_a_photo_that_the_tier_above_lost_is_brought_again(county: County) -> None:

@@ -16,7 +16,7 @@ from sync import keys, logs
 from sync.canonical import NotCanonical, canonical, content_hash
 from sync.conflict import merge
 from sync.overlay import is_pending, visible
-from sync.records import FieldChange, Op, Receipt, Record, ServerHead
+from sync.records import BlobWord, FieldChange, Op, Receipt, Record, ServerHead
 
 
 def cases(name: str) -> list[Any]:
@@ -76,6 +76,7 @@ def test_signed_texts(case: dict[str, Any]) -> None:
         "head": lambda: logs.head_bytes(**value),
         "server_head": lambda: logs.server_head_bytes(ServerHead(**value)),
         "receipt": lambda: logs.receipt_bytes(Receipt(**value)),
+        "blob_word": lambda: logs.blob_word_bytes(BlobWord(**value)),
     }[case["kind"]]()
     assert text.decode() == case["text"]
-    assert keys.verified(LOG_CHAIN["public"], text, case["sig"])
+    assert keys.verified(case.get("public", LOG_CHAIN["public"]), text, case["sig"])

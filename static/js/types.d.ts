@@ -309,6 +309,14 @@ export interface Receipt {
 }
 
 /** A server's signed word that it holds an install's log up to dseq, with its chain there. */
+/** The centre's signed word that it holds a blob whole. */
+export interface BlobWord {
+  sha256: string;
+  server_id: string;
+  epoch: string;
+  sig: string;
+}
+
 export interface ServerHead {
   install_id: string;
   dseq: number;

@@ -16,6 +16,7 @@ from sync.enrolling import Enrolment
 from sync.records import (
     Arrival,
     BlobPlace,
+    BlobWord,
     Change,
     Credential,
     Delivered,
@@ -352,8 +353,14 @@ class Store(Protocol):
     def blobs_to_relay(self, limit: int) -> list[str]:
         """Blobs that are here, named by an op the upstream has, and not yet known to be there."""
 
-    def blob_relayed(self, sha256: str, place: BlobPlace) -> None:
-        """What the tier above said of a blob: it has it (here), the centre has it, or it has not got it after all ("")."""
+    def blob_relayed(self, sha256: str, place: BlobPlace, word: BlobWord | None = None) -> None:
+        """What the tier above said of a blob: it has it (here), the centre has it, or it has not got it after all ("").
+
+        word: the centre's own, kept to be handed down.
+        """
+
+    def blob_words(self, names: Sequence[str]) -> dict[str, BlobWord]:
+        """The centre's words on those of these blobs that it gave one for."""
 
     def blobs_above(self, limit: int) -> list[str]:
         """Blobs that the tier above has, and of which it is not known yet whether the centre has them."""

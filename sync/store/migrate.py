@@ -119,6 +119,13 @@ def m026_records_in_rows(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m027_words_on_blobs(db: Database) -> None:
+    """The centre's signed word on each blob; those it was only said to have are asked about again."""
+    db.execute("ALTER TABLE blob ADD COLUMN word TEXT NOT NULL DEFAULT ''")
+    db.execute("UPDATE blob SET relayed = 1 WHERE relayed = 2")
+
+
 _RECORD_ROWS = """
 CREATE TABLE record_row (
   n INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL, area TEXT NOT NULL, rev INTEGER NOT NULL,

@@ -35,6 +35,7 @@ from sync.records import (
     CENTRE,
     Arrival,
     BlobPlace,
+    BlobWord,
     Change,
     Credential,
     Delivered,
@@ -710,8 +711,11 @@ class PostgresStore:
     def blobs_to_relay(self, limit: int) -> list[str]:
         return []
 
-    def blob_relayed(self, sha256: str, place: BlobPlace) -> None:
+    def blob_relayed(self, sha256: str, place: BlobPlace, word: BlobWord | None = None) -> None:
         raise Problem("centre_only")
+
+    def blob_words(self, names: Sequence[str]) -> dict[str, BlobWord]:
+        return {}
 
     def blobs_above(self, limit: int) -> list[str]:
         return []

@@ -34,6 +34,7 @@ from sync.records import (
     RETRY,
     Arrival,
     BlobPlace,
+    BlobWord,
     Credential,
     Delivered,
     Grant,
@@ -701,7 +702,7 @@ class SqliteStore(SqliteHistory):
             write.execute("DELETE FROM meta WHERE key IN ('upstream_cursor', 'upstream_source')")
             write.execute("UPDATE record SET upstream = json_set(upstream, '$.seq', 0) WHERE upstream IS NOT NULL")
             write.execute("UPDATE op SET up_status = NULL, up_seq = NULL WHERE variant = 0")
-            write.execute("UPDATE blob SET relayed = 0")
+            write.execute("UPDATE blob SET relayed = 0, word = ''")
             write.execute("DELETE FROM centre_head")
 
     def awaiting_centre(self) -> dict[str, int]:
@@ -717,9 +718,16 @@ class SqliteStore(SqliteHistory):
             )
         ]
 
-    def blob_relayed(self, sha256: str, place: BlobPlace) -> None:
+    def blob_relayed(self, sha256: str, place: BlobPlace, word: BlobWord | None = None) -> None:
+        said = _json.encode(word).decode() if word else ""
         with self._writing() as write:
-            write.execute("UPDATE blob SET relayed = ? WHERE sha256 = ?", (BLOB_PLACES.index(place), sha256))
+            write.execute("UPDATE blob SET relayed = ?, word = ? WHERE sha256 = ?", (BLOB_PLACES.index(place), said, sha256))
+
+    def blob_words(self, names: Sequence[str]) -> dict[str, BlobWord]:
+        rows = self._all("SELECT word FROM blob WHERE sha256 IN (SELECT value FROM json_each(?)) AND word <> ''",
+                         _json.encode(list(names)).decode())  # fmt: skip
+        words = [msgspec.json.decode(row[0], type=BlobWord) for row in rows]
+        return {word.sha256: word for word in words}
 
     def blobs_above(self, limit: int) -> list[str]:
         return [row[0] for row in self._all("SELECT sha256 FROM blob WHERE relayed = 1 LIMIT ?", limit)]

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { chainNext, chainStart, headText, receiptText, serverHeadText } from '../../static/js/core/chain.js';
+import { blobWordText, chainNext, chainStart, headText, receiptText, serverHeadText } from '../../static/js/core/chain.js';
 import { newKey, sign, verified } from '../../static/js/data/keys.js';
 
 const vectors = JSON.parse(readFileSync(new URL('../vectors/log_chain.json', import.meta.url), 'utf8'));
@@ -17,13 +17,14 @@ for (const { id, install_id: install, hashes, chains } of vectors.chains) {
 
 const TEXTS = {
   head: ({ install_id: install, dseq, chain }) => headText(install, dseq, chain), server_head: serverHeadText, receipt: receiptText,
+  blob_word: blobWordText,
 };
 
-for (const { id, kind, value, text, sig } of vectors.signed) {
+for (const { id, kind, value, text, sig, public: by = vectors.public } of vectors.signed) {
   test(`signed: ${id}`, async () => {
     assert.equal(TEXTS[kind](value), text);
-    assert.equal(await verified(vectors.public, text, sig), true);
-    assert.equal(await verified(vectors.public, `${text} `, sig), false);
+    assert.equal(await verified(by, text, sig), true);
+    assert.equal(await verified(by, `${text} `, sig), false);
   });
 }
 

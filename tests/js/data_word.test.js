@@ -2,9 +2,9 @@
 import 'fake-indexeddb/auto';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chainNext, chainStart, headText, receiptText, serverHeadText } from '../../static/js/core/chain.js';
+import { blobWordText, chainNext, chainStart, headText, receiptText, serverHeadText } from '../../static/js/core/chain.js';
 import { newKey, sign, verified } from '../../static/js/data/keys.js';
-import { fetchReceipts, pushAll } from '../../static/js/data/push.js';
+import { askBlobs, fetchReceipts, pushAll } from '../../static/js/data/push.js';
 import { UNSIGNED, wordOf } from '../../static/js/data/word.js';
 import { NOW, SIGN_IN, phone, receiptFor, resultFor, visit } from './data_phone.js';
 
@@ -34,7 +34,8 @@ async function county() {
   const all = { ...parts, api, now: () => NOW };
   return {
     ...parts, api, keys, node, centre, mine, headOf, seen, push: () => pushAll(all, 'inst', 't', async () => {}),
-    ask: () => fetchReceipts(all, 'inst', 't'), state: async () => (await parts.outbox.works()).map((work) => work.state),
+    ask: () => fetchReceipts(all, 'inst', 't'), askBlobs: () => askBlobs(all, 'inst', 't'),
+    state: async () => (await parts.outbox.works()).map((work) => work.state),
   };
 }
 
@@ -91,6 +92,25 @@ for (const [what, spoil, cause] of [
     assert.deepEqual(await c.state(), ['sent']);
   });
 }
+
+test('that a photo is at the centre, the centre says itself: a node cannot', async () => {
+  const c = await county();
+  await c.outbox.append([visit('v1')], 'h1', [{ sha256: 'ab', size: 1, type: 'image/jpeg', bytes: new ArrayBuffer(1) }]);
+  await c.outbox.markBlob('ab', 'here');
+  const word = async (key, sha256 = 'ab') => {
+    const said = { sha256, server_id: 's', epoch: 'e' };
+    return { ...said, sig: await sign(key, blobWordText(said)) };
+  };
+  const told = async (words) => {
+    c.api.post = async () => ({ kind: 'ok', data: { blobs: { ab: 'centre' }, words } });
+    assert.equal(await c.askBlobs(), null);
+    return c.outbox.blobsBelow('inst');
+  };
+  for (const words of [undefined, {}, { ab: await word(c.node.key) }, { ab: await word(c.centre.key, 'cd') }]) {
+    assert.deepEqual(await told(words), ['ab']);
+  }
+  assert.deepEqual(await told({ ab: await word(c.centre.key) }), []);
+});
 
 test('the third tick is for the centre to give: a node cannot forge it', async () => {
   const c = await county();

@@ -17,6 +17,9 @@ export const headText = (installId, dseq, chain) => canonical(['ruhu-head-1', in
 export const serverHeadText = (head) => canonical(['ruhu-receipt-head-1', head.install_id, head.dseq, head.chain,
   head.server_id, head.epoch, head.tier, head.time]);
 
+/** @param {import('../types.js').BlobWord} word */
+export const blobWordText = (word) => canonical(['ruhu-blob-1', word.sha256, word.server_id, word.epoch]);
+
 /** @param {import('../types.js').Receipt} receipt */
 export const receiptText = (receipt) => canonical(['ruhu-receipt-1', receipt.op_id, receipt.hash, receipt.server_id,
   receipt.epoch, receipt.tier, receipt.seq, receipt.time]);

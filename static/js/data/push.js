@@ -5,7 +5,7 @@
 import { headText } from '../core/chain.js';
 import { MAX_OPS, batchOf } from './backoff.js';
 import { sign } from './keys.js';
-import { wordOf } from './word.js';
+import { blobIsThere, wordOf } from './word.js';
 
 /** @typedef {import('./api.js').Offline | import('./api.js').Refused} Trouble */
 
@@ -162,7 +162,7 @@ async function pushBlob(api, outbox, sha256, token, tier) {
  * is brought again in the next round.
  * @param {Parts} parts @param {string} installId @param {string} token @returns {Promise<Trouble | null>}
  */
-export async function askBlobs({ api, outbox }, installId, token) {
+export async function askBlobs({ api, outbox, session }, installId, token) {
   const below = await outbox.blobsBelow(installId);
   for (let from = 0; from < below.length; from += BLOBS_ASKED) {
     const answer = await api.post('/sync/v1/blobs', { sha256: below.slice(from, from + BLOBS_ASKED) }, token);
@@ -170,7 +170,10 @@ export async function askBlobs({ api, outbox }, installId, token) {
     if (answer.kind === 'refused' && (answer.status === 404 || answer.status === 405)) return null;
     if (answer.kind !== 'ok') return answer;
     for (const [sha256, place] of Object.entries(answer.data.blobs ?? {})) {
-      if (place !== 'here') await outbox.markBlob(sha256, place === 'centre' ? 'centre' : '');
+      if (place === '') await outbox.markBlob(sha256, '');
+      else if (place === 'centre' && await blobIsThere(answer.data.words?.[sha256], sha256, session.server?.keys)) {
+        await outbox.markBlob(sha256, 'centre');
+      }
     }
   }
   return null;

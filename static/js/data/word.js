@@ -4,7 +4,7 @@
  * A head says "of this install I hold everything up to here, and its chain is this". It counts when the
  * signature is of the key noted for its tier and our own log has that chain there.
  */
-import { receiptText, serverHeadText } from '../core/chain.js';
+import { blobWordText, receiptText, serverHeadText } from '../core/chain.js';
 import { verified } from './keys.js';
 
 /**
@@ -44,4 +44,13 @@ export async function wordOf({ heads = [], receipts }, installId, keys, chainAt)
   /** @type {Word['counts']} */
   const counts = (dseq, receipt) => dseq <= (upTo[receipt.tier] ?? 0) || alone.has(receipt.op_id);
   return { counts, wrong };
+}
+
+/**
+ * Whether the centre itself says that it holds a blob; of one without keys a node's say is all there is.
+ * @param {import('../types.js').BlobWord | undefined} word @param {string} sha256 @param {Keys | null | undefined} keys
+ */
+export async function blobIsThere(word, sha256, keys) {
+  if (!keys) return true;
+  return word?.sha256 === sha256 && verified(keys.centre?.sign ?? '', blobWordText(word), word.sig);
 }
