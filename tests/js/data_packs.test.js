@@ -187,3 +187,33 @@ test('two windows that take in at once lose nothing of each other', async () => 
   assert.deepEqual((await pulled(db)).map((one) => one.id).sort(), ['h1', 'h2', 'h3', 'h4']);
   assert.deepEqual([await store.count('household'), await other.count('household')], [4, 4]);
 });
+
+test('a look that is slow to open a pack does not pass off what it read as what was written meanwhile', async () => {
+  const device = await lockedPhone({ centre: await centreKeys() });
+  await device.store.applyPage(page([household('h1')]));
+  const { store } = await restarted(device).then(async (next) => { await next.lock.unlock(PIN); return next; });
+  const decrypt = crypto.subtle.decrypt;
+  let go = () => {};
+  const gate = new Promise((done) => { go = done; });
+  let held = false;
+  crypto.subtle.decrypt = async function (...all) {
+    const bytes = await decrypt.apply(crypto.subtle, all);
+    if (!held && new TextDecoder().decode(all[0].additionalData).startsWith('pack|')) {
+      held = true;
+      await gate;
+    }
+    return bytes;
+  };
+  try {
+    const slow = store.get('household', 'h1');
+    while (!held) await new Promise((done) => setTimeout(done));
+    await store.applyPage(page([household('h1', { head_name: '改了' }, { seq: 2 })]));
+    go();
+    await slow;
+    assert.equal((await store.get('household', 'h1')).fields.head_name, '改了');
+    await store.applyPage(page([household('h2', {}, { seq: 3 })]));
+    assert.equal((await store.get('household', 'h1')).fields.head_name, '改了');
+  } finally {
+    crypto.subtle.decrypt = decrypt;
+  }
+});

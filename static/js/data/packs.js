@@ -50,18 +50,20 @@ export function createPacks({ db, box }) {
    * @returns {Promise<Looked>}
    */
   async function look(names, { spare = false } = {}) {
-    const { index, ids, held, rows, old } = await db.data.run(async (idb) => {
+    const { index, stamp, ids, ats, held, rows, old } = await db.data.run(async (idb) => {
       const tx = idb.transaction(STORES);
       const index = await indexIn(tx);
       const found = new Set(names.flatMap((name) => index.by.get(markOf(name)) ?? []));
       const small = spare && [...index.places.values()].find(isSmall);
       if (small) found.add(small.id);
       const ids = [...found];
-      const held = ids.map((id) => (opened.get(id)?.at === index.places.get(id)?.at ? opened.get(id)?.records : undefined));
+      // Now: while packs are opened a write of this page may move the index on.
+      const ats = ids.map((id) => index.places.get(id)?.at ?? 0);
+      const held = ids.map((id, i) => (opened.get(id)?.at === ats[i] ? opened.get(id)?.records : undefined));
       const packs = tx.objectStore('pack');
       const [rows, old] = await Promise.all([
         Promise.all(ids.map((id, i) => (held[i] ? undefined : packs.get(id)))), index.old ? rowsOf(tx.objectStore('record'), names) : []]);
-      return { index, ids, held, rows, old };
+      return { index, stamp: index.stamp, ids, ats, held, rows, old };
     });
     known = index;
     const [contents, single] = await Promise.all([Promise.all(rows.map(box.openPack)), box.openAll(old)]);
@@ -72,13 +74,14 @@ export function createPacks({ db, box }) {
       // One that is not ours to open is as good as not here.
       if (!records) return;
       packs.set(id, records);
-      remember(id, index.places.get(id)?.at ?? 0, records);
+      remember(id, ats[i], records);
     });
-    return { stamp: index.stamp, packs, old: single };
+    return { stamp, packs, old: single };
   }
 
   /** @param {string} id @param {number} at @param {RuhuRecord[]} records */
   function remember(id, at, records) {
+    if ((opened.get(id)?.at ?? -1) > at) return;
     opened.delete(id);
     opened.set(id, { at, records });
     for (const first of opened.keys()) {
