@@ -71,6 +71,7 @@ from app.office import (  # noqa: E402
     register,  # noqa: F401
     retention,  # noqa: F401
     sights,  # noqa: F401
+    staff,  # noqa: F401
     submission,  # noqa: F401
     submissions,  # noqa: F401
     tray,  # noqa: F401

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from flask import current_app, redirect, request, url_for
@@ -20,9 +18,7 @@ from app.auth import current_user
 from app.errors import Problem
 from app.node import node
 from app.office import blueprint, page
-from app.office.importing import imports_here
-from app.roster import reading
-from app.roster.words import FILES
+from app.office.small_files import capped, read_by_worker
 from app.tables import others
 from sync.author import Author
 from sync.ids import new_id
@@ -108,8 +104,7 @@ def area_rename(code: str) -> AnyResponse:
 @office("county")
 def area_list() -> AnyResponse | str:
     """The official list from a spreadsheet: first shown, and with ``sure`` taken in."""
-    request.max_content_length = MOST_LIST + 64 * 1024
-    current_app.extensions["csrf"].protect()
+    capped(MOST_LIST)
     places, faults, outside = _listed()
     have = {row["code"]: row["name"] for row in others.areas_within(page.tables(), page.scope(), "")}
     new = [one for one in places if one[0] not in have]
@@ -125,7 +120,9 @@ def _listed() -> tuple[list[tuple[str, str]], list[Any], int]:
     """Places of the list in the reader's area, lines that are wrong, and how many lie outside."""
     given = request.files.get("file")
     if given is not None and given.filename:
-        found = _read_by_worker(given)
+        found = read_by_worker(given, "areas")
+        if not found.get("places"):
+            raise Problem("no_codes", 422, _("这个表里没有区划代码。"), _("表里要有一列 6、9 或 12 位的代码,后面一列是名称。"))
     else:  # the preview hands its rows back
         rows = (line.partition(" ") for line in request.form.get("rows", "").splitlines())
         listed = areas.read_list([[code, name] for code, _space, name in rows])
@@ -133,27 +130,6 @@ def _listed() -> tuple[list[tuple[str, str]], list[Any], int]:
     prefixes = page.scope().area_prefixes
     inside = [(code, name) for code, name in found["places"] if within(prefix_of(code), prefixes)]
     return inside, list(found["faults"]), len(found["places"]) - len(inside)
-
-
-def _read_by_worker(given: Any) -> dict[str, Any]:
-    kind = reading.suffix_of(given.filename)
-    if kind not in reading.KINDS:
-        raise Problem("unknown_file", 422, _("不认识的文件:%(name)s", name=given.filename[:60]), _("请用 .xlsx、.xls 或 .csv。"))
-    here = imports_here()
-    job = here.new("areas", kind, current_user().id, page.scope().area_prefixes, datetime.now().astimezone().isoformat())
-    try:
-        target = here.path(job) / job.file
-        given.save(target)
-        os.chmod(target, 0o600)
-        wrong = here.in_worker("areas", job, {})
-        if wrong:
-            raise Problem(wrong, 422, *FILES.get(wrong, FILES["worker"]))
-        found = here.read(job, "areas.json")
-    finally:
-        here.remove(job)
-    if not found.get("places"):
-        raise Problem("no_codes", 422, _("这个表里没有区划代码。"), _("表里要有一列 6、9 或 12 位的代码,后面一列是名称。"))
-    return found
 
 
 def _take_list(new: Sequence[tuple[str, str]], renamed: Sequence[tuple[str, str, str]]) -> None:

@@ -77,7 +77,7 @@ def _add(wished: dict[str, Any]) -> str:
         raise Problem("bad_username", 422, _("用户名要 2 到 40 个字,中间不能有空格。"), _("换一个再保存。"))
     if node().people.find(username.casefold()):
         raise Problem("taken", 422, _("这个用户名已经有人用了。"), _("换一个再保存。"))
-    password = _one_time()
+    password = one_time()
     fields = wished | {"username": username, "password_hash": hash_password(password), "password_once": "1", "state": ""}
     id = new_id()
     _write(lambda author: [author.create("user", id, wished["area"], fields)], None)
@@ -88,7 +88,7 @@ def _add(wished: dict[str, Any]) -> str:
 @office(*MANAGERS)
 def person_password(id: str) -> str:
     """A new one-time password, shown once; whoever is signed in with the old one is out."""
-    record, password = _person(id), _one_time()
+    record, password = _person(id), one_time()
     _change(record, {"password_hash": hash_password(password), "password_once": "1"})
     _end_sessions(id)
     return _page(_person(id), password=password)
@@ -273,12 +273,17 @@ def _update(author: Author, record: Record, changes: Mapping[str, Any]) -> Op:
 
 
 def _write(make: Callable[[Author], Sequence[Op]], current: Record | None, *, own: bool = False) -> None:
-    """The ops, if the rule that holds for everybody's ops lets it pass."""
+    write_people(make, [current] if current else None, own=own)
+
+
+def write_people(make: Callable[[Author], Sequence[Op]], current: Sequence[Record] | None, *, own: bool = False) -> None:
+    """The ops, if the rule that holds for everybody's ops lets each pass. current: the people as they are."""
     here, grants = node(), current_user().grants
+    known = {one.id: one for one in current or ()}
 
     def ops(author: Author) -> Sequence[Op]:
         made = make(author)
-        if any(refusal(op, grants, current, at_office=own) for op in made):
+        if any(refusal(op, grants, known.get(op.id), at_office=own) for op in made):
             raise Problem("not_given", 403, *_REFUSED)
         return made
 
@@ -288,7 +293,7 @@ def _write(make: Callable[[Author], Sequence[Op]], current: Record | None, *, ow
         here.relay.soon()
 
 
-def _one_time() -> str:
+def one_time() -> str:
     """Eight letters and digits that cannot be mixed up when read out."""
     return "".join(secrets.choice("23456789abcdefghjkmnpqrstuvwxyz") for _ in range(8))
 

@@ -3,6 +3,7 @@
     python -m app.roster.worker look FOLDER     first rows of every sheet → look.json
     python -m app.roster.worker compare FOLDER  the whole file against the register → plan.db
     python -m app.roster.worker areas FOLDER    codes and names of places → areas.json
+    python -m app.roster.worker staff FOLDER    people who are to get accounts → staff.json
 
 What it is to do lies in the folder (``task.json``); how far it is, in
 ``progress.json``; why it gave up, in ``failed.json``.
@@ -29,6 +30,9 @@ from app.roster.headings import find_header
 from app.roster.known import Known
 from app.roster.places import Places
 from app.roster.plan import Writer
+from app.roster.staff import MOST as STAFF_AT_MOST
+from app.roster.staff import read_list as read_staff
+from app.roster.staff import to_text
 
 MEMORY = 2 * 1024**3
 LOOKED_AT = 30
@@ -79,6 +83,18 @@ def areas(folder: Path, task: dict[str, Any]) -> None:
     write_json(folder / "areas.json", {"places": found.places, "faults": found.faults})
 
 
+def staff(folder: Path, task: dict[str, Any]) -> None:
+    """The people of the first sheet that lists any, line by line; ``lines`` is missing where none does."""
+    path, kind = folder / task["file"], task["kind"]
+    for name in reading.sheets(path, kind):
+        rows = list(islice(reading.rows(path, kind, name), LOOKED_AT + 2 * STAFF_AT_MOST))
+        listed = read_staff(rows)
+        if listed is not None:
+            write_json(folder / "staff.json", {"lines": to_text(listed[: STAFF_AT_MOST + 1])})
+            return
+    write_json(folder / "staff.json", {})
+
+
 def write_json(path: Path, value: Any) -> None:
     part = path.with_suffix(".part")
     part.write_text(json.dumps(value, ensure_ascii=False), "utf-8")
@@ -89,7 +105,7 @@ def main(argv: list[str]) -> int:
     step, folder = argv[0], Path(argv[1])
     task = json.loads((folder / "task.json").read_text("utf-8"))
     try:
-        {"look": look, "compare": compare, "areas": areas}[step](folder, task)
+        {"look": look, "compare": compare, "areas": areas, "staff": staff}[step](folder, task)
     except reading.Unreadable as error:
         write_json(folder / "failed.json", {"code": str(error)})
         return 3

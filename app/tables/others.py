@@ -116,6 +116,21 @@ def people_over(tables: Tables, scope: HasPrefixes, area: str) -> list[Row]:
     return sorted((row for row in found if area.startswith(prefix_of(row["area"]))), key=lambda row: -len(prefix_of(row["area"])))
 
 
+def staff_lists(tables: Tables, scope: HasPrefixes, limit: int = 20) -> list[Row]:
+    """Lists of people taken in, the latest first: batch (an id that begins with its moment), people, first (a name)."""
+    where = Conditions(scope)
+    where.add("batch <> ''")
+    sql = f"SELECT batch, count(*) AS people, min(name) AS first FROM users WHERE {where.sql} GROUP BY batch ORDER BY batch DESC LIMIT ?"  # noqa: S608, E501
+    return every(tables, sql, [*where.values, limit])
+
+
+def people_of_list(tables: Tables, scope: HasPrefixes, batch: str) -> list[str]:
+    """Ids of the people that a list made accounts for."""
+    where = Conditions(scope)
+    where.add("batch = ? AND batch <> ''", batch)
+    return [row["id"] for row in every(tables, f"SELECT id FROM users WHERE {where.sql} ORDER BY username", where.values)]  # noqa: S608
+
+
 def users_by_id(tables: Tables, scope: HasPrefixes) -> dict[str, Row]:
     where = Conditions(scope)
     found = every(tables, f"SELECT * FROM users WHERE {where.sql}", where.values)  # noqa: S608

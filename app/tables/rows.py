@@ -63,7 +63,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "area": ("code", "name", "level", "seq", "until", "successor"),
     "small_area": ("id", "area", "name", "villages", "seq"),
-    "user": ("id", "area", "username", "name", "role", "unit", "phone", "state", "seq"),
+    "user": ("id", "area", "username", "name", "role", "unit", "phone", "state", "batch", "seq"),
     "form": ("id", "area", "form_id", "version", "hash", "title", "state", "versions", "seq"),
     "conflict": (
         *("id", "area", "seq", "entity", "entity_id", "state", "actor", "device_time"),

@@ -10,7 +10,7 @@ import sqlite_utils
 
 from forms.register import FIELDS
 
-VERSION = 13
+VERSION = 14
 
 # Columns of every record, beside its own fields.
 RECORD: dict[str, type] = {"id": str, "area": str, "rev": int, "seq": int, "pending": int, "since": str}
@@ -70,6 +70,7 @@ TABLES: dict[str, dict[str, type]] = {
         "unit": str,
         "phone": str,
         "state": str,
+        "batch": str,
         "seq": int,
     },
     "forms": {
