@@ -18,6 +18,7 @@ from sync import keys, service
 from sync.carry_in import Along, FilePart, Taken, missing_blobs, sender_of
 from sync.carry_out import write_file
 from sync.courier import RECEIPTS, Head, Message, Reader, Writer
+from sync.devices import stop_told
 from sync.identity import Identity
 from sync.logs import receipt_holds, trusted
 from sync.problems import Problem
@@ -218,6 +219,7 @@ class Reading:
         cursor, _ = self._store.upstream_cursor()
         # A page that begins elsewhere would pass over what lies between; an older file has nothing new.
         if self._below and (cursor or "") == after and (page.server_id, page.epoch) == self._centre:
+            stop_told(self._store, page.records)
             self._store.take_page(page.records, page.cursor, self._centre)
             self.records += len(page.records)
 

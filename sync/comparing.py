@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from sync.devices import stop_told
 from sync.digest import (
     PLACE,
     Key,
@@ -100,6 +101,7 @@ def _mended(store: Store, ask: Ask, cursor: str) -> dict[Key, str]:
     if not (plan.take or drop or rebuild):
         return {}
     why = dict.fromkeys(rebuild, "view") | dict.fromkeys(drop, "extra") | {key: plan.why[key] for key in taken}
+    stop_told(store, plan.take)
     changed = store.mend(plan.take, drop, rebuild)
     return {key: why[key] for key in changed if key in why}
 

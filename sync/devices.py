@@ -1,14 +1,14 @@
-"""Telling the tiers above which installs were let in here and what they sign with, before their ops arrive there."""
+"""Telling the tiers above which installs were let in here and what they sign with; and hearing from there which are stopped."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 
 from sync.author import Author
 from sync.own import own_install, write_own
-from sync.records import Install, Op
+from sync.records import Install, Op, Record
 from sync.store.base import Store
 
 OWN_NAME = "devices"
@@ -24,6 +24,18 @@ def register(store: Store, public: str, area: str, *, clock: Callable[[], dateti
     if new:
         write_own(store, OWN_NAME, "", partial(_made, new, public, area, store.server_id), clock=clock)
     return len(new)
+
+
+def stop_told(store: Store, records: Iterable[Record]) -> int:
+    """End the tokens of devices that somebody above stopped, of which these records from above tell; answers how many.
+
+    Called before the records are taken: cut off in between, they come again.
+    """
+    stopped = {one.id for one in records if one.kind == "device" and one.deleted}
+    here = [one.install_id for one in store.installs() if one.install_id in stopped and not one.revoked] if stopped else []
+    for install_id in here:
+        store.revoke(install_id)
+    return len(here)
 
 
 def _made(new: Sequence[Install], public: str, area: str, server_id: str, author: Author) -> list[Op]:

@@ -20,7 +20,7 @@ import msgspec
 import urllib3
 
 from sync import comparing, heads
-from sync.devices import OWN_NAME
+from sync.devices import OWN_NAME, stop_told
 from sync.failpoints import reach
 from sync.identity import ABOVE_ALL, UPSTREAM, note, noted
 from sync.keys import PrivateKey
@@ -412,6 +412,7 @@ class Relay:
                 records = msgspec.convert(said["records"], list[Record])
             except (msgspec.ValidationError, KeyError) as error:
                 raise Problem("upstream_strange") from error
+            stop_told(self._store, records)
             if records or cursor != said["cursor"]:
                 self._store.take_page(records, said["cursor"], (said["server_id"], said["epoch"]))
             self.state.received += len(records)

@@ -133,6 +133,7 @@ def _things(app: Any, here: Any, author: Author) -> dict[str, dict[str, str]]:
         "formpost.fill": {"form_id": "local"}, "formpost.post": {"form_id": "local"},
         "sync_api.get_blob": {"sha256": proof}, "office.enrolment_confirm": {"id": _invitation(here)},
         **{f"office.person{name}": {"id": "u-cadre"} for name in ("", "_save", "_password", "_state", "_enrol")},
+        "office.staff_undo": {"batch": "list-1"}, "office.told_device_stop": {"id": "i-told"},
         "office.device_stop": {"id": next(one.install_id for one in here.store.installs() if one.user_id == "u-cadre")},
         **made,
     }  # fmt: skip

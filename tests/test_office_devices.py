@@ -20,6 +20,7 @@ import pytest
 from app.office.device_trouble import Device, troubles_of
 from app.office.devices import phone_name, span
 from sync.author import Author
+from sync.devices import register
 from sync.protocol import Hello, parse_hello
 from sync.records import Install
 from sync.store.base import Compared
@@ -109,6 +110,32 @@ def test_devices_of_nodes_below_are_listed(office: Any, here: Any, cast: Any) ->
     page = text_of(office(cast.township).get("/office/devices"))
     assert re.search("村级节点登记的 2 部设备 1 部未签名 .*旧手机.* 未签名 .*新手机.* 已签名", page)
     assert "旧手机" not in office(cast.stranger).get("/office/devices").text
+
+
+def test_a_device_of_a_node_below_is_stopped_from_here(office: Any, here: Any, cast: Any) -> None:
+    author = Author("i-node", "", clock=here.now)
+    told = {"install_id": "i-told", "user_id": "u-cadre", "key": "k", "name": "手机"}
+    here.store.load([author.create("device", "i-told", VILLAGE, told)])
+    county, cadre = office(cast.county), office(cast.cadre)
+    page = county.get("/office/devices").text
+    assert "/office/devices/i-told/stop-below" in page and "stop-below" not in cadre.get("/office/devices").text
+    token = page.partition('name="csrf_token"')[2].partition('value="')[2].partition('"')[0]
+    assert office(cast.stranger).post("/office/devices/i-told/stop-below", data={"csrf_token": token}).status_code in (400, 404)
+    reply = county.post("/office/devices/i-told/stop-below", data={"csrf_token": token}, follow_redirects=True)
+    assert "下次联网时" in reply.text and "i-told" not in reply.text
+    record = here.store.get("device", "i-told")
+    assert record.deleted, "the servers below hear of it with their next link"
+
+
+def test_stopping_ones_own_tells_the_servers_too(phone: Any, office: Any, here: Any, cast: Any) -> None:
+    id = phone(cast.cadre).install_id
+    register(here.store, "", VILLAGE, clock=here.now)
+    county = office(cast.county)
+    page = county.get("/office/users/u-cadre").text
+    token = page.partition('name="csrf_token"')[2].partition('value="')[2].partition('"')[0]
+    assert county.post(f"/office/devices/{id}/stop", data={"csrf_token": token}).status_code == 303
+    assert next(one for one in here.store.installs() if one.install_id == id).revoked
+    assert here.store.get("device", id).deleted
 
 
 def test_what_comparing_mended_is_shown(phone: Any, office: Any, here: Any, cast: Any) -> None:

@@ -146,3 +146,38 @@ def test_a_village_erases_nothing(old: Any, office: Any, cast: Any, monkeypatch:
     monkeypatch.setattr("app.office.erase.node", lambda: type("Village", (), {"tier": "node"}))
     assert press(office(cast.county), "submission", "s-old").status_code == 403
     assert not old.store.get("submission", "s-old").deleted
+
+
+# --- a county's own periods -----------------------------------------------------------------------------------
+
+
+def test_a_county_sets_its_own_period(old: Any, office: Any, cast: Any) -> None:
+    """2026 is not over after 60 months and is after one; in the other county nothing changes."""
+    browser, stranger = office(cast.county), office(cast.stranger)
+    assert "改本区县的期限" in browser.get("/office/retention").text
+    months = {f"months.{kind}": "" for kind in periods()} | {"months.submission": "600"}
+    data = {"csrf_token": token(browser), "county": VILLAGE[:6], **months}
+    assert browser.post("/office/retention/periods", data=data).status_code == 303
+    assert ticks(browser, "submission") == [] and ticks(browser, "visit") == ["v-bare"]
+    assert "600 个月" in browser.get("/office/retention").text and "(全国 60)" in browser.get("/office/retention").text
+    assert press(browser, "submission", "s-old").status_code == 422, "not due any more, so it cannot be erased here either"
+    assert ticks(stranger, "submission") == ["s-far"]
+    data |= {"months.submission": ""}
+    assert browser.post("/office/retention/periods", data=data).status_code == 303
+    assert ticks(browser, "submission") == ["s-old"]
+
+
+@pytest.mark.parametrize("typed", ["0", "-3", "601", "x", "1.5", "٣"])
+def test_months_are_whole_numbers(old: Any, office: Any, cast: Any, typed: str) -> None:
+    browser = office(cast.county)
+    data = {"csrf_token": token(browser), "county": VILLAGE[:6], "months.submission": typed}
+    assert browser.post("/office/retention/periods", data=data).status_code == 400
+    assert old.store.get("retention", VILLAGE[:6]) is None
+
+
+def test_nobody_sets_anothers_period(old: Any, office: Any, cast: Any) -> None:
+    for person, status in ((cast.stranger, 404), (cast.township, 403), (cast.auditor, 403)):
+        browser = office(person)
+        data = {"csrf_token": token(browser), "county": VILLAGE[:6], "months.submission": "1"}
+        assert browser.post("/office/retention/periods", data=data).status_code == status
+    assert "改本区县的期限" not in office(cast.auditor).get("/office/retention").text

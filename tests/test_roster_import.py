@@ -674,3 +674,48 @@ def test_the_comparison_is_the_same_each_time():
         return planned
 
     assert run() == run() and len(run()) == 5
+
+
+# --- who is erased is in no roster ----------------------------------------------------------------------------
+
+
+def test_rosters_that_list_an_erased_person_go(desk, here, office, cast):
+    taken_in(desk, FAMILY)
+    first = desk.id
+    desk.upload(workbook([HEAD, person(31, name="王别户", home="5031")]))
+    other = desk.id
+    there = households(here)["冉大山"]
+    numbers = [row["id_no"] for row in members(here, there["id"]) if row["id_no"]]
+    assert numbers
+    boss = office(cast.county)
+    page = boss.get("/office/").text
+    token = page.partition('name="csrf_token"')[2].partition('value="')[2].partition('"')[0]
+    data = {"csrf_token": token, "reason": "本人申请删除", "head": "冉大山", "sure": "yes"}
+    reply = boss.post(f"/office/households/{there['id']}/erase", data=data, follow_redirects=True)
+    assert "有 1 份上传的花名册里有这些人" in reply.text
+    imports = desk.here()
+    assert imports.get(first) is None and imports.get(other) is not None
+    kept = b"".join(path.read_bytes() for path in imports.folder.rglob("*") if path.is_file())
+    assert not any(number.encode() in kept for number in numbers), "nor what was looked for"
+
+
+def test_what_cannot_be_read_goes_as_well(desk, here):
+    desk.upload(workbook([HEAD, person(31, name="王别户", home="5031")]))
+    imports, job = desk.here(), desk.here().get(desk.id)
+    (imports.path(job) / job.file).write_bytes(b"PK\x03\x04 broken")
+    assert imports.forget(["500156199001011234"], [OTHER_VILLAGE]) == 0, "another place's"
+    assert imports.forget(["500156199001011234"], [VILLAGE]) == 1 and imports.get(job.id) is None
+
+
+def test_nothing_is_erased_while_a_roster_is_taken_in(desk, here, office, cast):
+    taken_in(desk, FAMILY)
+    imports = desk.here()
+    imports.put(replace(imports.get(desk.id), state="running"))
+    there = households(here)["冉大山"]
+    boss = office(cast.county)
+    page = boss.get("/office/").text
+    token = page.partition('name="csrf_token"')[2].partition('value="')[2].partition('"')[0]
+    data = {"csrf_token": token, "reason": "本人申请删除", "head": "冉大山", "sure": "yes"}
+    reply = boss.post(f"/office/households/{there['id']}/erase", data=data)
+    assert reply.status_code != 303 and "等它做完再抹去" in reply.text
+    assert "冉大山" in households(here)

@@ -19,7 +19,8 @@ from app.auth import password_fits
 from app.roster import staff
 from app.roster.staff import Areas, Listed, understood
 
-NAMES = {COUNTY: "武隆区", TOWNSHIP: "土坎镇", VILLAGE: "清水村", NEXT_VILLAGE: "关滩村", "500156106000": "白马镇", "500156106201": "清水村"}
+NAMES = {COUNTY: "武隆区", TOWNSHIP: "土坎镇", VILLAGE: "清水村", NEXT_VILLAGE: "关滩村", "500156106000": "白马镇",
+         "500156106201": "清水村"}  # fmt: skip
 ROLES = {"": "cadre", "村干部": "cadre", "乡镇": "township"}
 HEAD = ["序号", "姓名", "账号", "手机号", "角色", "区域", "单位"]
 
@@ -37,7 +38,8 @@ def test_places_as_people_write_them(text: str, found: str) -> None:
 
 
 def test_columns_are_found_below_a_title_and_a_place_may_stand_in_two() -> None:
-    rows = [["某镇人员名单"], [], ["姓 名", "联系电话", "乡镇", "村", "单位"], ["王小明", "138 0000 0000", "土坎镇", "清水村", "村委会"], ["", "", "", "", ""]]
+    head, wang = ["姓 名", "联系电话", "乡镇", "村", "单位"], ["王小明", "138 0000 0000", "土坎镇", "清水村", "村委会"]
+    rows = [["某镇人员名单"], [], head, wang, ["", "", "", "", ""]]
     assert staff.read_list(rows) == [Listed(4, "王小明", "", "138 0000 0000", "", "土坎镇 清水村", "村委会")]
     assert staff.read_list([["户主", "身份证号"], ["王", "1"]]) is None
 
@@ -118,7 +120,8 @@ def passwords(page):
 def test_first_it_is_shown_and_nothing_is_made(desk, here):
     page = desk.upload(WANG, LI, BOSS, FAR, THERE)
     assert page.status_code == 200
-    assert "添加这 2 人" in page.text and "第 4 行" in page.text and "角色比您的高" in page.text and "没有这个地方:綦江区 石角村" in page.text
+    assert "添加这 2 人" in page.text and "第 4 行" in page.text and "角色比您的高" in page.text
+    assert "没有这个地方:綦江区 石角村" in page.text
     assert "冉村干" in page.text and "已有账号,跳过" in page.text
     assert here.people.find("lidashan") is None
     assert not list((here.config.data_dir / "imports").glob("*/roster.xlsx")), "the file does not stay"
@@ -195,5 +198,5 @@ def test_another_places_list_is_not_there(desk, here, office, cast):
     desk.post("take", lines=desk.lines(desk.upload(WANG)))
     batch = here.people.find("13800000001").fields["batch"]
     other = Desk(office(cast.stranger))
-    assert other.post(f"{batch}/undo", sure="1").status_code == 404
+    assert other.post(f"{batch}/undo").status_code == other.post(f"{batch}/undo", sure="1").status_code == 404
     assert here.people.find("13800000001") is not None

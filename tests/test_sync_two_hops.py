@@ -17,6 +17,7 @@ import pytest
 
 from sync import service
 from sync.author import Author
+from sync.devices import register
 from sync.identity import ABOVE_ALL, Identity, identity_of, note
 from sync.logs import blob_word_holds
 from sync.problems import Problem
@@ -144,6 +145,36 @@ def water(author: Author, old: str, new: str, submission: str | None = None) -> 
 
 def statuses(reply: dict[str, Any]) -> list[str]:
     return [result["status"] for result in reply["results"]]
+
+
+def test_a_device_stopped_above_dies_below_at_the_next_link(county: County) -> None:
+    """A stolen phone: the county stops it, and the village's server ends its token without anybody there doing anything."""
+    register(county.village, "", VILLAGE, clock=clock)
+    county.relay.step()
+    told = county.centre.get("device", county.phone.install_id)
+    assert told is not None and told.fields["user_id"] == "u-cadre"
+    other = county.village.add_install("u-cadre", kind="device", name="another phone")
+    boss = Author("i-boss", "u-boss", clock=clock)
+    county.centre.load([boss.void("device", told.id, told.area, {}, "停用设备", base_rev=told.rev)])
+    assert not county.credential.revoked, "the village has not been told"
+    county.relay.step()
+    assert county.credential.revoked
+    with pytest.raises(Problem, match="device_revoked"):
+        service.pull(county.village, county.credential, None, 10, now=NOW)
+    reply = county.push(water(county.author, "well", "piped"))
+    assert statuses(reply) == ["quarantined"] and reply["results"][0]["code"] == "device_revoked"
+    kept = county.village.credential(other.token)
+    assert kept is not None and not kept.revoked, "only the one that was stopped"
+
+
+def test_without_hearing_it_the_stolen_phone_would_go_on(county: County, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync.relay.stop_told", lambda store, records: 0)
+    register(county.village, "", VILLAGE, clock=clock)
+    county.relay.step()
+    boss = Author("i-boss", "u-boss", clock=clock)
+    county.centre.load([boss.void("device", county.phone.install_id, VILLAGE, {}, "停用设备")])
+    county.relay.step()
+    assert not county.credential.revoked
 
 
 def test_the_village_holds_its_own_area_only(county: County) -> None:

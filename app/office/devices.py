@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import office
+from app.auth import current_user
 from app.node import node
 from app.office import blueprint, page
 from app.office.csv_export import csv_lines
@@ -45,6 +46,7 @@ def devices() -> str:
         relays=here.relay is not None,
         mended=_mended(),
         told_here=_told_by_nodes(),
+        manages=bool(current_user().roles & {"township", "county"}),
         when=_when,
         day=lambda moment: _when(moment)[5:] if _when(moment)[:4] == page.today()[:4] else _when(moment),
         span=span,

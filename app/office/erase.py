@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flask import redirect, request, url_for
+from flask import flash, redirect, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -14,6 +14,7 @@ from app.auth import current_user
 from app.errors import Problem
 from app.node import node
 from app.office import blueprint, page, printing
+from app.office.importing import imports_here
 from app.office.tray import OWN_NAME
 from app.tables import households
 from app.tables.lives import events_of
@@ -54,10 +55,27 @@ def erase_household_now(id: str) -> str | AnyResponse:
 
 
 def erase(wanted: Sequence[tuple[str, str, str]], reason: str, homes: Sequence[tuple[str, str]]) -> None:
-    """Erase records, and the PDFs on this server that show them. homes: (household id, area)."""
+    """Erase records, the PDFs on this server that show them, and rosters that list them. homes: (household id, area)."""
+    listed, areas = _as_listed(wanted), {area for _id, area in homes}
+    if listed and imports_here().busy_in(areas):
+        raise Problem("busy", message=_("有一份花名册正在核对或导入,没有抹去任何内容。"), next=_("等它做完再抹去。"))
     write_own(node().store, OWN_NAME, current_user().id, lambda author: erase_ops(wanted, reason, author), clock=node().now)
-    printing.jobs_here().forget([id for id, _area in homes], {area for _id, area in homes})
+    printing.jobs_here().forget([id for id, _area in homes], areas)
+    rosters = imports_here().forget(listed, areas)
+    if rosters:
+        flash(_("有 %(n)s 份上传的花名册里有这些人,文件和导入记录已一起删除,不能再撤销那次导入。", n=rosters))
     node().tables.catch_up()
+
+
+def _as_listed(wanted: Sequence[tuple[str, str, str]]) -> list[str]:
+    """What tells the erased people in a roster: their numbers, and the name of who has none."""
+    whole, everywhere = node().tables, page.scope()
+    ids = [id for kind, id, _area in wanted if kind == "household"]
+    homes = [one for id in ids if (one := households.household(whole, everywhere, id))]
+    people = [*households.members(whole, everywhere, ids)] if ids else []
+    named = [(one["id_no"], one["national_no"], one["full_name"]) for one in people]
+    named += [("", one["national_no"], "" if people else one["head_name"]) for one in homes]
+    return [text for id_no, national, name in named for text in ((id_no, national) if id_no or national else (name,)) if text]
 
 
 def everything_about(row: dict[str, Any]) -> list[tuple[str, str, str]]:

@@ -157,8 +157,31 @@ def device_stop(id: str) -> AnyResponse:
     if not _may_manage(_person(install.user_id)):
         raise Problem("forbidden")
     node().store.revoke(id)
+    _stop_everywhere(node().store.get("device", id))
     flash(_("已停用这部设备。它还没送出的内容送来后,会放进待核对。"))
     return _to(install.user_id)
+
+
+@blueprint.post("/devices/<id>/stop-below")
+@office(*MANAGERS)
+def told_device_stop(id: str) -> AnyResponse:
+    """A device that signed in at a server below: that server ends its token at its next link."""
+    device = node().store.get("device", id)
+    if device is None or device.deleted or not in_scope(device.area):
+        raise Problem("not_found")
+    if not _may_manage(_person(str(device.fields.get("user_id") or ""))):
+        raise Problem("forbidden")
+    _stop_everywhere(device)
+    flash(_("已停用。村里的服务器下次联网时,这部设备就不能再下载;它还没送出的内容会放进待核对。"))
+    return redirect(url_for("office.devices"), 303)
+
+
+def _stop_everywhere(device: Record | None) -> None:
+    """Void what the servers know of a device, which ends it at every one of them (decision 0011)."""
+    if device is not None and not device.deleted:
+        seen = {name: device.fields.get(name) for name in ("user_id", "name")}
+        void = ("device", device.id, device.area, seen, "停用设备")
+        write_people(lambda author: [author.void(*void, base_rev=device.rev)], [device])
 
 
 # --- one's own password -------------------------------------------------------------------------------------

@@ -130,12 +130,12 @@ def _fields(one: Wished, password_hash: str, batch: str) -> dict[str, Any]:
 @office(*MANAGERS)
 def staff_undo(batch: str) -> AnyResponse:
     """Remove the accounts of a list that nobody has used yet; who signed in or was changed since stays."""
-    if request.form.get("sure") != "1":
-        raise Problem("not_sure", 422, _("还没有勾选确认。"), _("勾选“我确定要撤销”,再点一次。"))
     people = [node().store.get("user", id) for id in others.people_of_list(page.tables(), page.scope(), batch)]
     there = [one for one in people if one and not one.deleted and one.id != current_user().id]
     if not there:
         raise Problem("not_found")
+    if request.form.get("sure") != "1":
+        raise Problem("not_sure", 422, _("还没有勾选确认。"), _("勾选“我确定要撤销”,再点一次。"))
     used = {install.user_id for install in node().store.installs()}
     unused = [one for one in there if one.id not in used and one.fields.get("password_once") == "1"]
     if unused:

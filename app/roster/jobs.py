@@ -27,7 +27,8 @@ from typing import Any
 from app.roster.headings import bare
 from app.roster.plan import FILE as PLAN_FILE
 from app.roster.plan import Plan
-from app.roster.worker import write_json
+from app.roster.worker import hash_of, write_json
+from sync.scope import within
 
 log = logging.getLogger("ruhu.import")
 
@@ -142,6 +143,28 @@ class Imports:
         for job in self.all():
             if job.created < before and job.state not in BUSY:
                 self.remove(job)
+
+    def busy_in(self, areas: Iterable[str]) -> bool:
+        """Whether something runs for an import that may be about one of these places."""
+        return any(job.state in BUSY for job in self._about(areas))
+
+    def forget(self, texts: Iterable[str], areas: Iterable[str]) -> int:
+        """Remove every import about one of these places in whose file one of the texts fills a cell; answers how many.
+
+        What cannot be read is removed as well: nobody could say that they are not in it.
+        """
+        hashes = sorted({hash_of(text) for text in texts if text.strip()})
+        gone = 0
+        for job in self._about(areas) if hashes else ():
+            wrong = self.in_worker("holds", job, {"hashes": hashes})
+            if wrong or self.read(job, "holds.json").get("holds", True):
+                self.remove(job)
+                gone += 1
+        return gone
+
+    def _about(self, areas: Iterable[str]) -> list[Import]:
+        places = list(areas)
+        return [job for job in self.all() if any(within(area, job.prefixes) for area in places)]
 
     # --- what a source was told before --------------------------------------------------------------------
 

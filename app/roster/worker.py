@@ -3,6 +3,7 @@
     python -m app.roster.worker look FOLDER     first rows of every sheet → look.json
     python -m app.roster.worker compare FOLDER  the whole file against the register → plan.db
     python -m app.roster.worker areas FOLDER    codes and names of places → areas.json
+    python -m app.roster.worker holds FOLDER    whether one of some texts stands in a cell → holds.json
     python -m app.roster.worker staff FOLDER    people who are to get accounts → staff.json
 
 What it is to do lies in the folder (``task.json``); how far it is, in
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import hashlib
 import json
 import os
 import sys
@@ -95,6 +97,18 @@ def staff(folder: Path, task: dict[str, Any]) -> None:
     write_json(folder / "staff.json", {})
 
 
+def holds(folder: Path, task: dict[str, Any]) -> None:
+    """The texts are told by their hashes: who was erased is written nowhere again."""
+    path, kind, wanted = folder / task["file"], task["kind"], set(task["hashes"])
+    every = (cell for name in reading.sheets(path, kind) for row in reading.rows(path, kind, name) for cell in row if cell)
+    write_json(folder / "holds.json", {"holds": any(hash_of(cell) in wanted for cell in every)})
+
+
+def hash_of(text: str) -> str:
+    """Of a cell however it is spaced."""
+    return hashlib.sha256("".join(text.split()).upper().encode()).hexdigest()
+
+
 def write_json(path: Path, value: Any) -> None:
     part = path.with_suffix(".part")
     part.write_text(json.dumps(value, ensure_ascii=False), "utf-8")
@@ -105,7 +119,7 @@ def main(argv: list[str]) -> int:
     step, folder = argv[0], Path(argv[1])
     task = json.loads((folder / "task.json").read_text("utf-8"))
     try:
-        {"look": look, "compare": compare, "areas": areas, "staff": staff}[step](folder, task)
+        {"look": look, "compare": compare, "areas": areas, "holds": holds, "staff": staff}[step](folder, task)
     except reading.Unreadable as error:
         write_json(folder / "failed.json", {"code": str(error)})
         return 3
