@@ -418,7 +418,8 @@ class Relay:
             self.state.received += len(records)
             moved = moved or bool(records)
             if not said["more"]:
-                break
+                # All that is there has come: a conflict it does not have was disputed here alone.
+                return self._store.settle_conflicts() or moved
         return moved
 
     def _fetch_blobs(self) -> bool:

@@ -462,3 +462,23 @@ def test_a_conflict_that_went_with_a_centre_s_lost_day_goes_below_as_well(county
         record = store.get("household", "h1")
         assert record is not None and record.fields["water_source"] == "piped"
         assert open_conflicts(store) == []
+
+
+def test_a_conflict_about_another_field_than_the_centre_s_goes(county: County) -> None:
+    """The village saw a dispute about one field, the centre about another: both say conflict, one note is too many."""
+    office = county.centre.add_install("u-cadre", kind="device", name="at the centre")
+    seen = county.centre.credential(office.token)
+    assert seen is not None
+    at_centre = Author(office.install_id, "u-cadre", clock=clock)
+    edit = at_centre.update("household", "h1", VILLAGE, {"water_source": ("well", "piped"), "head_name": ("冉光明", "冉明")})
+    body = push_body([_json.encode(edit)], server_id=None, epoch=None)
+    service.push(county.centre, seen, checked_body(body, push_headers(body)), now=NOW)
+    county.push(water(county.author, "well", "cistern"))
+    both = {"water_source": ("well", "piped"), "head_name": ("冉光明", "冉光")}
+    county.push(county.author.update("household", "h1", VILLAGE, both))
+    (ours,) = open_conflicts(county.village)
+    county.relay = Relay(county.village, transport=county.wire, compares=False)
+    for _ in range(3):
+        county.relay.step()
+    assert sorted(open_conflicts(county.village)) == sorted(open_conflicts(county.centre)) != []
+    assert ours not in open_conflicts(county.village)

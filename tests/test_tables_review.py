@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 from fake_store import VILLAGE, FakeStore
 
 from app.tables import Tables
+from app.tables.checks import visit_facts
 from app.tables.review import Findings, differences, review_some
 from app.tables.seen import fields_before, register_seen
 from app.tables.submissions import SubmissionWish, find_submissions, flagged
 from sync.records import Scope
 
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 VILLAGERS = Scope(area_prefixes=(VILLAGE,))
 
 
@@ -98,3 +101,17 @@ def test_a_submission_whose_form_is_not_here_waits_without_holding_up_others(sto
     store.put("form", "visit", form_id="visit", version="1")
     tables.catch_up()
     assert review_some(tables, lambda row: Findings(), 10) == 1
+
+
+def test_a_number_written_down_that_another_household_has(store, tables):
+    store.put("household", "other", head_name="李五")
+    store.put("member", "twin", household_id="other", id_no="50023219700101002X", state="active")
+    store.put("member", "dead", household_id="other", id_no="500232196003030031", state="dead")
+    tables.catch_up()
+
+    def elsewhere(*numbers, household="h"):
+        return visit_facts(tables.reading(), {"household_id": household}, "", "", NOW, numbers)["people_elsewhere"]
+
+    assert elsewhere("50023219700101002X") == "1"
+    assert elsewhere("50023219700101002X", household="other") == "0"
+    assert elsewhere("500232196003030031", "") == "0" and elsewhere() == "0"

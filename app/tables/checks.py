@@ -297,8 +297,12 @@ def _asked_for(scope: HasPrefixes, wish: FindingWish) -> Conditions:
 # --- how visits were made ---------------------------------------------------------------------------------
 
 
-def visit_facts(db: Any, row: Mapping[str, Any], location: str, home: str, now: datetime) -> dict[str, str]:
-    """What rules over a visit ask for, of one row of submissions. location, home: geopoints as text."""
+def visit_facts(db: Any, row: Mapping[str, Any], location: str, home: str, now: datetime,
+                numbers: Sequence[str] = ()) -> dict[str, str]:  # fmt: skip
+    """What rules over a visit ask for, of one row of submissions.
+
+    location, home: geopoints as text. numbers: ID numbers that the visit wrote down.
+    """
     value = row.get
     minutes = minutes_between(value("started", ""), value("ended", ""))
     usual = db.execute(
@@ -321,7 +325,13 @@ def visit_facts(db: Any, row: Mapping[str, Any], location: str, home: str, now: 
         "SELECT count(*) FROM submissions WHERE answers_digest = ? AND answers_digest <> '' AND household_id <> ?",
         [value("answers_digest", ""), value("household_id", "")],
     ).fetchone()[0]
+    elsewhere = db.execute(
+        "SELECT count(DISTINCT id_no) FROM members WHERE id_no IN (SELECT value FROM json_each(?)) AND id_no <> ''"
+        " AND household_id <> ? AND state IN ('', 'active')",
+        [json.dumps(numbers), value("household_id", "")],
+    ).fetchone()[0]
     return {
+        "people_elsewhere": str(elsewhere),
         "minutes": minutes,
         "usual_minutes": f"{known[len(known) // 2]:.1f}" if len(known) >= 10 else "",
         "metres": metres_between(location, home),

@@ -103,10 +103,17 @@ class FormReviewer:
         db, ended = self.tables.reading(), moment(row["ended"])
         checks = checks_for(db.conn, row["area"][:6], self.limits)
         home = db.execute("SELECT location FROM households WHERE id = ?", [row["household_id"]]).fetchone()
-        facts = visit_facts(db, row, _place(form, row), home[0] or "" if home else "", datetime.now(UTC))
+        facts = visit_facts(db, row, _place(form, row), home[0] or "" if home else "", datetime.now(UTC),
+                            _new_numbers(derived))  # fmt: skip
         reasons = _object(row.get("reasons"))
         found = [*checks.visit(facts, now=ended), *after_checks(checks, seen, derived, ended)]
         return [_check_told(one, _text(reasons.get(f"{one.rule}|{one.member}"))) for one in found]
+
+
+def _new_numbers(derived: Sequence[entities.EntityChange]) -> list[str]:
+    """ID numbers that a visit wrote down for somebody."""
+    said = [change.fields["id_no"] for change in derived if change.entity == "member" and "id_no" in change.fields]
+    return [str(step["new"] or "") for step in said if step["new"] != step["old"]]
 
 
 def moment(text: str) -> datetime:

@@ -338,6 +338,9 @@ class Store(Protocol):
         source: (server_id, epoch) of the upstream that answered.
         """
 
+    def settle_conflicts(self) -> bool:
+        """After a whole pull: notes of conflicts that the tier above, having answered, does not have go; whether any did."""
+
     def upstream_cursor(self) -> tuple[str | None, tuple[str, str] | None]:
         """Where the pull stands and whose cursor it is."""
 

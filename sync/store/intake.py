@@ -636,13 +636,16 @@ class Intake:
     def withdraw_conflicts(self, op: Op) -> None:
         """The node above took the op without a conflict: what was noted here is no question for a person any more."""
         for name in ("", *op.fields):
-            key = ("conflict", conflict_id(op.op_id, name))
-            self._fetch([(*key, op.area)])
-            record, upstream = self._stored[key]
-            # One that came from above before its store was put back (its place is 0 again) is not there any more either.
-            if record is not None and not record.deleted and (upstream is None or not upstream.seq):
-                self.dropped.append(key)
-                self._stored[key] = Stored(self._put(msgspec.structs.replace(record, rev=0, deleted=True), None))
+            self.withdraw("conflict", conflict_id(op.op_id, name))
+
+    def withdraw(self, kind: str, id: str) -> None:
+        """A record that the node above has not got, or had before its store was put back (its place is 0 again), goes."""
+        key = (kind, id)
+        self._fetch([(*key, "")])
+        record, upstream = self._stored[key]
+        if record is not None and not record.deleted and (upstream is None or not upstream.seq):
+            self.dropped.append(key)
+            self._stored[key] = Stored(self._put(msgspec.structs.replace(record, rev=0, deleted=True), None))
 
     def drop(self, key: Key) -> None:
         """The node above does not have it: a tombstone here, so that whoever follows this log drops it as well."""

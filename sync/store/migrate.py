@@ -126,6 +126,12 @@ def m027_words_on_blobs(db: Database) -> None:
     db.execute("UPDATE blob SET relayed = 1 WHERE relayed = 2")
 
 
+@migrations()
+def m028_open_conflicts(db: Database) -> None:
+    """The few open conflicts, which a node looks through after every pull; `record_conflict` has the settled ones too."""
+    db.execute("CREATE INDEX record_conflicts ON record (id) WHERE kind = 'conflict' AND deleted = 0")
+
+
 _RECORD_ROWS = """
 CREATE TABLE record_row (
   n INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL, area TEXT NOT NULL, rev INTEGER NOT NULL,

@@ -696,6 +696,9 @@ class PostgresStore:
     def take_page(self, records: Sequence[Record], cursor: str, source: tuple[str, str]) -> None:
         raise Problem("centre_only")
 
+    def settle_conflicts(self) -> bool:
+        return False
+
     def upstream_cursor(self) -> tuple[str | None, tuple[str, str] | None]:
         return None, None
 

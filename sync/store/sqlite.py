@@ -86,6 +86,12 @@ PULL = (
 _json = msgspec.json.Encoder()
 
 
+UNSHARED_CONFLICTS = """
+SELECT id FROM record INDEXED BY record_conflicts
+WHERE kind = 'conflict' AND deleted = 0 AND (upstream IS NULL OR json_extract(upstream, '$.seq') = 0)
+  AND NOT EXISTS (SELECT 1 FROM op WHERE op_id = json_extract(record.fields, '$.op_id') AND variant = 0 AND up_status IS NULL)
+"""
+
 class SqliteStore(SqliteHistory):
     """A `Store` over ``store.db`` and ``blobs/`` in a data folder. Raises Problem when the folder cannot be used."""
 
@@ -688,6 +694,15 @@ class SqliteStore(SqliteHistory):
             reach("page.taken")
             set_meta(write, "upstream_cursor", cursor)
             set_meta(write, "upstream_source", " ".join(source))
+
+    def settle_conflicts(self) -> bool:
+        gone = [row[0] for row in self._all(UNSHARED_CONFLICTS)]
+        if gone:
+            with self._taking_in(moment_text(self._clock())) as (_, intake):
+                for id in gone:
+                    intake.withdraw("conflict", id)
+                intake.placed((), self._last_n, self._latest)
+        return bool(gone)
 
     def upstream_cursor(self) -> tuple[str | None, tuple[str, str] | None]:
         found = dict(self._all("SELECT key, value FROM meta WHERE key IN ('upstream_cursor', 'upstream_source')"))

@@ -12,7 +12,7 @@
  * }} Row
  */
 
-const TAIL = 6;
+export const TAIL = 6;
 /** Above this many hits the order of the rows as given is kept: comparing names is slow. */
 const FEW = 400;
 

@@ -5,6 +5,7 @@
 
 import { distance, pointsOf } from '../core/geometry.js';
 import { checkHousehold, checkVisit } from '../core/rules.js';
+import { elsewhere } from '../data/elsewhere.js';
 import { localDate } from '../data/ids.js';
 import { changesOf, filesNamed } from './form-finish.js';
 import { button, element } from './widgets/dom.js';
@@ -134,7 +135,10 @@ async function visitFacts(ctx, screen) {
     .map((path) => instance.value(path)).find(Boolean) ?? '';
   const photos = /** @type {[string, string][]} */ (await ctx.store.meta?.('visit_photos') ?? []);
   const again = filesNamed(screen).filter(({ sha256 }) => photos.some(([name, household]) => name === sha256 && household !== draft.household_id));
+  const numbers = changesOf(screen).flatMap(({ entity, fields: { id_no } }) => (
+    entity === 'member' && id_no && id_no.old !== id_no.new ? [String(id_no.new ?? '')] : []));
   return {
+    people_elsewhere: String(await elsewhere(/** @type {any} */ (ctx.store), numbers, draft.household_id)),
     minutes: Number.isFinite(minutes) && minutes >= 0 ? minutes.toFixed(1) : '',
     usual_minutes: usual.length >= ENOUGH ? usual[Math.floor(usual.length / 2)].toFixed(1) : '',
     metres: metres(place, draft.base.household?.fields.location ?? ''),
