@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -135,9 +135,13 @@ def steps_for(record: Record, mapping: Mapping[str, str], day: str) -> list[Step
     steps: list[Step] = []
     fields = record.fields
     if record.kind == "user" and not record.deleted:
-        own = str(fields.get("area") or "")
-        if recoded(own, mapping) != own:
-            steps.append(Step("update", "user", record.id, record.area, {"area": (own, recoded(own, mapping))}))
+        own, more = str(fields.get("area") or ""), fields.get("grants")
+        changes = {"area": (own, recoded(own, mapping)), "grants": (more, recoded_grants(more, mapping))}
+        steps += _update("user", record, changes)
+    if record.kind == "small_area" and not record.deleted:
+        old = str(fields.get("villages") or "")
+        new_ones = sorted({recoded(code, mapping) for code in old.split()})
+        steps += _update("small_area", record, {"villages": (old, " ".join(new_ones))} if set(new_ones) != set(old.split()) else {})
     if to == record.area:
         return steps
     if record.kind == "village":
@@ -148,6 +152,42 @@ def steps_for(record: Record, mapping: Mapping[str, str], day: str) -> list[Step
         made = Step("create", "village", recoded(record.id, mapping), to, new)
         return [made, Step("void", "village", record.id, record.area, seen)]
     return [*steps, Step("move", record.kind, record.id, record.area, {"area": (record.area, to)})]
+
+
+def recoded_grants(given: Any, mapping: Mapping[str, str]) -> Any:
+    """A person's further grants after a change of codes; what is no list of them stays as it is."""
+    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+        return given
+    return [
+        one | {name: recoded(one[name], mapping) for name in ("area",) if isinstance(one.get(name), str)}
+        | {name: list(dict.fromkeys(recoded(code, mapping) for code in one[name] if isinstance(code, str)))
+           for name in ("villages",) if isinstance(one.get(name), list)}
+        for one in given
+    ]  # fmt: skip
+
+
+def _update(entity: str, record: Record, changes: Mapping[str, tuple[Any, Any]]) -> list[Step]:
+    changed = {name: pair for name, pair in changes.items() if pair[0] != pair[1]}
+    return [Step("update", entity, record.id, record.area, changed)] if changed else []
+
+
+def merged_steps(steps: Iterable[Step], stands: Callable[[str, str], bool]) -> list[Step]:
+    """The steps where the new code is a place that is there already: it keeps its own name and what is said of it.
+
+    stands: (kind, id) → whether there is such a record.
+    """
+    return [one for one in steps if not (one.kind == "create" and one.entity in ("area", "village") and stands(one.entity, one.id))]
+
+
+def group_step(record: Record, mapping: Mapping[str, str], prefixes: Mapping[str, str]) -> list[Step]:
+    """The group of a household of a village that joins another, with its old village's name in front: both have a 1组.
+
+    prefixes: old village code → what stands in front from now on.
+    """
+    said, group = prefixes.get(record.area[:12], ""), str(record.fields.get("group") or "")
+    if record.kind != "household" or record.deleted or not said or not group or recoded(record.area, mapping) == record.area:
+        return []
+    return _update("household", record, {"group": (group, group if group.startswith(said) else said + group)})
 
 
 def _area_steps(record: Record, mapping: Mapping[str, str], day: str) -> list[Step]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from app.areas import Step, recoded, steps_for
+from app.areas import Step, group_step, merged_steps, recoded, steps_for
 from sync.author import Author
 from sync.own import write_own
 from sync.records import FieldChange, Op
@@ -30,13 +30,21 @@ def affected(store: Store, mapping: Mapping[str, str]) -> dict[str, int]:
 
 def carry_out(
     store: Store, mapping: Mapping[str, str], *, actor: str, day: str, clock: Callable[[], datetime],
+    groups: Mapping[str, str] | None = None,
     goes_on: Callable[[], bool] = lambda: True, note: Callable[[int, int], None] = lambda done, end: None,
 ) -> bool:  # fmt: skip
     """Move everything; False when told to stop before the end. note: (places of the log seen, how many there are).
 
+    groups: old village → what is written in front of its households' groups.
+
     People and areas go first: whoever works there must have the new place
     before its households arrive in it.
     """
+
+    def stands(kind: str, id: str) -> bool:
+        record = store.get(kind, id)
+        return record is not None and not record.deleted
+
     for first in (True, False):
         seq, end = 0, store.latest_seq()
         while seq < end:
@@ -47,8 +55,9 @@ def carry_out(
                 step
                 for record in page.records
                 if (record.kind in ("area", "user")) is first
-                for step in steps_for(record, mapping, day)
+                for step in (*group_step(record, mapping, groups or {}), *steps_for(record, mapping, day))
             ]
+            steps = merged_steps(steps, stands)
             if steps:
                 write_own(store, OWN_NAME, actor, lambda author, steps=steps: _ops(author, steps), clock=clock)  # type: ignore[misc]
             seq = page.seq

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import io
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -17,8 +18,10 @@ from test_roster_import import Desk, workbook
 
 from app import areas, codes, recode
 from app.keys import code_key
+from app.tables import households
 from sync.author import Author
 from sync.records import Record
+from sync.scope import EVERYTHING
 
 OLD = "500232"
 OLD_VILLAGE = "500232105203"
@@ -234,6 +237,61 @@ def test_a_change_of_codes_on_the_page(desk, here, app):
     assert here.store.get("user", "u-neighbour").fields["area"] == VILLAGE
     here.tables.catch_up()
     assert "代码变更已完成" in desk.browser.get("/office/areas").text
+
+
+def merge(desk, **more):
+    return desk.post("/office/areas/merge", **({"from": NEXT_VILLAGE, "into": VILLAGE, "groups": "1"} | more))
+
+
+def test_a_village_joins_another_in_one_act(desk, here, app):
+    """All of it goes over; the other village keeps its name, nobody has to settle anything, and old codes still lead there."""
+    author = Author("i-more", "u-county", clock=clock)
+    code = codes.make_code(b"k" * 32, b"123456789")
+    small = {"name": "两村", "villages": f"{VILLAGE} {NEXT_VILLAGE}"}
+    more = [{"role": "cadre", "area": NEXT_VILLAGE}, {"role": "cadre", "small_area": "s-1", "villages": [NEXT_VILLAGE, VILLAGE]}]
+    here.store.load([
+        author.create("household", "h-next", NEXT_VILLAGE, {"head_name": "关滩人", "group": "1", "code": code}),
+        author.create("member", "m-next", NEXT_VILLAGE, {"household_id": "h-next", "full_name": "关滩人"}),
+        author.create("village", VILLAGE, VILLAGE, {"secretary": "冉书记"}),
+        author.create("village", NEXT_VILLAGE, NEXT_VILLAGE, {"secretary": "田书记"}),
+        author.create("small_area", "s-1", TOWNSHIP, small), author.update("user", "u-township", TOWNSHIP, {"grants": ("", more)}),
+    ])  # fmt: skip
+    here.tables.catch_up()
+    counted = merge(desk).text
+    assert "关滩村 并进 清水村" in counted and "两个村都有这些组,不加村名就分不开:1" in counted
+    assert here.store.get("household", "h-next").area == NEXT_VILLAGE, "only counted"
+    assert "还没有合并" in merge(desk, sure="1", name="清水村").text
+    assert merge(desk, sure="1", name="关滩村").status_code == 303
+    app.extensions["ruhu_area_changes"]["change"].thread.join(20)
+    here.tables.catch_up()
+    home = here.store.get("household", "h-next")
+    assert (home.area, home.fields["group"], home.fields["code"]) == (VILLAGE, "关滩1", code)
+    assert here.store.get("member", "m-next").area == VILLAGE and here.store.get("user", "u-neighbour").area == VILLAGE
+    assert here.store.get("area", VILLAGE).fields["name"] == "清水村"
+    assert here.store.get("area", NEXT_VILLAGE).fields["successor"] == VILLAGE
+    assert here.store.get("village", VILLAGE).fields["secretary"] == "冉书记" and here.store.get("village", NEXT_VILLAGE).deleted
+    assert here.store.get("small_area", "s-1").fields["villages"] == VILLAGE
+    grants = here.store.get("user", "u-township").fields["grants"]
+    assert [one.get("area") or one["villages"] for one in grants] == [VILLAGE, [VILLAGE]]
+    assert not list(here.tables.reading().query("SELECT * FROM conflicts")), "nothing for a person to settle"
+    assert households.household_by_code(here.tables, EVERYTHING, code)["id"] == "h-next", "the door card still leads there"
+    assert "关滩村" not in re.findall(r"<option[^>]*>([^<]*)", desk.browser.get("/office/areas").text.partition("并进这个村")[2])
+
+
+def test_groups_stay_as_they_are_when_somebody_wishes(desk, here, app):
+    author = Author("i-more", "u-county", clock=clock)
+    here.store.load([author.create("household", "h-next", NEXT_VILLAGE, {"head_name": "关滩人", "group": "1"})])
+    here.tables.catch_up()
+    assert merge(desk, groups="", sure="1", name="关滩村").status_code == 303
+    app.extensions["ruhu_area_changes"]["change"].thread.join(20)
+    assert here.store.get("household", "h-next").fields["group"] == "1"
+
+
+def test_a_village_joins_none_of_another_county(desk, here):
+    assert merge(desk, into=OTHER_VILLAGE, sure="1", name="关滩村").status_code == 404
+    assert merge(desk, **{"from": OTHER_VILLAGE}, sure="1", name="石角村").status_code == 404
+    assert merge(desk, into=NEXT_VILLAGE, sure="1", name="关滩村").status_code == 422
+    assert here.store.get("area", OTHER_VILLAGE).fields.get("successor") is None
 
 
 @pytest.mark.parametrize("mapping", ["500110 500156", "500156 500110", f"{VILLAGE} {OTHER_VILLAGE}", "500156", "甲 乙", ""])

@@ -19,7 +19,8 @@ from app.errors import Problem
 from app.node import node
 from app.office import blueprint, page
 from app.office.small_files import capped, read_by_worker
-from app.tables import others
+from app.roster.places import bare
+from app.tables import households, others
 from sync.author import Author
 from sync.ids import new_id
 from sync.own import write_own
@@ -66,6 +67,7 @@ def areas_list() -> str:
         top=top,
         parents=[row for row in rows if row["level"] in (6, 9, 12) and not row["successor"]],
         small=others.small_areas(page.tables(), page.scope()),
+        to_merge=_villages() if current_user().role == "county" else [],
         change=_changes().get("change"),
         level_name=lambda code: _LEVELS.get(areas.level_of(code), ""),
     )
@@ -170,6 +172,36 @@ def area_recode() -> AnyResponse | str:
     return _back("")
 
 
+@blueprint.post("/areas/merge")
+@office("county")
+def area_merge() -> AnyResponse | str:
+    """A village joins another 并村: first counted, and carried out when its name was typed."""
+    if node().tier != CENTRE:
+        raise Problem("forbidden", message=_("并村要在中心办。"), next=_("请登录中心的网址,再做一次。"))
+    mine = {row["code"]: row for row in _villages()}
+    old, new = request.form.get("from", ""), request.form.get("into", "")
+    if old not in mine or new not in mine:
+        raise Problem("not_found")
+    if old == new:
+        raise Problem("bad_mapping", 422, _("请选两个不同的村。"), _("退回上一页另选。"))
+    if (running := _changes().get("change")) and running.state == "running":
+        raise Problem("busy", message=_("上一次变更还没有做完。"), next=_("等它做完再改。"))
+    name, mapping = mine[old]["name"], {old: new}
+    groups = {old: bare(name)} if request.form.get("groups") == "1" else {}
+    if request.form.get("sure") != "1" or request.form.get("name", "").strip() != name:
+        fault = _("村名和要并掉的村不一样,还没有合并。") if request.form.get("sure") == "1" else ""
+        return page.show("areas_merge.html", old=mine[old], new=mine[new], counts=recode.affected(node().store, mapping),
+                         same=_same_groups(old, new), groups=groups, prefix=bare(name), fault=fault)  # fmt: skip
+    _begin(mapping, groups)
+    return _back("")
+
+
+def _same_groups(old: str, new: str) -> list[str]:
+    """Groups of the same name in both: their households would be mixed up."""
+    here = households.groups(page.tables(), page.scope(), new)
+    return [one for one in households.groups(page.tables(), page.scope(), old) if one in here]
+
+
 def _may_recode(old: str, new: str) -> bool:
     """The old place is the reader's own; the new one as well, or it is what their own whole place is called from now on."""
     prefixes = page.scope().area_prefixes
@@ -178,7 +210,7 @@ def _may_recode(old: str, new: str) -> bool:
     return within(new, prefixes) or (old in prefixes and node().store.get("area", new.ljust(12, "0")) is None)
 
 
-def _begin(mapping: dict[str, str]) -> None:
+def _begin(mapping: dict[str, str], groups: dict[str, str] | None = None) -> None:
     here, actor, day = node(), current_user().id, page.today()
     change = Change(mapping)
     stopping = threading.Event()
@@ -189,7 +221,7 @@ def _begin(mapping: dict[str, str]) -> None:
 
     def work() -> None:
         try:
-            whole = recode.carry_out(here.store, mapping, actor=actor, day=day, clock=here.now,
+            whole = recode.carry_out(here.store, mapping, groups=groups, actor=actor, day=day, clock=here.now,
                                      goes_on=lambda: not stopping.is_set(), note=note)  # fmt: skip
             change.state = "done" if whole else "stopped"
         except Exception:
