@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -22,7 +22,7 @@ _PLACE = re.compile("[0-9]{2,20}")
 _CONFLICT_IDS = uuid.UUID("0c1f1c0e-3d0a-5c77-9a2e-7275687500c1")
 
 
-class Effect(NamedTuple):
+class Effect(msgspec.Struct, frozen=True, gc=False):
     """record: the new state, with the rev and seq of the old, or None when nothing is there still.
 
     changed: whether record differs from what was there. conflicts: records of
@@ -82,12 +82,12 @@ def _update(op: Op, current: Record | None) -> Effect:
         return Effect(CONFLICT, current, False, (conflict_record(op, current, names),), KEPT_BOTH)
     merged = merge(current.fields, op.fields)
     day = local_date(op.device_time)
-    since = current.since | dict.fromkeys(merged.set, day) | dict.fromkeys(merged.same, day)
+    since = current.since | dict.fromkeys((*merged.set, *merged.same), day)
     changed = bool(merged.set) or since != current.since
     record = msgspec.structs.replace(current, fields=current.fields | merged.set, since=since) \
         if changed else current
-    conflicts = tuple(conflict_record(op, current, names) for names in merged.conflicts)
-    if conflicts:
+    if merged.conflicts:
+        conflicts = tuple(conflict_record(op, current, names) for names in merged.conflicts)
         return Effect(CONFLICT, record, changed, conflicts, KEPT_BOTH)
     return Effect(APPLIED, record, changed)
 

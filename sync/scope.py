@@ -243,8 +243,10 @@ def refusal(op: Op, grants: Sequence[Grant], current: Record | None, *, at_offic
     if not able:
         return "not_allowed" if within(op.area, prefixes_of(grants)) else "outside_area"
     prefixes = prefixes_of(able)
-    if not within(op.area, prefixes) or (current is not None and not within(current.area, prefixes)):
+    if not op.area.startswith(prefixes) or (current is not None and not current.area.startswith(prefixes)):
         return "outside_area"
+    if op.entity in _ONLY_BY_PLACE and op.kind != MOVE:
+        return ""
     if op.entity == "exemption" and op.kind != MOVE and not _exemption_change_allowed(op, able, current):
         return "not_allowed"
     if op.entity == "issue" and not _issue_change_allowed(op, able, current):
@@ -262,6 +264,10 @@ def refusal(op: Op, grants: Sequence[Grant], current: Record | None, *, at_offic
     if op.entity == "device" and op.kind != "void":
         return "not_allowed"  # a person stops one; what it is, its server tells (`told_device_refusal`)
     return ""
+
+
+_ONLY_BY_PLACE = frozenset({"submission", "visit", "household", "member", "sheet"})
+"""Kinds that whoever may write them inside a place may change in any way, but for moving them out of it."""
 
 
 @lru_cache(maxsize=4096)  # of a few people, for every op

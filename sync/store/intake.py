@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import msgspec
 
@@ -52,34 +52,10 @@ from sync.scope import (
     within,
     writes,
 )
-
-Key = tuple[str, str]
-"""(kind, id) of a record."""
+from sync.store.memory import Key, KnownOp, Log, Memory, Stored, Unsettled, Waiting
 
 MARK_EVERY = 50
 """So many ops of a server's own log lie between two noted chains, as between two heads of a phone."""
-
-
-class KnownOp(NamedTuple):
-    """An op that is here already, with the result it got."""
-
-    hash: str
-    status: str
-    code: str
-    rev: int
-    seq: int
-    received_at: str
-
-
-class Log(NamedTuple):
-    """How far an install's log is held without a gap, and its chain there; '' in a log begun before there were chains.
-
-    key: what the install signs with, '' when it cannot; None when it was not let in here.
-    """
-
-    acked: int = 0
-    chain: str = ""
-    key: str | None = None
 
 
 class Cover(NamedTuple):
@@ -98,62 +74,6 @@ class Mark(NamedTuple):
     sig: str = ""
 
 
-class Stored(NamedTuple):
-    """What is here of one record: as it is seen, and below the centre as it came from above."""
-
-    record: Record | None
-    upstream: Record | None = None
-
-
-class Unsettled(NamedTuple):
-    """An op of a record that the next tier's state may not show yet."""
-
-    op: Op
-    up_status: str | None
-    up_seq: int | None
-
-
-class Waiting(NamedTuple):
-    """A held op; n is its place in the store's list of ops."""
-
-    n: int
-    op: Op
-
-
-class Memory(Protocol):
-    """What a database tells inside its write transaction. Rows it names stay locked until the commit."""
-
-    def known_ops(self, ops: Sequence[Op]) -> dict[str, KnownOp]:
-        """By op_id, of those ops that are here (first contents only)."""
-
-    def has_content(self, op: Op, hash: str) -> bool:
-        """Whether this very content is kept under the op's id, also as a second one."""
-
-    def logs(self, install_ids: Sequence[str]) -> dict[str, Log]:
-        """The logs of these installs; none or an empty one for an unknown install."""
-
-    def claimed(self, install_id: str, upto: int) -> list[str]:
-        """The hashes claimed by the ops of a log, in order: its first op of each number up to that one."""
-
-    def stored(self, keys: Sequence[tuple[str, str, str]]) -> dict[Key, Stored]:
-        """Records by (kind, id); the third part is the area where one would be looked for first."""
-
-    def waiting(self, keys: Sequence[Key]) -> dict[Key, list[Waiting]]:
-        """Held ops by record, oldest first; records without any may be left out."""
-
-    def unsettled(self, key: Key, place: int) -> list[Unsettled]:
-        """Ops of a record, not set aside, that the next tier has not answered or answered past that place."""
-
-    def delivered(self, install_id: str) -> list[Delivered]:
-        """What an install has pulled, by scope."""
-
-    def maker(self, key: Key) -> tuple[str, int]:
-        """Which install's op made a record, and where it then stood in the log; ('', 0) when no op here tells."""
-
-    def conflicts_about(self, key: Key) -> list[Stored]:
-        """The questions about a record, settled ones too."""
-
-
 class Pushed(NamedTuple):
     """One push body as it came. marks: op_id → what the node that sends it says of the op."""
 
@@ -164,8 +84,7 @@ class Pushed(NamedTuple):
     marks: Mapping[str, str] = {}
 
 
-@dataclass(slots=True)
-class Kept:
+class Kept(msgspec.Struct):
     """An op to write down. n is negative until placed."""
 
     arrival: Arrival
@@ -177,7 +96,7 @@ class Kept:
     variant: bool = False
 
 
-class Taken(NamedTuple):
+class Taken(msgspec.Struct, frozen=True, gc=False):
     """What became of an op of a push. known: None when it has to come again. again: it was here before."""
 
     op_id: str
@@ -194,7 +113,7 @@ class Draft(NamedTuple):
     heads: tuple[ServerHead, ...]
 
 
-class Put(NamedTuple):
+class Put(msgspec.Struct):
     """The visible record at a new place of the log. fresh: also what came from above."""
 
     record: Record
@@ -239,6 +158,7 @@ class Intake:
         self._waiting: dict[Key, list[Waiting | Kept]] = {}
         self._unsettled: dict[Key, list[Unsettled]] = {}
         self._makers: dict[Key, str] = {}
+        self._placed = 0
 
     # --- asking ahead -------------------------------------------------------------------------------------
 
@@ -436,10 +356,11 @@ class Intake:
     # --- the log ------------------------------------------------------------------------------------------
 
     def _known_op(self, op: Op) -> KnownOp | None:
-        if op.op_id not in self._asked:
-            self._asked.add(op.op_id)
+        id = op.op_id
+        if id not in self._asked:
+            self._asked.add(id)
             self._known |= self.memory.known_ops([op])
-        return self._known.get(op.op_id)
+        return self._known.get(id)
 
     def _log_of(self, install_id: str) -> Log:
         if install_id not in self._logs:
@@ -450,15 +371,14 @@ class Intake:
         log = self._log_of(install_id)
         if not log.chain:
             hashes = self.memory.claimed(install_id, log.acked) if log.acked else ()
-            log = log._replace(chain=chain_over(chain_start(install_id), hashes))
+            log = msgspec.structs.replace(log, chain=chain_over(chain_start(install_id), hashes))
             self._logs[install_id] = log
         return log.chain
 
     def _advance(self, op: Op) -> None:
-        before = self._chain_of(op.install_id)
+        install, before = op.install_id, self._chain_of(op.install_id)
         chain = self._links.get((before, op.hash)) or chain_next(before, op.hash)
-        log = Log(op.dseq, chain, self._logs[op.install_id].key)
-        self._logs[op.install_id] = self.advanced[op.install_id] = log
+        self._logs[install] = self.advanced[install] = Log(op.dseq, chain, self._logs[install].key)
 
     def _mark(self, install_id: str, head: LogHead | None = None) -> None:
         """Note the chain where a log stands now, or the head that covers it."""
@@ -518,8 +438,9 @@ class Intake:
         kept = Kept(arrival, -1 - len(self.kept), variant=variant)
         self.kept.append(kept)
         known = self._stored.get((arrival.op.entity, arrival.op.id))
-        if known and known.record and is_erased(known.record) and self.tier == CENTRE:
-            self.erased[arrival.op.entity, arrival.op.id] = str(known.record.fields[FIELD])
+        record = known.record if known else None
+        if record is not None and record.deleted and is_erased(record) and self.tier == CENTRE:
+            self.erased[arrival.op.entity, arrival.op.id] = str(record.fields[FIELD])
         return kept
 
     def _set_aside(self, arrival: Arrival, code: str, *, variant: bool = False) -> Taken:
@@ -532,12 +453,12 @@ class Intake:
 
     def _settled(self, kept: Kept) -> Taken:
         """Remember the op's result for a repeat in this very round."""
-        op = kept.arrival.op
-        self._contents.add((op.op_id, kept.arrival.hash))
-        known = KnownOp(kept.arrival.hash, kept.status, kept.code, kept.rev, kept.seq, self.received)
+        id, hash = kept.arrival.op.op_id, kept.arrival.hash
+        self._contents.add((id, hash))
+        known = KnownOp(hash, kept.status, kept.code, kept.rev, kept.seq, self.received)
         if not kept.variant:
-            self._known[op.op_id] = known
-        return Taken(op.op_id, known)
+            self._known[id] = known
+        return Taken(id, known)
 
     # --- effects ------------------------------------------------------------------------------------------
 
@@ -577,6 +498,8 @@ class Intake:
     def _release(self, key: Key) -> None:
         """Apply what waited for this record, in the order it came."""
         held = self._waiting_of(key)
+        if not held:
+            return
         self._waiting[key] = []
         for one in held:
             op, hash = (one.arrival.op, one.arrival.hash) if isinstance(one, Kept) else (one.op, one.op.hash)
@@ -642,7 +565,7 @@ class Intake:
         """A record that the node above has not got, or had before its store was put back (its place is 0 again), goes."""
         key = (kind, id)
         self._fetch([(*key, "")])
-        record, upstream = self._stored[key]
+        record, upstream = self._stored[key].record, self._stored[key].upstream
         if record is not None and not record.deleted and (upstream is None or not upstream.seq):
             self.dropped.append(key)
             self._stored[key] = Stored(self._put(msgspec.structs.replace(record, rev=0, deleted=True), None))
@@ -664,7 +587,7 @@ class Intake:
     def _rebuild(self, key: Key, op_n: int | None, fresh: Record | None = None) -> Record | None:
         """Below the centre: the visible record from what is above and what is pending; written when it differs."""
         self._fetch([(*key, fresh.area if fresh else "")])
-        before, known = self._stored[key]
+        before, known = self._stored[key].record, self._stored[key].upstream
         upstream = fresh or known
         place = upstream.seq if upstream else 0
         pending = [
@@ -695,8 +618,7 @@ class Intake:
 
     def _put(self, record: Record, op_n: int | None, fresh: Record | None = None, *, rev: int | None = None) -> Record:
         """Note the visible record at a new place of the log, and as that revision."""
-        seq = -1 - len(self.puts)
-        record = msgspec.structs.replace(record, rev=record.rev if rev is None else rev, seq=seq)
+        record = msgspec.structs.replace(record, rev=record.rev if rev is None else rev, seq=-1 - len(self.puts))
         self.puts.append(Put(record, op_n, fresh))
         key = (record.kind, record.id)
         known = self._stored.get(key)
@@ -708,43 +630,42 @@ class Intake:
     def placed(self, drafts: Iterable[Draft], last_n: int, last_seq: int) -> list[PushReply]:
         """Number what this round made on from the store's last op and last place; answers the replies."""
 
-        def n_of(number: int | None) -> int | None:
-            return last_n - number if number is not None and number < 0 else number
-
         for kept in (*self.kept, *self.released):
-            kept.n = n_of(kept.n) or 0
+            if kept.n < 0:
+                kept.n = last_n - kept.n
             if kept.seq < 0:
                 kept.seq = last_seq - kept.seq
-        self.puts = [
-            Put(msgspec.structs.replace(record, seq=last_seq - record.seq), n_of(op_n), fresh)
-            for record, op_n, fresh in self.puts
-        ]
+        for put in self.puts:
+            msgspec.structs.force_setattr(put.record, "seq", last_seq - put.record.seq)  # made by `_put`, and here only
+            if put.op_n is not None and put.op_n < 0:
+                put.op_n = last_n - put.op_n
+        self._placed = last_seq
         return [
             PushReply(server_id=self.server_id, epoch=self.epoch, time=self.received,
-                      results=tuple(self._result(*one, last_seq) for one in draft.taken),
+                      results=tuple([self._result(one) for one in draft.taken]),
                       acked_dseq=draft.acked_dseq, expected=draft.expected, heads=draft.heads)
             for draft in drafts
         ]  # fmt: skip
 
-    def _result(self, op_id: str, known: KnownOp | None, again: bool, last_seq: int) -> Result:
+    def _result(self, taken: Taken) -> Result:
+        op_id, known = taken.op_id, taken.known
         if known is None:
             return Result(op_id=op_id, status=RETRY, rev=0, seq=0, receipt=None, code="out_of_order")
-        hash, status, code, rev, seq, received_at = known
-        if seq < 0:
-            seq = last_seq - seq
-        receipt = Receipt(server_id=self.server_id, epoch=self.epoch, tier=self.tier, op_id=op_id, hash=hash, seq=seq,
-                          time=received_at)  # fmt: skip
-        first, status = (status, DUPLICATE) if again else ("", status)
-        return Result(op_id=op_id, status=status, rev=rev, seq=seq, code=code, receipt=receipt, first=first)
+        seq = known.seq if known.seq >= 0 else self._placed - known.seq
+        receipt = Receipt(server_id=self.server_id, epoch=self.epoch, tier=self.tier, op_id=op_id, hash=known.hash, seq=seq,
+                          time=known.received_at)  # fmt: skip
+        if taken.again:
+            return Result(op_id=op_id, status=DUPLICATE, rev=known.rev, seq=seq, code=known.code, receipt=receipt,
+                          first=known.status)  # fmt: skip
+        return Result(op_id=op_id, status=known.status, rev=known.rev, seq=seq, code=known.code, receipt=receipt)
 
     def stubs(self) -> list[int]:
         """Rows of ops that came without their values, which a node below had erased."""
         return [kept.n for kept in self.kept if kept.arrival.fault == "erased"]
 
-    def is_refiled(self, record: Record) -> bool:
-        """Whether a put record lay under another area before; also one that was never asked for might have."""
-        before = self._areas.get((record.kind, record.id))
-        return before is None or before not in ("", record.area)
+    def area_before(self, record: Record) -> str | None:
+        """Where a put record lay before this round: '' for nowhere, None where nobody asked."""
+        return self._areas.get((record.kind, record.id))
 
     def newest(self) -> list[Put]:
         """The last put of each record: what the table of records holds afterwards, with all that came from above."""
@@ -752,5 +673,5 @@ class Intake:
         for put in self.puts:
             key = (put.record.kind, put.record.id)
             earlier = found.get(key)
-            found[key] = put if put.fresh or not earlier else put._replace(fresh=earlier.fresh)
+            found[key] = put if put.fresh or not earlier else msgspec.structs.replace(put, fresh=earlier.fresh)
         return list(found.values())

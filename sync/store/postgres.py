@@ -58,7 +58,8 @@ from sync.store.base import LOAD_CHUNK, Compared, Copy, Maker, Mended, NewInstal
 from sync.store.enrolments import enrolment_of, enrolment_row
 from sync.store.group import GroupCommit
 from sync.store.high_water import OF_DATABASE, HighWater
-from sync.store.intake import Draft, Intake, Key, Pushed
+from sync.store.intake import Draft, Intake, Pushed
+from sync.store.memory import Key
 from sync.store.pages import moment_text, page_of, place_of, token_hash
 from sync.store.postgres_blobs import PostgresBlobs
 from sync.store.postgres_intake import (

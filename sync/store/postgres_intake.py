@@ -20,7 +20,8 @@ from sync.erasing import stub_of
 from sync.protocol import claimed_hash, op_of_body
 from sync.records import MOVE, QUARANTINED, RETRY, Delivered, Op, PushReply, Record
 from sync.store.dates import dates_of, packed_dates
-from sync.store.intake import Intake, Kept, Key, KnownOp, Log, Pushed, Stored, Unsettled, Waiting
+from sync.store.intake import Intake, Kept, Pushed
+from sync.store.memory import Key, KnownOp, Log, Stored, Unsettled, Waiting
 from sync.store.naming import blobs_named
 from sync.store.pages import gone_record
 from sync.store.postgres_audit import bind

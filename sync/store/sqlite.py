@@ -58,7 +58,8 @@ from sync.store.blobs import BlobFolder
 from sync.store.enrolments import enrolment_of, enrolment_row
 from sync.store.group import GroupCommit
 from sync.store.high_water import HighWater
-from sync.store.intake import Intake, Key, Pushed
+from sync.store.intake import Intake, Pushed
+from sync.store.memory import Key
 from sync.store.pages import moment_text, page_of, place_of, token_hash
 from sync.store.scope_sql import IN_PLACE, in_place, scope_sql
 from sync.store.sqlite_audit import chain_of, note

@@ -8,6 +8,7 @@ from typing import Any
 
 from sync.audit import EPOCH, ERASE, OP, STATUS, Chain, Entry, Fault, Head, Later, OpRow, after, bound, faults
 from sync.store.sqlite_file import SqliteFile
+from sync.store.sqlite_rows import insert
 
 _COLUMNS = "n, what, at, op_n, about, dseq, hash, status, code, link"
 _CHUNK = 5000
@@ -15,10 +16,7 @@ _CHUNK = 5000
 
 def bind(write: sqlite3.Connection, chain: Chain, entries: list[Entry]) -> Chain:
     """Write entries down behind the chain; answers where it stands then."""
-    write.executemany(
-        f"INSERT INTO audit ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-        [(*entry[:6], bytes.fromhex(entry.hash), *entry[7:]) for entry in entries],
-    )
+    insert(write, f"audit ({_COLUMNS})", [(*entry[:6], bytes.fromhex(entry.hash), *entry[7:]) for entry in entries])
     return after(chain, entries)
 
 

@@ -14,15 +14,27 @@ from sync.erasing import stub_of
 from sync.protocol import claimed_hash, op_of_body
 from sync.records import CENTRE, RETRY, Delivered, Op, PushReply, Record
 from sync.store.dates import dates_of, packed_dates
-from sync.store.intake import Intake, Kept, Key, KnownOp, Log, Pushed, Stored, Unsettled, Waiting
+from sync.store.intake import Intake, Kept, Pushed
+from sync.store.memory import Key, KnownOp, Log, Stored, Unsettled, Waiting
 from sync.store.naming import blobs_named
 from sync.store.pages import gone_record
 from sync.store.sqlite_audit import bind
+from sync.store.sqlite_rows import insert
 
 DROP_BLOB = "drop_blob."
 RECORD = "kind, id, area, rev, seq, fields, since, pending, deleted"
 # The first condition is the partial index's own, without which it would not be used.
 ANY_HELD = "SELECT 1 FROM op WHERE status IN ('held', 'quarantined') AND status = 'held' LIMIT 1"
+_OP = (
+    "op (n, op_id, install_id, dseq, entity, id, submission, hash, body, received_at, status, code, rev, seq, variant)"
+)
+_CHANGE = "change (seq, kind, id, op_n)"
+_RECORD = f"record ({RECORD}, upstream)"
+_REPLACING = (
+    " ON CONFLICT (kind, id) DO UPDATE SET rev = excluded.rev, seq = excluded.seq, fields = excluded.fields,"
+    " since = excluded.since, pending = excluded.pending, deleted = excluded.deleted,"
+    " upstream = coalesce(excluded.upstream, upstream)"
+)
 _json = msgspec.json.Encoder()
 _document: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 _record = msgspec.json.Decoder(Record)
@@ -122,32 +134,13 @@ def write_down(write: sqlite3.Connection, intake: Intake) -> None:
         if rows:  # most kinds of changes are in few pushes, and being asked costs a statement too
             write.executemany(statement, rows)
 
-    many(
-        "INSERT INTO op (n, op_id, install_id, dseq, entity, id, submission, hash, body, received_at, status, code,"
-        " rev, seq, variant) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [_op_row(kept, intake.received) for kept in intake.kept],
-    )
+    insert(write, _OP, [_op_row(kept, intake.received) for kept in intake.kept])
     many(
         "UPDATE op SET status = ?, code = ?, rev = ?, seq = ? WHERE n = ?",
         [(kept.status, kept.code, kept.rev, kept.seq, kept.n) for kept in intake.released],
     )
-    many(
-        "INSERT INTO change (seq, kind, id, op_n) VALUES (?, ?, ?, ?)",
-        [(put.record.seq, put.record.kind, put.record.id, put.op_n) for put in intake.puts],
-    )
-    newest = intake.newest()
-    many(
-        f"INSERT INTO record ({RECORD}, upstream) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-        " ON CONFLICT (kind, id) DO UPDATE SET rev = excluded.rev, seq = excluded.seq,"
-        " fields = excluded.fields, since = excluded.since, pending = excluded.pending, deleted = excluded.deleted,"
-        " upstream = coalesce(excluded.upstream, upstream)",
-        [(*_record_row(put.record), _encoded(put.fresh)) for put in newest],
-    )
-    # Apart, because naming a column writes its indexes anew, also where the value stays.
-    many(
-        "UPDATE record SET area = ? WHERE kind = ? AND id = ?",
-        [(put.record.area, put.record.kind, put.record.id) for put in newest if intake.is_refiled(put.record)],
-    )
+    insert(write, _CHANGE, [(put.record.seq, put.record.kind, put.record.id, put.op_n) for put in intake.puts])
+    _write_records(write, intake)
     many(
         "UPDATE record SET upstream = ? WHERE kind = ? AND id = ?",
         [(_encoded(record), *key) for key, record in intake.upstreams.items()],
@@ -171,6 +164,22 @@ def write_down(write: sqlite3.Connection, intake: Intake) -> None:
     for key, reason in intake.erased.items():
         wiped = _wipe(write, key, reason, everything=intake.tier == CENTRE)
         intake.chain = bind(write, intake.chain, erasures(intake.chain, wiped, reason, intake.received))
+
+
+def _write_records(write: sqlite3.Connection, intake: Intake) -> None:
+    new: list[tuple[Any, ...]] = []
+    other: list[tuple[Any, ...]] = []
+    refiled: list[tuple[str, str, str]] = []
+    for put in intake.newest():
+        record = put.record
+        before = intake.area_before(record)
+        (new if before == "" else other).append((*_record_row(record), _encoded(put.fresh)))
+        if before not in ("", record.area):
+            refiled.append((record.area, record.kind, record.id))
+    insert(write, _RECORD, new)
+    insert(write, _RECORD, other, _REPLACING)
+    if refiled:  # apart, because naming a column writes its indexes anew, also where the value stays
+        write.executemany("UPDATE record SET area = ? WHERE kind = ? AND id = ?", refiled)
 
 
 def _wipe(write: sqlite3.Connection, key: Key, reason: str, *, everything: bool) -> list[int]:
