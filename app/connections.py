@@ -6,6 +6,7 @@ sends or takes so slowly that it can only be meant is cut off (`Pace`).
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
 import time
@@ -15,10 +16,14 @@ from typing import Any
 from cheroot.makefile import StreamReader, StreamWriter
 from cheroot.server import HTTPConnection, HTTPRequest
 
+from app import plain_push
+
 # The slowest line that is still served: a quarter of the worst village line (2 kB/s) after half a minute for its turns.
 GRACE_SECONDS = 30.0
 SLOWEST_BYTES = 500.0
 GREETING_SECONDS = 10.0
+LISTEN_MS = 5
+LARGEST_HEAD = 8192
 
 
 class Pace:
@@ -98,7 +103,17 @@ class HoldingWriter(StreamWriter):
 
 
 class Request(HTTPRequest):
-    """Headers go out with the first of the body, or at the end where there is none."""
+    """Headers go out with the first of the body, or at the end where there is none. A plain push goes a way of its own."""
+
+    push: plain_push.Headers | None = None
+
+    def parse_request(self) -> None:
+        self.push = plain_push.take_head(self.conn.rfile, self.server.max_request_header_size or LARGEST_HEAD)
+        if self.push is None:
+            super().parse_request()
+        else:
+            self.response_protocol = "HTTP/1.1"
+            self.started_request = self.ready = True
 
     def send_headers(self) -> None:
         self.conn.wfile.holding = True
@@ -108,8 +123,13 @@ class Request(HTTPRequest):
             self.conn.wfile.holding = False
 
     def respond(self) -> None:
-        super().respond()
-        self.conn.wfile.flush()
+        if self.push is None:
+            super().respond()
+            self.conn.wfile.flush()
+            return
+        answer, stays = plain_push.answered(self, self.push)
+        self.sent_headers, self.close_connection = True, not stays
+        self.conn.wfile.write(answer)
 
 
 class Connection(HTTPConnection):
@@ -126,12 +146,29 @@ class Connection(HTTPConnection):
         return LineReader(sock, size, self._sending) if "r" in mode else HoldingWriter(sock, size, self._taking)
 
     def communicate(self) -> bool:
+        """As cheroot's; but who just had an answer is listened to for a moment, as long as nobody else waits."""
+        while self._answered():
+            if not self._speaks_on():
+                return True
+        return False
+
+    def _answered(self) -> bool:
         self._sending.begin()
         self._taking.begin()
         if not self._greeted and not self._greet():
             return False
         stays: bool = super().communicate()
         return stays
+
+    def _speaks_on(self) -> bool:
+        """Whether the next request comes at once. Putting the connection aside and taking it up again costs more."""
+        if not self.server.ready or self.server.requests.qsize:
+            return False
+        if self.rfile.has_data():
+            return True
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        return bool(poll.poll(LISTEN_MS))
 
     def _greet(self) -> bool:
         """The TLS handshake, by the thread that will answer; False where none comes about."""
