@@ -224,7 +224,8 @@ class PostgresStore:
         silent = 0
         for attempt in range(TRIES):
             try:
-                with self._pool.connection() as connection, connection.transaction():
+                # In a pipeline only questions wait for the database; all that is written goes with the commit, in one turn.
+                with self._pool.connection() as connection, connection.pipeline(), connection.transaction():
                     intake = Intake(PostgresMemory(connection), CENTRE, self._server_id, self._epoch, received)
                     answer = take(connection, intake)
                     write_down(connection, intake)

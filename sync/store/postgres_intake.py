@@ -35,6 +35,9 @@ _OP_TYPES = (
     "text", "int8", "text", "text", "int8", "text", "text", "text", "text", "bytea", "text", "text", "text", "int8",
     "int8", "bool",
 )  # fmt: skip
+_INSERT_OPS = (
+    f"INSERT INTO op ({_OP_COLUMNS}) SELECT * FROM unnest({', '.join(f'%b::{kind}[]' for kind in _OP_TYPES)})"  # noqa: S608
+).encode()
 CLAIMED = (
     "SELECT DISTINCT ON (dseq) body FROM op WHERE install_id = %s AND dseq > %s AND dseq <= %s AND NOT variant"
     " ORDER BY dseq, n"
@@ -158,10 +161,7 @@ class PostgresMemory:
 def write_down(connection: psycopg.Connection, intake: Intake) -> None:
     """Everything a placed intake gathered."""
     if intake.kept:
-        with connection.cursor().copy(f"COPY op ({_OP_COLUMNS}) FROM STDIN (FORMAT BINARY)".encode()) as copy:
-            copy.set_types(_OP_TYPES)
-            for kept in intake.kept:
-                copy.write_row(_op_row(kept, intake.received))
+        connection.execute(_INSERT_OPS, _columns([_op_row(kept, intake.received) for kept in intake.kept]), prepare=True)
     if intake.released:
         connection.cursor().executemany(
             "UPDATE op SET status = %s, code = %s, rev = %s, seq = %s WHERE county = %s AND n = %s",
