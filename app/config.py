@@ -44,7 +44,7 @@ class Config:
     phone_passwords: bool = True
     background: bool = True
     relay_seconds: float = 5.0
-    threads: int = 24
+    threads: int = 40
     debug: bool = False
     forms_dir: Path = field(default=ROOT / "forms" / "library")
     static_dir: Path = field(default=ROOT / "static")

@@ -20,7 +20,7 @@ from sync.records import FieldChange, Op
 
 _NOT_SAID = "cites, if there were one"
 _HASH, _SIG = b'"hash":"', b'"sig":null,'
-_HASH_LENGTH = len(_HASH) + 64 + len('",')
+_HASH_LENGTH, _SIG_LENGTH = len(_HASH) + 64 + len('",'), len(_SIG)
 
 
 def no_floats(text: str) -> Any:
@@ -58,5 +58,5 @@ def exact_op(raw: bytes) -> Op | None:
     # Behind an op's hash come only names, numbers and texts, whose quotation marks are escaped: neither is met inside.
     hash_at = spelled.rfind(_HASH)
     sig_at = spelled.rfind(_SIG)
-    content = spelled[:hash_at] + spelled[hash_at + _HASH_LENGTH : sig_at] + spelled[sig_at + len(_SIG) :]
+    content = spelled[:hash_at] + spelled[hash_at + _HASH_LENGTH : sig_at] + spelled[sig_at + _SIG_LENGTH :]
     return op if hashlib.sha256(content).hexdigest() == op.hash else None

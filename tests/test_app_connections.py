@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cheroot.wsgi import Gateway_10
 
+from app import plain_push
 from app.accepting import Server, TlsAdapter
 from app.connections import GRACE_SECONDS, SLOWEST_BYTES, Connection, HoldingWriter, LineReader, Pace
 from app.origin.authority import ensure
@@ -26,6 +28,9 @@ CRLF = b"\r\n"
 def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     if environ["PATH_INFO"] == "/none":
         start_response("204 No Content", [])
+        return []
+    if environ.get("HTTP_REFUSE"):
+        start_response("401 Unauthorized", [("Content-Length", "0")])
         return []
     body = environ["wsgi.input"].read()
     if environ["PATH_INFO"] == "/parts":
@@ -208,3 +213,95 @@ def test_they_are_what_is_used() -> None:
 
 class _Server:
     peercreds_enabled = peercreds_resolve_enabled = False
+
+
+# --- pushes that come plainly ------------------------------------------------------------------------------------
+
+
+PUSH = "/sync/v1/push"
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The environments that the app was given, and which way each came."""
+    found: list[dict[str, Any]] = []
+    real = plain_push.environ_of
+    monkeypatch.setattr(plain_push, "environ_of", lambda *said: found.append(made := real(*said)) or made)
+    return found
+
+
+def test_a_plain_push_means_the_same_as_by_the_long_way(
+    address: tuple[str, int], seen: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = asked(PUSH, b"one", b"Language: zh", b"content-type: application/json", b"X-Odd:none", b"Ruhu-Length: 3")
+    others: list[dict[str, Any]] = []
+    gateway = Gateway_10.get_environ
+    monkeypatch.setattr(Gateway_10, "get_environ", lambda self: others.append(made := gateway(self)) or made)
+    replies = []
+    for way in ("quick", "long"):
+        if way == "long":
+            monkeypatch.setattr(plain_push, "take_head", lambda *_: None)
+        with socket.create_connection(address) as line:
+            line.sendall(whole)
+            replies.append(reply(line))
+    assert len(seen) == len(others) == 1
+    unlike = {"REMOTE_PORT", "wsgi.input"}
+    assert {k: v for k, v in seen[0].items() if k not in unlike} == {k: v for k, v in others[0].items() if k not in unlike}
+    heads = [sorted(one.partition(b"\r\n\r\n")[0].split(CRLF)) for one in replies]
+    assert [[line for line in head if not line.startswith(b"Date")] for head in heads] == \
+        [[line for line in heads[0] if not line.startswith(b"Date")]] * 2  # fmt: skip
+    assert any(line.startswith(b"Date: ") for line in heads[0])
+    assert {one.partition(b"\r\n\r\n")[2] for one in replies} == {b"zh one"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"Transfer-Encoding: chunked", b"Content-Length: 3", b"Expect: 100-continue", b"Connection: close", b"Upgrade: h2c",
+     b" folded: x", b"No Name: x", b"Name : x", b"Bare: a\nB: c", b"Control: \x01", b"NoColon", b"Underscore_d: x"],
+)  # fmt: skip
+def test_what_needs_thought_is_left_to_the_long_way(address: tuple[str, int], seen: list[dict[str, Any]], line: bytes) -> None:
+    with socket.create_connection(address) as open_line:
+        open_line.sendall(asked(PUSH, b"one", line))
+        open_line.settimeout(2)
+        with contextlib.suppress(TimeoutError):
+            open_line.recv(65536)
+    assert seen == []
+
+
+def test_pushes_in_one_piece_are_answered_one_by_one(address: tuple[str, int], seen: list[dict[str, Any]]) -> None:
+    with socket.create_connection(address) as line:
+        line.sendall(asked(PUSH, b"one") + asked(PUSH, b"two") + asked("/", b"three") + asked(PUSH, b"four", b"Connection: close"))
+        got = b""
+        while some := reply(line):
+            got += some
+        assert got.count(b"HTTP/1.1 200") == 4
+        assert got.index(b" one") < got.index(b" two") < got.index(b" three") < got.index(b" four")
+    assert len(seen) == 2
+
+
+def test_a_body_nobody_looked_at_is_not_taken_for_the_next_request(
+    address: tuple[str, int], seen: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_connection(address) as line:
+        line.sendall(asked(PUSH, asked("/", b"smuggled"), b"Refuse: yes"))
+        assert reply(line).startswith(b"HTTP/1.1 401")
+        line.sendall(asked(PUSH, b"two"))
+        head, _, body = reply(line).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200") and body == b" two"
+
+
+def test_a_body_that_is_cut_is_no_request(address: tuple[str, int]) -> None:
+    with socket.create_connection(address) as line:
+        line.sendall(asked(PUSH, b"one two three")[:-4])
+        line.shutdown(socket.SHUT_WR)
+        got = b""
+        while some := reply(line):
+            got += some
+    assert got.endswith(b" one two t")  # what came goes to the app, which compares it with what was declared
+
+
+def test_a_push_with_too_long_a_head_is_refused(address: tuple[str, int], seen: list[dict[str, Any]]) -> None:
+    with socket.create_connection(address) as line:
+        line.sendall(asked(PUSH, b"", b"Language: " + b"z" * 3000))
+        assert reply(line).startswith(b"HTTP/1.1 413")
+    assert seen == []

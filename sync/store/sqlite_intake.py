@@ -35,6 +35,10 @@ _REPLACING = (
     " since = excluded.since, pending = excluded.pending, deleted = excluded.deleted,"
     " upstream = coalesce(excluded.upstream, upstream)"
 )
+_LOG = "log (install_id, acked, chain)"
+_MOVED_ON = " ON CONFLICT (install_id) DO UPDATE SET acked = excluded.acked, chain = excluded.chain"
+_LOG_HEAD = "log_head (install_id, dseq, chain, sig)"
+_SIGNED_LATER = " ON CONFLICT (install_id, dseq) DO UPDATE SET sig = excluded.sig WHERE log_head.sig = ''"
 _json = msgspec.json.Encoder()
 _document: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 _record = msgspec.json.Decoder(Record)
@@ -60,10 +64,12 @@ class SqliteMemory:
         return self._ask(sql, (op.op_id, hash)).fetchone() is not None
 
     def logs(self, install_ids: Sequence[str]) -> dict[str, Log]:
-        sql = "SELECT l.acked, l.chain, i.key FROM (SELECT ? AS id) LEFT JOIN log l ON l.install_id = id" \
-              " LEFT JOIN install i ON i.install_id = id"
-        found = {install: self._ask(sql, (install,)).fetchone() for install in install_ids}
-        return {install: Log(row[0] or 0, row[1] or "", row[2]) for install, row in found.items()}
+        rows = self._ask(
+            "SELECT value, l.acked, l.chain, i.key FROM json_each(?) LEFT JOIN log l ON l.install_id = value"
+            " LEFT JOIN install i ON i.install_id = value",
+            (_json.encode(install_ids).decode(),),
+        )
+        return {install: Log(acked or 0, chain or "", key) for install, acked, chain, key in rows}
 
     def claimed(self, install_id: str, upto: int) -> list[str]:
         return claimed_hashes(self._ask, install_id, 0, upto)
@@ -146,16 +152,8 @@ def write_down(write: sqlite3.Connection, intake: Intake) -> None:
         [(_encoded(record), *key) for key, record in intake.upstreams.items()],
     )
     many("UPDATE record SET upstream = NULL WHERE kind = ? AND id = ?", intake.dropped)
-    many(
-        "INSERT INTO log (install_id, acked, chain) VALUES (?, ?, ?)"
-        " ON CONFLICT (install_id) DO UPDATE SET acked = excluded.acked, chain = excluded.chain",
-        [(install, log.acked, log.chain) for install, log in intake.advanced.items()],
-    )
-    many(
-        "INSERT INTO log_head (install_id, dseq, chain, sig) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (install_id, dseq) DO UPDATE SET sig = excluded.sig WHERE log_head.sig = ''",
-        intake.noted,
-    )
+    insert(write, _LOG, [(install, log.acked, log.chain) for install, log in intake.advanced.items()], _MOVED_ON)
+    insert(write, _LOG_HEAD, intake.noted, _SIGNED_LATER)
     many(
         "INSERT OR IGNORE INTO blob_named (sha256, kind, id, size) VALUES (?, ?, ?, ?)", blobs_named(intake)
     )
@@ -212,14 +210,16 @@ def write_pushes(
     write: sqlite3.Connection, pushes: Sequence[Pushed], replies: Sequence[PushReply], received: str
 ) -> None:
     """That these bodies came. Their ops are kept byte by byte; the whole body is where one of them is not."""
+    rows = []
     for pushed, reply in zip(pushes, replies, strict=True):
         incomplete = any(result.status == RETRY for result in reply.results)
-        install = pushed.credential.install_id
-        write.execute(
-            "INSERT INTO raw_push (install_id, received_at, sha256, body) VALUES (?, ?, ?, ?)",
-            (install, received, hashlib.sha256(pushed.raw).hexdigest(), pushed.raw if incomplete else b""),
-        )
-        write.execute("UPDATE install SET last_seen = ? WHERE install_id = ?", (received, install))
+        digest = hashlib.sha256(pushed.raw).hexdigest()
+        rows.append((pushed.credential.install_id, received, digest, pushed.raw if incomplete else b""))
+    insert(write, "raw_push (install_id, received_at, sha256, body)", rows)
+    write.execute(
+        "UPDATE install SET last_seen = ? WHERE install_id IN (SELECT value FROM json_each(?))",
+        (received, _json.encode(list({row[0] for row in rows})).decode()),
+    )
 
 
 def delivered_to(ask: Any, install_id: str) -> list[Delivered]:
