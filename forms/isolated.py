@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock, Timer
 from types import TracebackType
@@ -92,19 +93,21 @@ class Checker:
 
     def close(self) -> None:
         child, self._child = self._child, None
-        if child is None:
-            return
-        child.kill()
-        child.wait()
-        for stream in (child.stdin, child.stdout):
-            if stream:
-                try:
-                    stream.close()
-                except BrokenPipeError:
-                    continue
+        if child:
+            end(child)
 
     def __enter__(self) -> Checker:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def end(child: subprocess.Popen[bytes]) -> None:
+    """Kill a child that is spoken to by pipes, and let go of them."""
+    child.kill()
+    child.wait()
+    for stream in (child.stdin, child.stdout):
+        if stream:
+            with suppress(BrokenPipeError):
+                stream.close()

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from app.access import office
 from app.node import node
 from app.office import blueprint, page
-from app.office.qr import qr_svg
 from app.origin.authority import fingerprint_of
 from app.origin.expiry import ALARM_DAYS, days_left
 from app.pwa import LOOPBACK
+from app.qr import qr_svg
 
 
 @blueprint.get("/connect")

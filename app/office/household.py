@@ -18,8 +18,8 @@ from app.office.duplicates import merged_into
 from app.office.helpers import helping
 from app.office.history import Said, Step, said, short_time, steps
 from app.office.mask import Sight
-from app.office.qr import qr_svg
 from app.office.timeline import lived
+from app.qr import qr_svg
 from app.tables import checks, households, others
 from app.tables.lives import moved_out
 from forms.register import FIELDS

@@ -19,7 +19,7 @@ from app.errors import Problem
 from app.node import node
 from app.office import blueprint, page
 from app.office.devices import phone_name
-from app.office.qr import qr_svg
+from app.qr import qr_svg
 from app.tables import others
 from app.tables.clock import local_time
 from sync import enrolling

@@ -8,9 +8,9 @@ from typing import Any
 
 from app import codes
 from app.print.paper import blank, filled
-from app.print.qr import qr_svg
 from app.print.render import html_of
 from app.print.sheet import Subject, sheet, signatures
+from app.qr import qr_svg
 from forms.definition import Form
 
 CARDS_A_PAGE = 8

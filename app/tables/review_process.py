@@ -31,6 +31,7 @@ from app.config import ROOT
 from app.tables.review import UNREADABLE, Findings, FormReviewer, Shelf
 from app.tables.seen import History
 from forms.definition import Form
+from forms.isolated import end
 from sync.store.opening import is_database
 from sync.store.sqlite_history import SqliteHistory
 
@@ -97,16 +98,8 @@ class ReviewProcess:
     def close(self) -> None:
         child, self._child = self._child, None
         self._told.clear()
-        if child is None:
-            return
-        child.kill()
-        child.wait()
-        for stream in (child.stdin, child.stdout):
-            if stream:
-                try:
-                    stream.close()
-                except BrokenPipeError:
-                    continue
+        if child:
+            end(child)
 
 
 def _exchanged(child: subprocess.Popen[bytes], line: bytes, until: float) -> bytes | None:
