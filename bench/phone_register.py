@@ -28,7 +28,7 @@ WORK = """async ([households, plain]) => {
   const { createStore } = await at('data/store.js');
   const { search } = await at('core/search.js');
   const none = async () => [];
-  const outbox = { subscribe() {}, overlaid: none, overlaidRows: none, noteErased: none, settle: none };
+  const outbox = { subscribe() {}, overlaidLines: none, opsOf: none, openMarks: none, noteErased: none, settle: none };
   const db = openDatabases();
   const started = () => {
     const cipher = createCipher();

@@ -21,6 +21,7 @@ const now = () => new Date();
 const ids = () => uuid7();
 /** A database that opens later than this is held by another page, or broken. */
 const OPEN_MS = 8_000;
+const PAINT_MS = 500;
 
 async function start() {
   const db = openDatabases();
@@ -47,6 +48,8 @@ async function start() {
   // The address says which form is wanted, and the shell may know its page: it comes while the rest starts.
   let early = named ? formstore.open(named, undefined, page) : null;
   early?.catch(() => {});
+  // Who is at home here comes to today most of the time.
+  if (!named && localStorage.getItem('ruhu-install') && /^(#\/today)?$/.test(location.hash)) void import('./screens/today.js').catch(() => {});
   const root = /** @type {HTMLElement} */ (document.getElementById('app'));
   const gate = async () => {
     if (!session.user || lock.state() === 'open') return;
@@ -96,6 +99,7 @@ async function start() {
     location.reload();
   };
   await router.show();
+  await painted();
   sync.listen();
   // Also for someone who signed out with work still on this phone.
   if (session.installs.length) sync.soon();
@@ -127,6 +131,10 @@ function countForLater(outbox, drafts, session) {
   document.addEventListener('visibilitychange', count);
   count();
 }
+
+/** The first screen is on the glass; a page in the background paints nothing and goes on. */
+const painted = () => Promise.race([
+  new Promise((done) => { requestAnimationFrame(() => setTimeout(done)); }), new Promise((done) => { setTimeout(done, PAINT_MS); })]);
 
 /**
  * @template T @param {number} ms @param {Promise<T>} work

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { lettersOf } from '../../static/js/core/pinyin.js';
-import { compareRows, rowOf, search } from '../../static/js/core/search.js';
+import { rowOf } from '../../static/js/core/search-row.js';
+import { compareRows, search } from '../../static/js/core/search.js';
 import { addMonths, dueOn, today } from '../../static/js/core/today.js';
 
 const member = (full_name, id_no = '', state = 'active') => ({ kind: 'member', fields: { full_name, id_no, state } });

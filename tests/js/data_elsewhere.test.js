@@ -1,7 +1,7 @@
 // Somebody typed in who stands in another household already.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { rowOf } from '../../static/js/core/search.js';
+import { rowOf } from '../../static/js/core/search-row.js';
 import { elsewhere } from '../../static/js/data/elsewhere.js';
 
 const NUMBER = '50023219700101002X';

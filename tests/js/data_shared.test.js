@@ -102,3 +102,27 @@ test('what was begun while all shared one store comes along to the own one, clos
   assert.deepEqual(await first.db.base.run((idb) => idb.getAllKeys('draft')), ['d1']);
   assert.ok(!(await everything({ data: first.db.base, outbox: first.db.outbox })).includes('没写完'));
 });
+
+test('a photo goes with the install whose work names it; with anybody\'s where that one can send no more', async () => {
+  const { first } = await twoPeople();
+  const blob = async (id, sha256, installId) => {
+    await first.session.turnTo(installId);
+    await first.outbox.append([{ ...visit(id), blobs: [{ sha256, size: 1 }] }], 'h1', [{ sha256, size: 1, type: 'image/jpeg', bytes: new ArrayBuffer(1) }]);
+  };
+  await blob('va', 'aa', 'inst');
+  await blob('vb', 'bb', 'inst2');
+  const tried = [];
+  const api = { request: async (method, path, { token }) => {
+    tried.push(`${token} ${path.split('/').pop()}`);
+    return { kind: 'refused', status: 403, headers: new Headers() };
+  } };
+  const { pushBlobs } = await import('../../static/js/data/push.js');
+  const send = async () => {
+    tried.length = 0;
+    for (const one of first.session.installs) await pushBlobs({ api, outbox: first.outbox, session: first.session, now: () => NOW }, one.install_id, one.token, 'node');
+    return tried;
+  };
+  assert.deepEqual([...await send()], ['t aa', 't2 bb']);
+  await first.session.refuse('inst');
+  assert.ok((await send()).includes('t2 aa'));
+});

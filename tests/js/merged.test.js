@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { lookup } from '../../static/js/core/code.js';
-import { rowOf } from '../../static/js/core/search.js';
+import { rowOf } from '../../static/js/core/search-row.js';
 
 const A = 'A'.repeat(26);
 const B = 'B'.repeat(26);

@@ -1,11 +1,11 @@
 /**
  * Whether somebody typed in stands in the register already, in another household: one person must not be counted twice.
  */
-import { TAIL } from '../core/search.js';
+import { TAIL } from '../core/search-row.js';
 
 /**
  * How many of these ID numbers a member of another household on this phone has. Rows name those worth opening.
- * @param {{rows: () => Promise<import('../core/search.js').Row[]>, members: (household: string) => Promise<import('../types.js').RuhuRecord[]>}} store
+ * @param {{rows: () => Promise<import('../core/search-row.js').Row[]>, members: (household: string) => Promise<import('../types.js').RuhuRecord[]>}} store
  * @param {string[]} numbers @param {string} household
  */
 export async function elsewhere(store, numbers, household) {

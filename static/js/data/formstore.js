@@ -39,9 +39,12 @@ export function createFormstore({ db, store, api }) {
    */
   async function open(formId, version, url) {
     const wanted = version ?? versionIn(url) ?? (await list()).find((form) => form.form_id === formId)?.version;
+    // A shell that names the page came by the network: its browser fetches the page already, while our database opens.
+    const coming = wanted && url ? fetchPage(formId, wanted, url) : null;
+    coming?.catch(() => {});
     const here = wanted && await cached(formId, wanted);
     if (here) return here;
-    const page = wanted ? await fetchPage(formId, wanted, url) : null;
+    const page = wanted ? await (coming ?? fetchPage(formId, wanted, url)) : null;
     if (page) {
       // The person need not wait for the disk; if it fails the page is fetched again next time.
       void keep(page).catch(() => {});

@@ -5,7 +5,6 @@
  */
 import { NO_TRIES, afterWrong, counted, left, waitMs } from '../core/pin.js';
 import { sent, whole } from './db.js';
-import { burnt, newVault, openVault } from './vault.js';
 
 /**
  * @typedef {import('./vault.js').Vault} Vault
@@ -15,6 +14,8 @@ import { burnt, newVault, openVault } from './vault.js';
  * @typedef {ReturnType<typeof createLock>} Lock
  */
 
+/** Needed where a code is typed or chosen, and not before the first question. */
+const vaults = () => import('./vault.js');
 const NOWHERE = { keep() {}, ask: async () => null, forget() {} };
 /** @param {Vault | null | undefined} a @param {Vault | null | undefined} b */
 const newer = (a, b) => ((b?.n ?? 0) > (a?.n ?? 0) ? b : a) ?? null;
@@ -89,6 +90,7 @@ export function createLock({ db, cipher, now, rounds, holder = NOWHERE, recovery
   async function setPin(pin, raw) {
     // What only the old key opens can still come back by the office.
     if (vault && !cipher.on && !raw) await keepOld(vault);
+    const { newVault } = await vaults();
     const made = await newVault(pin, raw, rounds);
     const extra = await recovery(made.raw, user, made.vault.id);
     await write(() => ({ ...made.vault, ...extra }));
@@ -107,6 +109,7 @@ export function createLock({ db, cipher, now, rounds, holder = NOWHERE, recovery
 
   /** @param {string} pin @returns {Promise<Tried & {raw?: Uint8Array}>} */
   async function attempt(pin) {
+    const { burnt, openVault } = await vaults();
     // Counted before it is made.
     const at = now().getTime();
     const mine = await write((here) => (here?.closed && !waitMs(here.tries, at) ? { ...here, tries: counted(here.tries, at) } : null));

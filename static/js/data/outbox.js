@@ -309,10 +309,13 @@ export function createOutbox({ db, session, now, ids, bootId, cipher, monotonic 
   /** The same without what they say. */
   const overlaidLines = async () => (await lines.all()).filter((line) => line.overlaid && isMine(line)).sort(byMaking);
   /** With what they say, in their order; those that are not ours to open come without. @param {Pick<Row, 'install_id' | 'dseq'>[]} some @returns {Promise<Row[]>} */
-  const opsOf = async (some) => bodies.openRows(some.length ? await db.outbox.run((idb) => {
+  const opsOf = async (some) => bodies.openRows(some.length ? await db.outbox.run((idb) => rowsAt(idb.transaction('op').objectStore('op'), some.map(keyOf))) : []);
+  /** Which ops are drawn over records and which are unanswered, told briefly and read without a row. */
+  const openMarks = () => db.outbox.run(async (idb) => {
     const ops = idb.transaction('op').objectStore('op');
-    return Promise.all(some.map((line) => ops.get(keyOf(line))));
-  }) : []);
+    const [overlaid, offer] = await Promise.all([ops.index('overlaid').getAllKeys(), ops.index('offer').getAllKeys()]);
+    return [runsOf(/** @type {any} */ (overlaid)), runsOf(/** @type {any} */ (offer)), session.server?.epoch ?? ''];
+  });
   /** Whether nobody else on this phone made it. @param {Pick<Row, 'install_id'>} row */
   const isMine = (row) => {
     const maker = session.installs.find((one) => one.install_id === row.install_id);
@@ -409,8 +412,18 @@ export function createOutbox({ db, session, now, ids, bootId, cipher, monotonic 
     return worksOf(all.filter(isMine), await photosWaiting(all, isMine), new Map(counters.map((one) => [one.key, one])));
   }
 
-  /** Blobs the node has not taken yet. @returns {Promise<string[]>} */
-  const blobsToSend = () => db.outbox.run((idb) => idb.getAllKeysFromIndex('blob', 'unsent', HERE_ONLY));
+  /**
+   * Blobs the node has not taken yet.
+   * @param {Set<string>} [others] installs that bring their own: without what only their ops name
+   * @returns {Promise<string[]>}
+   */
+  async function blobsToSend(others) {
+    const here = /** @type {string[]} */ (await db.outbox.run((idb) => idb.getAllKeysFromIndex('blob', 'unsent', HERE_ONLY)));
+    if (!others?.size || !here.length) return here;
+    const [ours, theirs] = [new Set(), new Set()];
+    for (const line of await lines.all()) for (const { sha256 } of line.about?.blobs ?? []) (others.has(line.install_id) ? theirs : ours).add(sha256);
+    return here.filter((sha256) => ours.has(sha256) || !theirs.has(sha256));
+  }
   /**
    * Blobs a node has and the centre may not have.
    * @param {string} [installId] without those that only ops of another install name: it may be asked about by that one alone
@@ -486,7 +499,7 @@ export function createOutbox({ db, session, now, ids, bootId, cipher, monotonic 
   return {
     finish, append, undo, noteOffered, toOffer, noteResults, noteReceipts, offerAgain, overlaid, openRecords, settle,
     openInstalls, firstUnconfirmed, unconfirmed, unconfirmedOps, works, blobsToSend, blob, blobAsKept, blobsBelow, markBlob, prune, noteErased,
-    finished, lastDseq, chainAt, unconfirmedRows, closedRows, blobsOf, overlaidLines, opsOf, bodies,
+    finished, lastDseq, chainAt, unconfirmedRows, closedRows, blobsOf, overlaidLines, opsOf, openMarks, bodies,
     /** @param {() => void} listener */
     subscribe(listener) {
       listeners.add(listener);
@@ -541,6 +554,28 @@ function confirm(row, receipt, at) {
 /** @param {Pick<Row, 'install_id' | 'dseq'>} row @returns {[string, number]} */
 export const keyOf = (row) => [row.install_id, row.dseq];
 /** @typedef {import('./outbox-lines.js').Line} Line */
+
+/** Numbers that follow each other are one stretch. @param {[string, number][]} keys @returns {[string, number, number][]} install, first and last */
+function runsOf(keys) {
+  /** @type {[string, number, number][]} */
+  const runs = [];
+  for (const [install, dseq] of [...keys].sort((a, b) => (a[0] === b[0] ? a[1] - b[1] : a[0] < b[0] ? -1 : 1))) {
+    const last = runs[runs.length - 1];
+    if (last && last[0] === install && last[2] === dseq - 1) last[2] = dseq;
+    else runs.push([install, dseq, dseq]);
+  }
+  return runs;
+}
+
+/**
+ * Rows in the places of their keys; a stretch is read at once, for one question a row takes longer than the row.
+ * @param {any} ops the object store @param {[string, number][]} keys @returns {Promise<Row[]>}
+ */
+async function rowsAt(ops, keys) {
+  const found = await Promise.all(runsOf(keys).map(([install, first, last]) => ops.getAll(IDBKeyRange.bound([install, first], [install, last]))));
+  const rows = new Map(found.flat().map((row) => [String(keyOf(row)), row]));
+  return keys.map((key) => rows.get(String(key)));
+}
 
 /** @param {Line} a @param {Line} b */
 const byMaking = (a, b) => (a.install_id === b.install_id ? a.dseq - b.dseq : a.made < b.made ? -1 : 1);

@@ -17,6 +17,8 @@ import { PACKED, isSmall, markOf, nameOf } from './packing.js';
 
 /** Counts the changes of packs, in meta: whoever knows another number reads anew what is where. */
 export const STAMP = 'packs';
+/** Where rows-here.js keeps what it made of the records as they were. */
+export const ROWS_HERE = 'rows_here';
 const STORES = ['pack', 'place', 'record', 'meta'];
 /** Opened packs that are remembered. */
 const REMEMBERED = 24;
@@ -136,6 +138,7 @@ export function createPacks({ db, box }) {
 /** A write changes packs: other windows are to know. @param {import('./db.js').Writing} tx */
 export async function stamped(tx) {
   const meta = tx.objectStore('meta');
+  sent(meta.delete(ROWS_HERE));
   sent(meta.put({ key: STAMP, value: ((await meta.get(STAMP))?.value ?? 0) + 1 }));
 }
 

@@ -107,16 +107,19 @@ const OWN_FAULT = new Set([400, 404, 413, 422]);
 
 /**
  * Bring photos, recordings and other files up, each going on from where the node has it. One that the node will
- * not take holds up no other; it is told at the end.
+ * not take holds up no other; it is told at the end. What only another install's work names goes with that install:
+ * this one may have no say where it belongs.
  * @param {Parts} parts
+ * @param {string} installId
  * @param {string} token
  * @param {string} tier the node's: what the centre itself took is at the centre
  * @returns {Promise<Trouble | null>}
  */
-export async function pushBlobs({ api, outbox }, token, tier) {
+export async function pushBlobs({ api, outbox, session }, installId, token, tier) {
   /** @type {Trouble | null} */
   let trouble = null;
-  for (const sha256 of await outbox.blobsToSend()) {
+  const others = new Set(session.installs.filter((one) => one.install_id !== installId && !one.refused).map((one) => one.install_id));
+  for (const sha256 of await outbox.blobsToSend(others)) {
     const stopped = await pushBlob(api, outbox, /** @type {string} */ (sha256), token, tier);
     if (stopped && !(stopped.kind === 'refused' && OWN_FAULT.has(stopped.status))) return stopped;
     trouble ??= stopped;

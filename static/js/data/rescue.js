@@ -28,6 +28,6 @@ async function sendOf(parts, id, token) {
   if (!session.keysAgree(hello.data)) return { kind: 'offline', cause: 'wrong_key' };
   if (before && before.epoch !== hello.data.epoch) await outbox.offerAgain(id, hello.data.acked_dseq?.[id] ?? 0, hello.data);
   await session.noteServer(hello.data, now());
-  return await pushAll(parts, id, token, async () => {}) ?? await pushBlobs(parts, token, hello.data.tier)
+  return await pushAll(parts, id, token, async () => {}) ?? await pushBlobs(parts, id, token, hello.data.tier)
     ?? await fetchReceipts(parts, id, token) ?? askBlobs(parts, id, token);
 }

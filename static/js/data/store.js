@@ -6,15 +6,20 @@
  * so it is always that of the newest pull and the ops still open.
  */
 import { isPending, overlay } from '../core/overlay.js';
-import { rowOf } from '../core/search.js';
+import { rowOf } from '../core/search-row.js';
+import { PLAIN } from './cipher.js';
 import { sent, whole } from './db.js';
 import { PACKED, codeName, familyName, nameOf } from './packing.js';
 import { createPacks, stamped } from './packs.js';
 import { OPEN_KINDS, createRecordBox } from './record-box.js';
+import { createRowsHere } from './rows-here.js';
 import { createSearchRows } from './search-rows.js';
 
 /** @typedef {import('../types.js').RuhuRecord} RuhuRecord */
 /** @typedef {import('./outbox-lines.js').Line} Line */
+
+/** No phone says anything of these: nothing is drawn over them. */
+const UNSAID = new Set([...OPEN_KINDS, 'user', 'assignment']);
 
 /** Records read at once where all are looked at. */
 const EACH = 500;
@@ -22,10 +27,11 @@ const EACH = 500;
 /**
  * @param {{db: {data: import('./db.js').Connection}, outbox: import('./outbox.js').Outbox, cipher?: import('./cipher.js').Cipher}} parts
  */
-export function createStore({ db, outbox, cipher }) {
+export function createStore({ db, outbox, cipher = PLAIN }) {
   const box = createRecordBox(cipher);
   const searchRows = createSearchRows({ db, box });
   const packs = createPacks({ db, box });
+  const rowsHere = createRowsHere({ db, outbox, cipher });
   /** @type {Promise<Map<string, Line[]>> | null} */
   let pendingCache = null;
   /** @type {Promise<any[]> | null} */
@@ -132,7 +138,7 @@ export function createStore({ db, outbox, cipher }) {
   /** Visible records of a small kind (area, user, form, issue, assignment), those made here too. @param {string} kind @returns {Promise<RuhuRecord[]>} */
   async function all(kind) {
     const here = await box.openAll(await db.data.run((idb) => idb.getAllFromIndex('record', 'by_kind', kind)), true);
-    if (OPEN_KINDS.has(kind)) return here.filter((record) => !record.deleted);
+    if (UNSAID.has(kind)) return here.filter((record) => !record.deleted);
     const open = await pending();
     const known = new Set(here.map(nameOf));
     const made = [...open].filter(([key]) => key.startsWith(`${kind} `) && !known.has(key));
@@ -144,18 +150,26 @@ export function createStore({ db, outbox, cipher }) {
   /** Search rows of every household, kept in memory; those with open ops are made anew. */
   function rows() {
     rowCache ??= (async () => {
-      const byId = new Map(await searchRows.read());
-      const touched = [...await touchedHouseholds()];
-      const [households, members] = await Promise.all([some('household', touched), ofHouseholds('member', touched)]);
-      touched.forEach((id, i) => {
-        const household = households[i];
-        if (household && !household.fields.merged_into) byId.set(id, rowOf(household, members[i].sort(byLine)));
+      const [pulledRows, own] = await Promise.all([searchRows.read(), rowsHere.read(ownRows)]);
+      const byId = new Map(pulledRows);
+      for (const [id, row] of own) {
+        if (row) byId.set(id, row);
         else byId.delete(id);
-      });
+      }
       return [...byId.values()];
     })();
     rowCache.catch(() => { rowCache = null; });
     return rowCache;
+  }
+
+  /** @returns {Promise<import('./rows-here.js').Rows>} */
+  async function ownRows() {
+    const touched = [...await touchedHouseholds()];
+    const [households, members] = await Promise.all([some('household', touched), ofHouseholds('member', touched)]);
+    return touched.map((id, i) => {
+      const household = households[i];
+      return [id, household && !household.fields.merged_into ? rowOf(household, members[i].sort(byLine)) : null];
+    });
   }
 
   /** Households that open ops say something about. */

@@ -145,7 +145,7 @@ export function createSync(parts) {
     let trouble = await pushAll({ api, outbox, session, now }, id, token, (line) => log.add(false, line.text, line.next, line.values));
     if (trouble?.kind === 'offline' || (trouble && trouble.status === 401)) return trouble;
     show({ step: 'blobs' });
-    if (!trouble) trouble = await pushBlobs({ api, outbox, session, now }, token, hello.data.tier);
+    if (!trouble) trouble = await pushBlobs({ api, outbox, session, now }, id, token, hello.data.tier);
     if (trouble?.kind === 'offline') return trouble;
     show({ step: 'receipts' });
     trouble = await fetchReceipts({ api, outbox, session, now }, id, token) ?? trouble;

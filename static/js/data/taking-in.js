@@ -1,6 +1,6 @@
 /** What a pull brings is taken in: records, search rows and the cursor together, or nothing. */
 import { isPending } from '../core/overlay.js';
-import { rowOf } from '../core/search.js';
+import { rowOf } from '../core/search-row.js';
 import { sent, whole } from './db.js';
 import { keyOf } from './outbox.js';
 import { PACKED, familyName, familyOf, nameOf } from './packing.js';

@@ -46,6 +46,7 @@ export function createRouter(root, ctx) {
   /** Tells the worker, from whichever window, that a form is open. @type {() => void} */
   let formClosed = () => {};
   let turn = 0;
+  let stands = false;
 
   ctx.go = (/** @type {string} */ hash, /** @type {{replace?: boolean}} */ { replace = false } = {}) => {
     if (!replace) return void (location.hash = hash);
@@ -59,7 +60,8 @@ export function createRouter(root, ctx) {
     const badge = button('…', () => ctx.go('#/sync'), { class: 'badge', 'data-name': 'unconfirmed' });
     bar.replaceChildren(...(back ? [button('‹', () => (typeof back === 'string' ? ctx.go(back) : ctx.back()), { class: 'back', 'aria-label': ctx.t('返回') })] : []),
       element('h1', {}, title), badge);
-    void showCount();
+    // The first screen is not kept waiting for a count over all work.
+    if (stands) void showCount();
     const tab = (/** @type {string} */ hash, /** @type {string} */ text) =>
       element('a', { href: hash, 'aria-current': location.hash.startsWith(hash) ? 'page' : 'false' }, text);
     tabs.hidden = !ctx.session.user;
@@ -108,6 +110,8 @@ export function createRouter(root, ctx) {
     body.replaceChildren(place);
     window.scrollTo(0, 0);
     const left = await module.show(place, ctx, params);
+    if (!stands) void showCount();
+    stands = true;
     if (mine === turn) leave = left ?? null;
     else if (await left?.() === false) leave = left;
   }

@@ -14,7 +14,7 @@ export const word = (ctx, list, value) => {
   return ctx.t(words[list]?.[value] ?? value);
 };
 
-/** @param {import('./context.js').Ctx} ctx @param {import('../core/search.js').Row} row @param {string} [note] */
+/** @param {import('./context.js').Ctx} ctx @param {import('../core/search-row.js').Row} row @param {string} [note] */
 export function householdRow(ctx, row, note = '') {
   return element('a', { class: 'row', href: `#/household/${row.id}`, 'data-id': row.id },
     element('b', {}, row.head || ctx.t('(无户主)')), element('span', { class: `tag ${row.status}` }, word(ctx, 'status', row.status)),

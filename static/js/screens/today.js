@@ -21,10 +21,12 @@ export async function show(root, ctx) {
   const big = element('div', { class: 'big' },
     button(t('扫码'), () => ctx.go('#/scan'), { class: 'main' }), button(t('查登记册'), () => ctx.go('#/register'), { class: 'main second' }));
   const head = element('h2', {});
-  const village = await formLinks(ctx, 'village', '');
-  const others = element('details', { class: 'card', 'data-name': 'village-forms', hidden: !village.length }, element('summary', {}, t('村里的表')), ...village);
+  const others = element('details', { class: 'card', 'data-name': 'village-forms', hidden: true }, element('summary', {}, t('村里的表')));
   root.replaceChildren(update, big, drafts, issues, head, due, others);
-  await paint();
+  await Promise.all([paint(), formLinks(ctx, 'village', '').then((links) => {
+    others.append(...links);
+    others.hidden = !links.length;
+  })]);
   offerUpdate();
   document.addEventListener('ruhu-update', offerUpdate);
   const stop = [() => document.removeEventListener('ruhu-update', offerUpdate), ctx.store.subscribe(() => void paint()), ctx.sync.subscribe(() => {})];
@@ -50,9 +52,14 @@ export async function show(root, ctx) {
   }
 
   async function paint() {
+    const [rows, assigned] = await Promise.all([
+      ctx.store.rows(), ctx.store.all('assignment'), draftList(drafts, /** @type {any} */ (ctx), t('没填完的'))]);
+    await paintDue(rows, assigned.map((/** @type {any} */ record) => record.fields));
     void paintIssues();
-    await draftList(drafts, /** @type {any} */ (ctx), t('没填完的'));
-    const rows = await ctx.store.rows();
+  }
+
+  /** @param {any[]} rows of the register @param {any[]} assignments */
+  async function paintDue(rows, assignments) {
     if (!rows.length) {
       const complete = await ctx.store.complete();
       head.textContent = '';
@@ -61,7 +68,6 @@ export async function show(root, ctx) {
         : t('登记册还没有下载完。请连上网络,打开“同步”页。')));
       return;
     }
-    const assignments = (await ctx.store.all('assignment')).map((/** @type {any} */ record) => record.fields);
     const list = today({ households: rows, assignments, user: /** @type {{id: string}} */ (ctx.session.user), today: localDate(ctx.now()) });
     head.textContent = t('该走访的 {n} 户(我负责 {all} 户)', { n: list.due.length, all: list.mine });
     const shown = list.due.slice(0, SHOWN).map((one) => householdRow(ctx, /** @type {any} */ (one.household),
