@@ -112,15 +112,17 @@ const OWN_FAULT = new Set([400, 404, 413, 422]);
  * @param {Parts} parts
  * @param {string} installId
  * @param {string} token
- * @param {string} tier the node's: what the centre itself took is at the centre
+ * @param {string} tier the node's: what a centre without keys took is at the centre
  * @returns {Promise<Trouble | null>}
  */
 export async function pushBlobs({ api, outbox, session }, installId, token, tier) {
   /** @type {Trouble | null} */
   let trouble = null;
   const others = new Set(session.installs.filter((one) => one.install_id !== installId && !one.refused).map((one) => one.install_id));
+  // A centre with keys gives its word on each (askBlobs); what a server says of itself is nobody's word.
+  const place = tier === 'centre' && !session.server?.keys ? 'centre' : 'here';
   for (const sha256 of await outbox.blobsToSend(others)) {
-    const stopped = await pushBlob(api, outbox, /** @type {string} */ (sha256), token, tier);
+    const stopped = await pushBlob(api, outbox, /** @type {string} */ (sha256), token, place);
     if (stopped && !(stopped.kind === 'refused' && OWN_FAULT.has(stopped.status))) return stopped;
     trouble ??= stopped;
   }
@@ -128,10 +130,10 @@ export async function pushBlobs({ api, outbox, session }, installId, token, tier
 }
 
 /**
- * @param {import('./api.js').Api} api @param {import('./outbox.js').Outbox} outbox @param {string} sha256 @param {string} token @param {string} tier
+ * @param {import('./api.js').Api} api @param {import('./outbox.js').Outbox} outbox @param {string} sha256 @param {string} token @param {'here' | 'centre'} place
  * @returns {Promise<Trouble | null>}
  */
-async function pushBlob(api, outbox, sha256, token, tier) {
+async function pushBlob(api, outbox, sha256, token, place) {
   const blob = await outbox.blob(sha256);
   // Of another person on this phone; it goes closed, or when that person unlocks.
   if (!blob) return null;
@@ -156,7 +158,7 @@ async function pushBlob(api, outbox, sha256, token, tier) {
     if (answer.status === 201) break;
     offset = Number(answer.headers.get('Upload-Offset') ?? offset + BLOB_CHUNK);
   }
-  await outbox.markBlob(sha256, tier === 'centre' ? 'centre' : 'here');
+  await outbox.markBlob(sha256, place);
   return null;
 }
 
