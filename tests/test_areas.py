@@ -317,6 +317,38 @@ def test_a_small_area_across_townships_filters_the_register(desk, here):
     assert here.store.get("small_area", row["id"]).deleted
 
 
+def test_a_small_area_stands_wherever_a_village_does(desk, here, app, monkeypatch):
+    """Lists, files and print jobs of two villages of three; nobody's small area opens a village that is not theirs."""
+    author = Author("i-more", "u-county", clock=clock)
+    third = "500156105299"
+    heads = {VILLAGE: "甲户", NEXT_VILLAGE: "乙户", third: "丙户", OTHER_VILLAGE: "外县户"}
+    small = {"name": "两村片", "villages": f"{VILLAGE} {NEXT_VILLAGE} {OTHER_VILLAGE}"}
+    ops = [author.create("area", third, third, {"name": "三村"}), author.create("small_area", "s-1", TOWNSHIP, small)]
+    for village, head in heads.items():
+        id = f"h-{village}"
+        ops += [author.create("household", id, village, {"head_name": head, "group": "1"}),
+                author.create("visit", f"v-{village}", village, {"household_id": id, "date": "2026-11-02", "outcome": "met"}),
+                author.create("issue", f"i-{village}", village, {"household_id": id, "state": "open", "description": head})]
+    here.store.load(ops)
+    here.tables.catch_up()
+    for path in ("/office/visits?small=s-1", "/office/issues?small=s-1", "/office/register?small=s-1"):
+        page = desk.browser.get(path).text
+        assert "甲户" in page and "乙户" in page and "丙户" not in page and "外县户" not in page, path
+        assert '<option value="s-1" selected>' in page, path
+    for path in ("/office/visits?small=no-such", "/office/issues?small=no-such"):
+        assert "甲户" not in desk.browser.get(path).text, path
+    token = desk.browser.get("/office/areas").text.partition('name="csrf_token" value="')[2].partition('"')[0]
+    wanted = {"csrf_token": token, "column": ["home.head_name", "date"]}
+    lines = desk.browser.post("/office/export/visits.csv?small=s-1", data=wanted)
+    assert "甲户" in lines.text and "丙户" not in lines.text and "外县户" not in lines.text
+    assert "小片区的 3 个村" in desk.browser.get("/office/print/?small=s-1").text
+    started = []
+    monkeypatch.setattr("app.office.printing._start", lambda what, rows: started.extend(row["head_name"] for row in rows) or 1 / 0)
+    desk.post("/office/print/", small="s-1", what="sheet")
+    assert set(started) == {"冉光荣", "甲户", "乙户"}
+    assert desk.post("/office/print/", small="no-such", what="sheet").status_code == 422
+
+
 def test_a_small_area_is_filed_where_all_its_villages_lie():
     assert areas.common_area([VILLAGE, NEXT_VILLAGE]) == TOWNSHIP
     assert areas.common_area([VILLAGE, "500156106201"]) == COUNTY

@@ -80,7 +80,7 @@ def _counts(area: str) -> list[dict[str, Any]]:
 def _wish() -> FindingWish:
     rule, severity = request.args.get("rule", ""), request.args.get("severity", "")
     return FindingWish(
-        area=page.area_wish(),
+        area=page.places_wish(),
         rule=rule if rule in shipped().rules else "",
         severity=severity if severity in SEVERITIES else "",
         exempt=request.args.get("exempt") == "1",

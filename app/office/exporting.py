@@ -150,7 +150,7 @@ def _wish(name: str) -> ExportWish:
     if name in ("households", "members"):
         return ExportWish(households=wish_asked()[0])
     equal = tuple((_FILTER_COLUMN.get(one, one), asked.get(one, "")) for one in FILTERS[name])
-    return ExportWish(area=page.area_wish(), equal=equal, since=page.day_wish("since"), until=page.day_wish("until"))
+    return ExportWish(area=page.places_wish(), equal=equal, since=page.day_wish("since"), until=page.day_wish("until"))
 
 
 def _offered(name: str) -> list[tuple[Any, list[str]]]:
@@ -189,8 +189,7 @@ def _column(name: str, column: str, lang: str) -> Column:
 
 
 def _area_words() -> str:
-    area = page.area_wish()
-    return page.places().path(area) if area else ""
+    return page.place_words()
 
 
 def _back(name: str) -> str:

@@ -63,7 +63,7 @@ def asked() -> IssueWish:
     late, state, kind = (request.args.get(name, "") for name in ("late", "state", "kind"))
     return IssueWish(
         today=page.today(),
-        area=page.area_wish(),
+        area=page.places_wish(),
         state=state if state == UNCLOSED or state in code_lists().get("issue_state", {}) else "",
         kind=kind if kind in code_lists().get("problem_kind", {}) else "",
         late=late if late in LATE else "",

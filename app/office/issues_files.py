@@ -60,8 +60,7 @@ def issues_print(which: str) -> AnyResponse:
     if len(rows) > MOST_PRINTED:
         words_ = _("一次最多打印 %(n)s 条。", n=MOST_PRINTED)
         raise Problem("bad_request", message=words_, next=_("退回上一页按村筛选,或下载表格。"))
-    now, area = datetime.now().astimezone(), page.area_wish()
-    place = page.places().path(area or current_user().area)
+    now, place = datetime.now().astimezone(), page.place_words() or page.places().path(current_user().area)
     areas = {row["area"] for row in issues.each_issue(page.tables(), page.scope(), _wish(which))}
     jobs_here().sweep((now - timedelta(days=KEEP_DAYS)).isoformat(timespec="seconds"))
     made: Callable[[], Iterable[str]] = lambda: ledger_pages(title, place, now.date().isoformat(), head, widths, rows)  # noqa: E731

@@ -20,7 +20,7 @@ from app.tables import households, others
 @office()
 def visits() -> str:
     wish = {"since": page.day_wish("since"), "until": page.day_wish("until"), "outcome": request.args.get("outcome", "")}
-    found = others.find_visits(page.tables(), page.scope(), area=page.area_wish(), **wish, page=page.page_number())
+    found = others.find_visits(page.tables(), page.scope(), area=page.places_wish(), **wish, page=page.page_number())
     return page.show("visits.html", found=found, wish=wish, area=page.area_wish(), villages=page.villages())
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from flask import g, request
 from flask import render_template as render
 
-from app.areas import current
+from app.areas import current, villages_of
 from app.i18n import language
 from app.node import node
 from app.office import eyes, words
@@ -72,6 +72,31 @@ def area_wish() -> str:
     return current(wish, others.successors(tables(), scope())) if _DIGITS.match(wish) else ""
 
 
+def small_areas() -> list[tuple[str, str]]:
+    """Small areas to filter a list by: id, name."""
+    return [(row["id"], row["name"]) for row in others.small_areas(tables(), scope())]
+
+
+def small_villages() -> tuple[str, ...]:
+    """The villages of the small area asked for; a place that is nowhere when it is not to be seen; () for none asked."""
+    asked = request.values.get("small", "")
+    if not asked:
+        return ()
+    found = next((row for row in others.small_areas(tables(), scope()) if row["id"] == asked), None)
+    return villages_of(found) if found else ("none",)
+
+
+def place_words() -> str:
+    """What the list is filtered by, as a title says it; '' for no place."""
+    area = area_wish()
+    return places().path(area) if area else dict(small_areas()).get(request.values.get("small", ""), "")
+
+
+def places_wish() -> str:
+    """The village asked for, else those of the small area, with blanks between; what `Conditions.add_within` takes."""
+    return area_wish() or " ".join(small_villages())
+
+
 def today() -> str:
     return local_time(datetime.now().astimezone())[:10]
 
@@ -94,6 +119,8 @@ def show(template: str, *, unmasked: bool = False, **values: Any) -> str:
         short_time=short_time,
         address=_address,
         filters=_filters,
+        small_areas=small_areas,
+        small_asked=request.values.get("small", ""),
     )
 
 

@@ -59,6 +59,7 @@ def index() -> str:
         "printing.html",
         villages=page.villages(),
         area=area,
+        whole_small=() if area else page.small_villages(),
         groups=[(name, name) for name in groups],
         group=request.args.get("group", ""),
         status=request.args.get("status", ""),
@@ -82,7 +83,8 @@ def choose() -> AnyResponse:
     seen = [id for id in ticked if households.household(page.tables(), page.scope(), id)]
     if not chosen.change(reader, shown=shown, ticked=seen):
         raise Problem("too_many", 422, _("一次最多打印 %(n)s 户。", n=MOST), _("请分村、分组打印。"))
-    back = {name: value for name, value in request.args.items() if name in ("village", "group", "status", "sort", "s", "page")}
+    kept = ("village", "small", "group", "status", "sort", "s", "page")
+    back = {name: value for name, value in request.args.items() if name in kept}
     return redirect(url_for("office.register", **back), 303)
 
 
@@ -96,9 +98,10 @@ def start() -> AnyResponse:
         area=request.form.get("village", ""),
         group=request.form.get("group", ""),
         status=request.form.get("status", ""),
+        areas=page.small_villages(),
     )
-    if not named and not wish.area:
-        raise Problem("nothing_chosen", 422, _("还没有选要打印的户。"), _("选一个村,再点打印。"))
+    if not named and not wish.area and not wish.areas:
+        raise Problem("nothing_chosen", 422, _("还没有选要打印的户。"), _("选一个村或一个小片区,再点打印。"))
     ids = named or households.household_ids(page.tables(), page.scope(), wish)
     if not ids:
         raise Problem("nothing_chosen", 422, _("这里没有户。"), _("换一个村或去掉筛选再试。"))

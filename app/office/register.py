@@ -6,13 +6,12 @@ from flask import redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from app.access import office
-from app.areas import villages_of
 from app.auth import current_user
 from app.node import node
 from app.office import blueprint, page, printing
 from app.office.eyes import Own
 from app.office.typed import Typed
-from app.tables import households, others
+from app.tables import households
 from app.tables.households import SORTS, HouseholdWish
 from app.tables.names import initials, normal
 
@@ -34,8 +33,6 @@ def register() -> str:
         matched={id: [page.name_of(place[id], name) for name in names] for id, names in _matched(wish.text, everybody).items()},
         villages=page.villages(),
         groups=[(name, name) for name in _groups(wish.area)],
-        small_areas=[(row["id"], row["name"]) for row in others.small_areas(page.tables(), page.scope())],
-        small=request.args.get("small", ""),
         sorts=list(SORTS),
         chosen=set(printing.chosen.ids(current_user().id)),
     )
@@ -62,21 +59,12 @@ def wish_asked() -> tuple[HouseholdWish, bool]:
     wish = HouseholdWish(
         text=Own(text or ""),
         area=page.area_wish(),
-        areas=_small_area(),
+        areas=page.small_villages(),
         group=request.args.get("group", ""),
         status=request.args.get("status", ""),
         sort=request.args.get("sort", "") if request.args.get("sort") in SORTS else "place",
     )
     return wish, text is None
-
-
-def _small_area() -> tuple[str, ...]:
-    """The villages of the small area asked for; a place that is nowhere when it is not to be seen."""
-    asked = request.args.get("small", "")
-    if not asked:
-        return ()
-    found = next((row for row in others.small_areas(page.tables(), page.scope()) if row["id"] == asked), None)
-    return villages_of(found) if found else ("none",)
 
 
 def _matched(text: str, members: list[dict[str, str]]) -> dict[str, list[str]]:

@@ -16,6 +16,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import office
+from app.areas import common_area
 from app.auth import current_user
 from app.errors import Problem
 from app.node import node
@@ -113,7 +114,7 @@ def took(name: str, rows: int, area: str) -> None:
 
 def place_asked() -> str:
     """The area a file is about: what the list was filtered by, else all of the reader's."""
-    return (page.area_wish() or current_user().area).ljust(12, "0")
+    return (page.area_wish() or common_area(page.small_villages()) or current_user().area).ljust(12, "0")
 
 
 # --- who reads the records ----------------------------------------------------------------------------------

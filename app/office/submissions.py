@@ -175,7 +175,7 @@ def wish_asked() -> SubmissionWish:
     asked = request.args
     return SubmissionWish(
         form_id=asked.get("form", ""),
-        area=page.area_wish(),
+        area=page.places_wish(),
         since=page.day_wish("since"),
         until=page.day_wish("until"),
         cadre=asked.get("cadre", ""),

@@ -36,9 +36,10 @@ class Conditions:
             self.add(sql, wanted)
 
     def add_within(self, area: str) -> None:
-        """Only records of this village, township or county."""
-        if area:
-            self.add(f"({self.alias}area >= ? AND {self.alias}area < ?)", area, area + ":")
+        """Only records of this village, township or county, or of one of several with blanks between."""
+        if places := area.split():
+            ranges = " OR ".join(f"({self.alias}area >= ? AND {self.alias}area < ?)" for _ in places)
+            self.add(f"({ranges})", *(end for place in places for end in (place, place + ":")))
 
     @property
     def sql(self) -> str:
