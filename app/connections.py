@@ -108,7 +108,8 @@ class Request(HTTPRequest):
     push: plain_push.Headers | None = None
 
     def parse_request(self) -> None:
-        self.push = plain_push.take_head(self.conn.rfile, self.server.max_request_header_size or LARGEST_HEAD)
+        heads, bodies = self.server.max_request_header_size, self.server.max_request_body_size
+        self.push = plain_push.take_head(self.conn.rfile, heads or LARGEST_HEAD, bodies or plain_push.LARGEST)
         if self.push is None:
             super().parse_request()
         else:

@@ -20,6 +20,9 @@ from cheroot.server import KnownLengthRFile
 from app.push_lane import PATH
 
 LINE = f"POST {PATH} HTTP/1.1\r\n".encode()
+LARGEST = 32 * 1024 * 1024
+READ_AWAY = 2 * 1024 * 1024
+"""More than a phone pushes at once: it has to hear why it was refused."""
 _END = b"\r\n\r\n"
 # One spelling of a line: no folding, no controls, nothing before the colon that an intermediary might read otherwise.
 _HEAD = re.compile(rb"(?:[A-Za-z0-9-]+:[ ]?[\x21-\xff](?:[\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?\r\n)+")
@@ -28,10 +31,11 @@ _DIGITS = re.compile("[0-9]{1,9}")
 Headers = dict[str, str]
 
 
-def take_head(reader: Any, limit: int) -> Headers | None:
+def take_head(reader: Any, limit: int, largest: int = LARGEST) -> Headers | None:
     """The headers of a plain push as WSGI calls them, taken from the buffer; None when anything else is there.
 
-    Waits for the first bytes of a request, as reading its first line would.
+    limit: bytes of a head. largest: bytes of a body; for a larger one cheroot has an answer. Waits for the first
+    bytes of a request, as reading its first line would.
     """
     if reader._read_pos >= len(reader._read_buf):
         reader.peek(1)
@@ -45,6 +49,8 @@ def take_head(reader: Any, limit: int) -> Headers | None:
     lines = head[:-2].decode("latin-1").split("\r\n")
     found = {_name(name): value.strip(" ") for name, _, value in (line.partition(":") for line in lines)}
     if len(found) < len(lines) or not _NEEDS_THOUGHT.isdisjoint(found) or not _DIGITS.fullmatch(found.get("CONTENT_LENGTH", "")):
+        return None
+    if int(found["CONTENT_LENGTH"]) > largest:
         return None
     reader._read_pos = end + 2
     reader.bytes_read += end + 2 - begin
@@ -106,9 +112,10 @@ def answered(request: Any, head: Headers) -> tuple[bytes, bool]:
     status, headers = said
     payload = b"".join(written)
     names = {name.lower() for name, _ in headers}
-    stays = not status.startswith("413") and server.can_add_keepalive_connection
+    # A refusal may come before the body was looked at; a long one is not worth reading for the connection's sake.
+    stays = body.remaining <= READ_AWAY and not status.startswith("413") and server.can_add_keepalive_connection
     if stays and body.remaining:
-        body.read(body.remaining)  # a refusal may come before the body was looked at
+        body.read(body.remaining)
     more = [] if "content-length" in names else [("Content-Length", str(len(payload)))]
     more += [] if stays or "connection" in names else [("Connection", "close")]
     more += [] if "date" in names else [("Date", _date(int(time.time())))]

@@ -46,6 +46,7 @@ def serving(adapter: TlsAdapter | None = None) -> Iterator[tuple[str, int]]:
     server = Server(("127.0.0.1", 0), app, numthreads=2)
     server.ConnectionClass = Connection
     server.max_request_header_size = 2000
+    server.max_request_body_size = 8_000_000
     server.ssl_adapter = adapter
     server.prepare()
     thread = threading.Thread(target=server.serve)
@@ -288,6 +289,19 @@ def test_a_body_nobody_looked_at_is_not_taken_for_the_next_request(
         line.sendall(asked(PUSH, b"two"))
         head, _, body = reply(line).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200") and body == b" two"
+
+
+def test_a_long_body_that_was_refused_unread_ends_the_connection(address: tuple[str, int]) -> None:
+    with socket.create_connection(address) as line:
+        line.sendall(asked(PUSH, b"x" * (plain_push.READ_AWAY + 100_000), b"Refuse: yes"))
+        assert b"Connection: close" in reply(line)
+
+
+def test_a_body_beyond_the_cap_is_refused_unread(address: tuple[str, int], seen: list[dict[str, Any]]) -> None:
+    with socket.create_connection(address) as line:
+        line.sendall(asked(PUSH, b"").replace(b"Content-Length: 0", b"Content-Length: 900000000"))
+        assert reply(line).startswith(b"HTTP/1.1 413")
+    assert seen == []
 
 
 def test_a_body_that_is_cut_is_no_request(address: tuple[str, int]) -> None:
