@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -147,7 +148,7 @@ def test_without_the_gap_check_it_is_red(tmp_path: Path, monkeypatch: pytest.Mon
 
     def careless(self: intake.Intake, arrival: Any, *rest: Any) -> Any:
         log = self._log_of(arrival.op.install_id)
-        self._logs[arrival.op.install_id] = log._replace(acked=max(arrival.op.dseq - 1, log.acked))
+        self._logs[arrival.op.install_id] = msgspec.structs.replace(log, acked=max(arrival.op.dseq - 1, log.acked))
         return real(self, arrival, *rest)
 
     monkeypatch.setattr(intake.Intake, "_take", careless)

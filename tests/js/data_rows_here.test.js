@@ -19,11 +19,10 @@ async function rig() {
   let made = 0;
   const rows = async () => {
     const found = await cache.read(async () => { made += 1; return Promise.all(Array.from({ length: 12 }, async (_, n) => [`h${n}`, { id: `h${n}`, head: (await phone.store.get('household', `h${n}`)).fields.head_name }])); });
-    await Promise.all(due.splice(0).map((work) => work()));
-    await new Promise((done) => setTimeout(done, 5));
+    for (const work of due.splice(0)) await work();
     return found.map(([, row]) => row.head);
   };
-  return { ...phone, rows, made: () => made };
+  return { ...phone, rows, due, cache, made: () => made };
 }
 
 test('the second look reads what the first one made, closed, and says the same', async () => {
@@ -61,6 +60,14 @@ test('nothing of an erased household is left in them', async () => {
   await store.applyPage(page([{ ...household('h5'), deleted: true, fields: { erased: '1' } }]));
   assert.equal(await store.meta('rows_here'), null);
   assert.ok(db);
+});
+
+test('what was erased while they were being closed is not written after', async () => {
+  const { due, cache, store } = await rig();
+  await cache.read(async () => [['h5', { id: 'h5', head: '户主5' }], ...Array.from({ length: 11 }, (_, n) => [`x${n}`, null])]);
+  await store.applyPage(page([{ ...household('h5'), deleted: true, fields: { erased: '1' } }]));
+  for (const work of due) await work();
+  assert.equal(await store.meta('rows_here'), null);
 });
 
 test('a start with them shows the register as one without', async () => {

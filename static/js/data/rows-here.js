@@ -14,7 +14,7 @@ const FEW = 8;
 
 /**
  * @param {{db: {data: import('./db.js').Connection}, outbox: import('./outbox.js').Outbox, cipher: import('./cipher.js').Cipher,
- *   later?: (work: () => void) => void}} parts
+ *   later?: (work: () => Promise<void>) => void}} parts
  */
 export function createRowsHere({ db, outbox, cipher, later = (work) => void setTimeout(work, SOON_MS) }) {
   let asked = 0;
@@ -26,7 +26,7 @@ export function createRowsHere({ db, outbox, cipher, later = (work) => void setT
       return Promise.all(['cursor', STAMP, 'round', ROWS_HERE].map((key) => store.get(key)));
     })]);
     const kept = meta.pop()?.value;
-    return { print: JSON.stringify([ops, meta.map((row) => row?.value ?? null)]), kept };
+    return { print: JSON.stringify([ops, meta.map((row) => row?.value ?? null)]), stamp: meta[1]?.value, kept };
   }
 
   /** @param {() => Promise<Rows>} make @returns {Promise<Rows>} */
@@ -36,17 +36,21 @@ export function createRowsHere({ db, outbox, cipher, later = (work) => void setT
     const found = now.kept?.print === now.print && await opened(now.kept);
     if (found) return found;
     const rows = await make();
-    if (rows.length > FEW || now.kept) later(() => { if (mine === asked) void keep(now.print, rows).catch(() => {}); });
+    if (rows.length > FEW || now.kept) later(async () => { if (mine === asked) await keep(now, rows).catch(() => {}); });
     return rows;
   }
 
   /** @param {any} kept @returns {Promise<Rows | undefined>} */
   const opened = async (kept) => (kept.box ? cipher.open(kept.box, `rows|${ROWS_HERE}`) : kept.rows);
 
-  /** @param {string} made @param {Rows} rows */
+  /** @param {{print: string, stamp: unknown}} made @param {Rows} rows */
   async function keep(made, rows) {
-    const value = { print: made, ...(cipher.on ? { box: await cipher.close(rows, `rows|${ROWS_HERE}`) } : { rows }) };
-    await db.data.run((idb) => whole(idb, ['meta'], async (tx) => sent(tx.objectStore('meta').put({ key: ROWS_HERE, value }))));
+    const value = { print: made.print, ...(cipher.on ? { box: await cipher.close(rows, `rows|${ROWS_HERE}`) } : { rows }) };
+    await db.data.run((idb) => whole(idb, ['meta'], async (tx) => {
+      const meta = tx.objectStore('meta');
+      // Records came while it was closed: what was erased of them must not be written after them.
+      if ((await meta.get(STAMP))?.value === made.stamp) sent(meta.put({ key: ROWS_HERE, value }));
+    }));
   }
 
   return { read };
