@@ -131,3 +131,23 @@ test('without a delay a save begins when the event is dealt with, once for all i
   await new Promise((done) => setTimeout(done));
   assert.deepEqual(disk, ['ab'], 'a form that was closed writes nothing any more');
 });
+
+test('what is typed in the very moment a save ends begins one of its own', async () => {
+  /** @type {string[]} */
+  const disk = [];
+  let typed = 'a';
+  const writer = createWriter({
+    now: () => new Date(0),
+    write: async () => void disk.push(typed),
+    onState: ({ kind }) => {
+      if (kind !== 'saved' || typed === 'ab') return;
+      queueMicrotask(() => {
+        typed = 'ab';
+        writer.touch();
+      });
+    },
+  });
+  writer.touch();
+  await new Promise((done) => setTimeout(done, 5));
+  assert.deepEqual(disk, ['a', 'ab']);
+});

@@ -46,11 +46,14 @@ export function createWriter({ write, now, onState = () => {}, delay_ms = 0, tim
         await write();
       } catch (error) {
         dirty = true;
+        running = null;
         become({ kind: 'failed', error: error instanceof Error ? error : new Error(String(error)) });
         waiting ??= timer.set(() => void flush(), RETRY_MS);
         return false;
       }
     }
+    // Here and not a turn later: what is touched from now on begins a save of its own.
+    running = null;
     become({ kind: 'saved', at: now() });
     return true;
   }
@@ -61,10 +64,7 @@ export function createWriter({ write, now, onState = () => {}, delay_ms = 0, tim
     waiting = null;
     soon = false;
     if (!dirty && !running) return Promise.resolve(state.kind !== 'failed');
-    running ??= drain().finally(() => {
-      running = null;
-    });
-    return running;
+    return running ??= drain();
   }
 
   /**
