@@ -180,7 +180,7 @@ def test_without_a_new_epoch_after_a_restore_it_is_red(tmp_path: Path, monkeypat
 def test_without_taking_back_what_only_a_node_disputed_it_is_red(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake.Intake, "withdraw", lambda self, kind, id: None)
+    monkeypatch.setattr(intake.Intake, "withdraw_conflict", lambda self, id: None)
     assert broken_somewhere(tmp_path, (45,))
 
 

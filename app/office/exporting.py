@@ -24,13 +24,12 @@ from app.office.eyes import in_lists
 from app.office.history import short_time
 from app.office.mask import WHOLE
 from app.office.register import wish_asked
-from app.office.xlsx_export import Kind
+from app.office.xlsx_export import XLSX, Kind
 from app.office.xlsx_stream import xlsx_pieces
 from app.roster.worker import write_json
 from app.tables.exporting import ExportWish, count_rows, each_row
 from forms.register import FIELDS, Field, field_of
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 TITLES = {
     "households": _l("户"), "members": _l("家庭成员"), "visits": _l("走访"), "issues": _l("整改事项"), "submissions": _l("答卷"),
 }  # fmt: skip

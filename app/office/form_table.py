@@ -19,11 +19,10 @@ from app.office.csv_export import csv_lines
 from app.office.form_publish import node_title
 from app.office.history import short_time
 from app.office.submissions import Merged, own_heads, wish_asked
-from app.office.xlsx_export import Kind, Sheet, write_workbook
+from app.office.xlsx_export import XLSX, Kind, Sheet, write_workbook
 from app.tables import submissions
 from app.tables.submissions import SubmissionWish
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 NUMBERS = ("integer", "decimal", "range")
 MOST_IN_A_WORKBOOK = 50_000
 """It is written whole before the first byte is sent, which takes a minute for so many; a CSV starts at once."""

@@ -22,7 +22,7 @@ from app.i18n import language
 from app.keys import code_key
 from app.node import node
 from app.office import blueprint, page, words
-from app.office.xlsx_export import Kind, Sheet, write_workbook
+from app.office.xlsx_export import XLSX, Kind, Sheet, write_workbook
 from app.roster import headings, jobs, reading
 from app.roster.cells import ASK, ERROR, Finding
 from app.roster.compare import FILL, NEW, OVERWRITE, SAME
@@ -243,7 +243,7 @@ def import_lines(id: str) -> Response:
     stem = job.name.rpartition(".")[0] or job.name
     response = send_file(
         out, download_name=f"{stem}-{_('要改的行')}.xlsx", as_attachment=True,
-        mimetype="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        mimetype=XLSX,
     )  # fmt: skip
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -20,7 +20,7 @@ from app.office import blueprint, page, sights, words
 from app.office.issues import asked
 from app.office.mask import without_numbers
 from app.office.printing import MAY_PRINT, jobs_here
-from app.office.xlsx_export import Kind, Sheet, write_workbook
+from app.office.xlsx_export import XLSX, Kind, Sheet, write_workbook
 from app.print.jobs import KEEP_DAYS, new_job
 from app.print.pages import ledger_pages
 from app.tables import issues
@@ -28,7 +28,6 @@ from forms.issues import CLOSED, OVERDUE, lateness, state_of
 
 MOST_ROWS = 200_000
 MOST_PRINTED = 3_000
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 LISTS = ("list", "closed")
 """list: everything asked for, with where it stands; closed: what is closed."""
 

@@ -22,7 +22,7 @@ from app.office import blueprint, page
 from app.office.people import MANAGERS, one_time, write_people
 from app.office.small_files import capped, read_by_worker
 from app.office.words import ROLES as ROLE_WORDS
-from app.office.xlsx_export import Kind, Sheet, write_workbook
+from app.office.xlsx_export import XLSX, Kind, Sheet, write_workbook
 from app.roster import staff
 from app.roster.headings import bare
 from app.roster.staff import Areas, Wished
@@ -34,7 +34,6 @@ from sync.scope import may_give, within
 
 LARGEST = 4 * 1024 * 1024
 HEAD = (_l("姓名"), _l("用户名"), _l("手机号"), _l("角色"), _l("区域"), _l("单位"))
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 GIVEN = ("cadre", "township", "county", "auditor")
 """Roles that a list may give; a node joins by somebody's own hand."""
 SAID = {

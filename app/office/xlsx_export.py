@@ -10,6 +10,7 @@ from typing import IO, Any
 
 import xlsxwriter
 
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MOST_ROWS = 1_048_576
 LONGEST = 32_767
 CUT = "…(太长,全文见 CSV · cut, whole in the CSV)"

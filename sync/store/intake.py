@@ -559,11 +559,11 @@ class Intake:
     def withdraw_conflicts(self, op: Op) -> None:
         """The node above took the op without a conflict: what was noted here is no question for a person any more."""
         for name in ("", *op.fields):
-            self.withdraw("conflict", conflict_id(op.op_id, name))
+            self.withdraw_conflict(conflict_id(op.op_id, name))
 
-    def withdraw(self, kind: str, id: str) -> None:
-        """A record that the node above has not got, or had before its store was put back (its place is 0 again), goes."""
-        key = (kind, id)
+    def withdraw_conflict(self, id: str) -> None:
+        """A note that the node above has not got, or had before its store was put back (its place is 0 again), goes."""
+        key = ("conflict", id)
         self._fetch([(*key, "")])
         record, upstream = self._stored[key].record, self._stored[key].upstream
         if record is not None and not record.deleted and (upstream is None or not upstream.seq):

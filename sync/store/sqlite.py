@@ -701,7 +701,7 @@ class SqliteStore(SqliteHistory):
         if gone:
             with self._taking_in(moment_text(self._clock())) as (_, intake):
                 for id in gone:
-                    intake.withdraw("conflict", id)
+                    intake.withdraw_conflict(id)
                 intake.placed((), self._last_n, self._latest)
         return bool(gone)
 
