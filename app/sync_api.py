@@ -117,7 +117,8 @@ def pull() -> Response:
     here = node()
     limit = _number("limit", protocol.PULL_LIMIT)
     cursor = request.args.get("cursor") or None
-    return reply(service.pull(here.store, g.credential, cursor, limit, now=here.now()))
+    brief = request.args.get("dates") == "brief"
+    return reply(service.pull(here.store, g.credential, cursor, limit, now=here.now(), brief=brief))
 
 
 @blueprint.get("/digest")

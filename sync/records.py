@@ -220,6 +220,32 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     records: tuple[Record, ...]
 
 
+class KeptRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A record on its way out, its values and dates as a store keeps them and nobody read them.
+
+    The keys of the wire, but ``since`` may be brief: ``[day, {field: other day}]`` where every field has a date.
+    """
+
+    kind: str
+    id: str
+    area: str
+    rev: int
+    seq: int
+    fields: msgspec.Raw
+    since: msgspec.Raw
+    pending: int = 0
+    deleted: bool = False
+
+
+class KeptPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A `Page` of such records."""
+
+    cursor: str
+    seq: int
+    more: bool
+    records: tuple[KeptRecord, ...]
+
+
 class Grant(msgspec.Struct, frozen=True):
     """A role over an area: cadre, township, county, node or auditor."""
 

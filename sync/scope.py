@@ -146,6 +146,11 @@ def downward_kinds(scope: Scope) -> tuple[str, ...]:
     return tuple(kind for kind in kinds if not scope.kinds or kind in scope.kinds)
 
 
+def shown_whole(scope: Scope, kind: str, deleted: bool) -> bool:
+    """Whether `shown` leaves such a record as it is."""
+    return not scope.reader or (kind != "user" and not (deleted and scope.reader == DEVICE))
+
+
 def shown(scope: Scope, record: Record) -> Record:
     """The record as this reader may have it.
 
@@ -156,7 +161,7 @@ def shown(scope: Scope, record: Record) -> Record:
     if scope.reader == DEVICE and record.deleted:
         left = {FIELD: "1"} if is_erased(record) else {}
         return msgspec.structs.replace(record, fields=left, since={})
-    if record.kind != "user" or not scope.reader:
+    if shown_whole(scope, record.kind, record.deleted):
         return record
     if scope.reader == NODE:
         if within(record.area, scope.area_prefixes):

@@ -115,17 +115,19 @@ def _tell_scope(store: Store, credential: Credential, made: int) -> None:
         store.note_told(credential.install_id, prefixes, max(acked, min(made, acked + MOST_UNSENT)))
 
 
-def pull(store: Store, credential: Credential, cursor: str | None, limit: int, *, now: datetime) -> dict[str, Any]:
+def pull(
+    store: Store, credential: Credential, cursor: str | None, limit: int, *, now: datetime, brief: bool = False
+) -> dict[str, Any]:  # fmt: skip
     """The next page of what the caller may read. Raises Problem device_revoked, cursor_stale.
 
-    A cursor is the caller's word that it has everything before it.
+    A cursor is the caller's word that it has everything before it. brief: it reads dates as they are kept.
     """
     _not_revoked(credential)
     scope = scope_of(credential)
     known = _known_delivery(store, credential)
     if cursor and known and _days(known.seen_at, now) > AWAY_DAYS:
         raise Problem("cursor_stale", reason="away")
-    page = store.pull(scope, cursor, max(1, min(limit, MAX_PULL_LIMIT)))
+    page = (store.pull_as_kept if brief else store.pull)(scope, cursor, max(1, min(limit, MAX_PULL_LIMIT)))
     place = int(cursor.rsplit(".", 1)[1]) if cursor else 0
     if credential.kind == DEVICE and (known is None or known.place != place or known.until is not None
                                       or _days(known.seen_at, now) >= 1):  # fmt: skip

@@ -19,9 +19,21 @@ from sync import enrolling, keys, logs, service
 from sync.author import Author, with_hash
 from sync.problems import Problem
 from sync.protocol import checked_body, push_body, push_headers
-from sync.records import CENTRE, BlobRef, Credential, FieldChange, Grant, LogHead, Op, Scope
+from sync.records import (
+    CENTRE,
+    BlobRef,
+    Credential,
+    FieldChange,
+    Grant,
+    KeptRecord,
+    LogHead,
+    Op,
+    Record,
+    Scope,
+)
 from sync.scope import EVERYTHING, scope_of
 from sync.store.base import NewInstall, Store
+from sync.store.dates import dates_of
 
 VILLAGE, NEIGHBOUR, ABROAD = "500156103203", "500156103204", "500240103201"
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -30,6 +42,12 @@ _json = msgspec.json.Encoder()
 
 def clock() -> datetime:
     return NOW
+
+
+def _spelled(kept: KeptRecord) -> Record:
+    """A record that was passed on unread, read."""
+    said = msgspec.json.decode(_json.encode(kept))
+    return msgspec.convert(said | {"since": dates_of(_json.encode(said["since"]).decode(), said["fields"])}, Record)
 
 
 class Phone:
@@ -411,6 +429,22 @@ class StoreContract:
             seen += [record.id for record in page.records]
             cursor, more = page.cursor, page.more
         assert sorted(seen) == sorted(["h1", *(f"x{n}" for n in range(57))]) and len(set(seen)) == len(seen)
+
+    def test_l6_what_is_passed_on_unread_is_the_same_page(self, store: Store, phone: Phone) -> None:
+        phone.push(phone.water("well", "piped"), phone.visit("s1"))
+        author = Author("import", "office", clock=clock)
+        store.load([author.create("household", "gone", VILLAGE, {"head_name": "不该看到"})])
+        store.load([author.void("household", "gone", VILLAGE, {"head_name": "不该看到"}, "测试")])
+        for scope in (scope_of(phone.credential), Scope(area_prefixes=("500156",), reader="node"), EVERYTHING):
+            cursor, more, seen = None, True, 0
+            while more:
+                page, kept = store.pull(scope, cursor, 3), store.pull_as_kept(scope, cursor, 3)
+                assert (kept.cursor, kept.seq, kept.more) == (page.cursor, page.seq, page.more)
+                assert [_spelled(one) for one in kept.records] == list(page.records)
+                cursor, more, seen = page.cursor, page.more, seen + len(page.records)
+            assert seen > 3
+        told = _json.encode(store.pull_as_kept(scope_of(phone.credential), None, 500))
+        assert b"password_hash" not in told and "不该看到".encode() not in told
 
     def test_l4_a_cursor_of_elsewhere_is_stale(self, store: Store, phone: Phone) -> None:
         scope = scope_of(phone.credential)

@@ -18,6 +18,7 @@ import pytest
 
 from sync import protocol
 from sync.records import BlobRef
+from sync.store.dates import dates_of
 
 VILLAGE, OTHER_VILLAGE = "500156105203", "500110103201"
 HOUSEHOLD, OTHER_HOUSEHOLD = "h-ran", "h-far"
@@ -158,6 +159,19 @@ def test_a_foreign_cursor_starts_again(phone: Any, cast: Any, query: str) -> Non
 @pytest.mark.parametrize("query", ["limit=x", "limit=-1", "limit=999999999999999999"])
 def test_strange_numbers_are_refused(phone: Any, cast: Any, query: str) -> None:
     assert phone(cast.cadre).get(f"/sync/v1/pull?{query}").status_code == 400
+
+
+def test_dates_come_brief_only_to_who_asks(phone: Any, cast: Any) -> None:
+    """A phone of before reads a map; one that asks is spared a date beside every value."""
+    device = phone(cast.cadre)
+    whole = {one["id"]: one for one in device.get("/sync/v1/pull").json["records"] if one["kind"] == "household"}
+    brief = {one["id"]: one for one in device.get("/sync/v1/pull?dates=brief").json["records"] if one["kind"] == "household"}
+    assert whole and whole.keys() == brief.keys()
+    assert all(isinstance(one["since"], dict) for one in whole.values())
+    assert any(isinstance(one["since"], list) for one in brief.values())
+    for id, one in brief.items():
+        assert one["fields"] == whole[id]["fields"]
+        assert dates_of(json.dumps(one["since"]), one["fields"]) == whole[id]["since"]
 
 
 def test_answers_are_packed_and_not_kept(phone: Any, cast: Any) -> None:

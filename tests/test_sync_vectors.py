@@ -17,6 +17,7 @@ from sync.canonical import NotCanonical, canonical, content_hash
 from sync.conflict import merge
 from sync.overlay import is_pending, visible
 from sync.records import BlobWord, FieldChange, Op, Receipt, Record, ServerHead
+from sync.store.dates import dates_of
 
 
 def cases(name: str) -> list[Any]:
@@ -33,6 +34,11 @@ def test_canonical(case: dict[str, Any]) -> None:
         assert content_hash(case["op"]) == case["hash"]
     else:
         assert canonical(case["value"]).decode() == case["canonical"]
+
+
+@pytest.mark.parametrize("case", cases("dates"))
+def test_dates(case: dict[str, Any]) -> None:
+    assert dates_of(json.dumps(case["kept"]), case["fields"]) == case["dates"]
 
 
 @pytest.mark.parametrize("case", cases("merge"))

@@ -266,11 +266,13 @@ export interface RuhuRecord {
   rev: number;
   seq: number;
   fields: Record<string, any>;
-  /** field → local date it was last set or confirmed */
-  since: Record<string, string>;
+  since: Since;
   pending?: number;
   deleted?: boolean;
 }
+
+/** field → local date it was last set or confirmed; brief where every field has one (core/since.js) */
+export type Since = Record<string, string> | [usual: string, others: Record<string, string>];
 
 /** One immutable statement by one actor on one device. */
 export interface Op {

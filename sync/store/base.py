@@ -21,6 +21,7 @@ from sync.records import (
     Credential,
     Delivered,
     Install,
+    KeptPage,
     LateReceipt,
     LogHead,
     Op,
@@ -140,6 +141,9 @@ class Store(Protocol):
 
         Raises Problem cursor_stale for a cursor of another epoch or scope.
         """
+
+    def pull_as_kept(self, scope: Scope, cursor: str | None, limit: int) -> KeptPage:
+        """The same page, with values and dates as they are kept: for a reader who does without having them read first."""
 
     def changes(self, after_seq: int, limit: int) -> Page:
         """Every record changed after that place, unscoped: for this server's own read tables."""

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sync.problems import Problem
-from sync.records import Page, Record
+from sync.records import KeptPage, KeptRecord, Page, Record
 
 
 def page_of(records: list[Record], limit: int, end: int, prefix: str) -> Page:
     """At most limit of the records; one more was asked for to know whether more follow."""
+    more, seq = _reached(records, limit, end)
+    return Page(cursor=f"{prefix}{seq}", seq=seq, more=more, records=tuple(records[:limit]))
+
+
+def kept_page_of(records: list[KeptRecord], limit: int, end: int, prefix: str) -> KeptPage:
+    """The same of records that nobody read."""
+    more, seq = _reached(records, limit, end)
+    return KeptPage(cursor=f"{prefix}{seq}", seq=seq, more=more, records=tuple(records[:limit]))
+
+
+def _reached(records: Sequence[Record | KeptRecord], limit: int, end: int) -> tuple[bool, int]:
     more = len(records) > limit
-    chosen = tuple(records[:limit])
-    last = chosen[-1].seq if chosen else 0
-    seq = last if more else max(end, last)
-    return Page(cursor=f"{prefix}{seq}", seq=seq, more=more, records=chosen)
+    last = records[: limit + 1][-2 if more else -1].seq if records else 0
+    return more, last if more else max(end, last)
 
 
 def place_of(cursor: str | None, prefix: str, latest: int) -> int:

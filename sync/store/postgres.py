@@ -41,6 +41,7 @@ from sync.records import (
     Delivered,
     Grant,
     Install,
+    KeptPage,
     LateReceipt,
     LogHead,
     Op,
@@ -59,8 +60,9 @@ from sync.store.enrolments import enrolment_of, enrolment_row
 from sync.store.group import GroupCommit
 from sync.store.high_water import OF_DATABASE, HighWater
 from sync.store.intake import Draft, Intake, Pushed
+from sync.store.kept import kept_of
 from sync.store.memory import Key
-from sync.store.pages import moment_text, page_of, place_of, token_hash
+from sync.store.pages import kept_page_of, moment_text, page_of, place_of, token_hash
 from sync.store.postgres_blobs import PostgresBlobs
 from sync.store.postgres_intake import (
     CLAIMED,
@@ -317,6 +319,14 @@ class PostgresStore:
         return page_of([record_of(row) for row in rows], limit, max(after_seq, end), "")
 
     def pull(self, scope: Scope, cursor: str | None, limit: int) -> Page:
+        rows, end, prefix = self._rows_after(scope, cursor, limit)
+        return page_of([shown(scope, record_of(row)) for row in rows], limit, end, prefix)
+
+    def pull_as_kept(self, scope: Scope, cursor: str | None, limit: int) -> KeptPage:
+        rows, end, prefix = self._rows_after(scope, cursor, limit)
+        return kept_page_of([kept_of(scope, row, record_of) for row in rows], limit, end, prefix)
+
+    def _rows_after(self, scope: Scope, cursor: str | None, limit: int) -> tuple[list[Any], int, str]:
         prefix = f"{self.epoch}.{scope_version(scope)}."
         # Where the log ends is read first: a record changed meanwhile is then found by the next page.
         end = self.latest_seq()
@@ -329,7 +339,7 @@ class PostgresStore:
             f"SELECT {RECORD} FROM record WHERE seq > %s AND {where} ORDER BY seq LIMIT %s".encode(),  # noqa: S608 - bound
             after, *values, *places, limit + 1,
         )  # fmt: skip
-        return page_of([shown(scope, record_of(row)) for row in rows], limit, max(after, end), prefix)
+        return rows, max(after, end), prefix
 
     # --- history ------------------------------------------------------------------------------------------
 

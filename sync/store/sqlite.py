@@ -39,6 +39,7 @@ from sync.records import (
     Delivered,
     Grant,
     Install,
+    KeptPage,
     LateReceipt,
     LogHead,
     Op,
@@ -59,8 +60,9 @@ from sync.store.enrolments import enrolment_of, enrolment_row
 from sync.store.group import GroupCommit
 from sync.store.high_water import HighWater
 from sync.store.intake import Intake, Pushed
+from sync.store.kept import kept_of
 from sync.store.memory import Key
-from sync.store.pages import moment_text, page_of, place_of, token_hash
+from sync.store.pages import kept_page_of, moment_text, page_of, place_of, token_hash
 from sync.store.scope_sql import IN_PLACE, in_place, scope_sql
 from sync.store.sqlite_audit import chain_of, note
 from sync.store.sqlite_file import SqliteFile, set_meta
@@ -246,13 +248,20 @@ class SqliteStore(SqliteHistory):
         return page_of([record_of(row) for row in rows], limit, max(after_seq, end), "")
 
     def pull(self, scope: Scope, cursor: str | None, limit: int) -> Page:
+        rows, end, prefix = self._rows_after(scope, cursor, limit)
+        return page_of([shown(scope, record_of(row)) for row in rows], limit, end, prefix)
+
+    def pull_as_kept(self, scope: Scope, cursor: str | None, limit: int) -> KeptPage:
+        rows, end, prefix = self._rows_after(scope, cursor, limit)
+        return kept_page_of([kept_of(scope, row, record_of) for row in rows], limit, end, prefix)
+
+    def _rows_after(self, scope: Scope, cursor: str | None, limit: int) -> tuple[list[Any], int, str]:
         prefix = f"{self.epoch}.{scope_version(scope)}."
         after = place_of(cursor, prefix, self._latest)
         where, values = scope_sql(scope)
         # Where the log ends is read first: a record changed meanwhile is then found by the next page.
         end = self._latest
-        rows = self._all(PULL.format(where=where), after, *values, limit + 1)
-        return page_of([shown(scope, record_of(row)) for row in rows], limit, max(after, end), prefix)
+        return self._all(PULL.format(where=where), after, *values, limit + 1), max(after, end), prefix
 
     # --- receipts -----------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import { grouped, lookup, normalise, parse, shortOf, suggest } from '../../stati
 import { merge } from '../../static/js/core/merge.js';
 import { isPending, overlay } from '../../static/js/core/overlay.js';
 import { syncState, ticks, unconfirmedCount } from '../../static/js/core/receipts.js';
+import { dateOf, datesOf } from '../../static/js/core/since.js';
 import { uuid7 } from '../../static/js/core/uuid7.js';
 
 const vectors = (name) => JSON.parse(readFileSync(new URL(`../vectors/${name}.json`, import.meta.url), 'utf8'));
@@ -25,6 +26,21 @@ test('SHA-256 of texts around the block size', async () => {
     const text = '户'.repeat(size) + 'a'.repeat(size);
     assert.equal(textHash(text), createHash('sha256').update(text).digest('hex'), String(size));
   }
+});
+
+for (const { id, rule, fields, kept, dates, absent = [] } of vectors('dates').cases) {
+  test(`dates ${id}: ${rule}`, () => {
+    const record = { fields, since: kept };
+    assert.deepEqual(datesOf(record), dates);
+    assert.deepEqual(Object.fromEntries(Object.keys(dates).map((name) => [name, dateOf(record, name)])), dates);
+    for (const name of absent) assert.equal(dateOf(record, name), '');
+  });
+}
+
+test('an op over a record with brief dates leaves every other date as it was', () => {
+  const change = { v: 1, op_id: 'o', dseq: 1, entity: 'household', id: 'h', kind: 'update', device_time: '2026-11-24T20:15:03.123+08:00', fields: { b: { old: '2', new: '3' }, d: { old: '', new: '4' } } };
+  const record = { kind: 'household', id: 'h', area: '5', rev: 1, seq: 1, fields: { a: '1', b: '2', c: '' }, since: ['2026-01-01', { c: '2025-01-01' }] };
+  assert.deepEqual(overlay(record, [change]).since, { a: '2026-01-01', b: '2026-11-24', c: '2025-01-01', d: '2026-11-24' });
 });
 
 for (const { id, rule, head, changes, set, same, conflicts } of vectors('merge').cases) {

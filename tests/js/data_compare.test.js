@@ -54,6 +54,11 @@ async function rig() {
   return { ...parts, there, run };
 }
 
+test('brief dates have the fingerprint of what they stand for', () => {
+  const whole = household('h1', {}, { since: { code: '2026-01-01', head_name: '2026-01-01', group: '2026-01-01', house_no: '2025-05-05', status: '2026-01-01' } });
+  assert.equal(hex(fingerprint({ ...whole, since: ['2026-01-01', { house_no: '2025-05-05' }] })), hex(fingerprint(whole)));
+});
+
 test('a phone that agrees asks for no bucket', async () => {
   const { there, run } = await rig();
   assert.deepEqual([(await run()).result, there.asked.filter((path) => path.includes('/bucket'))], ['same', []]);

@@ -66,6 +66,35 @@ test('ops go up in order and get two ticks; records come down', async () => {
   assert.equal((await store.rows()).length, 2);
 });
 
+test('two pages travel while one is written, not more, and all are taken in, in order', async () => {
+  const { node, store, sync, db } = await rig();
+  node.pages = Array.from({ length: 6 }, (_, n) => page([household(`h${n}`)], { cursor: `e.1.${n + 1}`, more: n < 5 }));
+  const ahead = [];
+  node.override = async (path) => {
+    if (!path.includes('/pull')) return null;
+    const written = Number((await store.cursor())?.split('.')[2] ?? 0);
+    ahead.push((6 - node.pages.length) - written);
+    return json(node.pages.shift());
+  };
+  const take = store.applyPage;
+  store.applyPage = async (one) => {
+    await new Promise((done) => { setTimeout(done, 20); });
+    return take(one);
+  };
+  assert.equal(await sync.run(), true);
+  assert.equal(Math.max(...ahead), 2);
+  assert.deepEqual((await store.rows()).map(({ id }) => id).sort(), ['h0', 'h1', 'h2', 'h3', 'h4', 'h5']);
+  assert.equal(await store.cursor(), 'e.1.6');
+  assert.equal(await db.data.run((idb) => idb.count('block')), 6);
+});
+
+test('of a page that another server slips in nothing is taken, and nothing more is asked of it', async () => {
+  const { node, store, sync } = await rig();
+  node.pages = [page([household('h1')], { cursor: 'e.1.1', more: true }), page([household('evil')], { server_id: 'x', cursor: 'e.1.2', more: true }), page([household('h3')])];
+  assert.equal(await sync.run(), false);
+  assert.deepEqual([(await store.rows()).map(({ id }) => id), await store.cursor(), node.pages.length], [['h1'], 'e.1.1', 1]);
+});
+
 test('a reply lost after the node took the ops makes no second effect', async () => {
   const { node, outbox, sync } = await rig();
   await outbox.append([visit('v1')], 'h1');

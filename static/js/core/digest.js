@@ -5,6 +5,7 @@
  */
 import { canonical } from './canonical.js';
 import { hex, sha256 } from './sha256.js';
+import { datesOf } from './since.js';
 
 export const BUCKETS = 256;
 /** @typedef {[number, string]} Sum how many records, and the XOR of their fingerprints as hex */
@@ -28,7 +29,7 @@ export function bucketOf(kind, id) {
 
 /** Of all that has to be the same on every tier. @param {RuhuRecord} record @returns {Uint8Array} 32 bytes */
 export const fingerprint = ({ kind, id, area, rev, fields, since }) =>
-  sha256(utf8.encode(canonical({ kind, id, area, rev, fields, since })));
+  sha256(utf8.encode(canonical({ kind, id, area, rev, fields, since: since && datesOf({ since, fields }) })));
 
 /** Sums of many records, given one after the other. */
 export function createSums() {

@@ -5,6 +5,7 @@
  */
 
 import { merge } from './merge.js';
+import { datesOf } from './since.js';
 
 /** Kept for a person to look at, so never shown as if they had been applied. */
 const ASIDE = ['held', 'quarantined'];
@@ -67,6 +68,6 @@ function after(op, record) {
   return {
     ...record,
     fields: { ...head, ...merged.set },
-    since: { ...record.since, ...days([...Object.keys(merged.set), ...merged.same]) },
+    since: { ...datesOf(record), ...days([...Object.keys(merged.set), ...merged.same]) },
   };
 }

@@ -203,7 +203,7 @@ export function createSync(parts) {
   }
 
   /**
-   * Page after page; on a good line the next one travels while the last is written, and pages grow.
+   * Page after page; the next two travel while the last is written, and on a good line pages grow.
    * @param {string} token @returns {Promise<Trouble | null>}
    */
   async function pull(token) {
@@ -212,24 +212,29 @@ export function createSync(parts) {
     /** @param {string | null} cursor */
     const fetched = async (cursor) => {
       const began = now().getTime();
-      const answer = await api.get(`/sync/v1/pull?limit=${limit}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`, token);
+      const answer = await api.get(`/sync/v1/pull?dates=brief&limit=${limit}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`, token);
       limit = now().getTime() - began < QUICK_MS ? Math.min(limit * 2, LARGE_PAGE) : Math.max(limit / 2, SMALL_PAGE);
       return answer;
     };
-    /** @type {ReturnType<typeof fetched> | null} */
-    let next = null;
+    /** What is asked for as soon as a page has come. @param {ReturnType<typeof fetched>} page */
+    const after = (page) => page.then((answer) =>
+      (answer.kind === 'ok' && answer.data.more && isOurServer(session, answer.data) ? fetched(answer.data.cursor) : answer));
+    let coming = fetched(await store.cursor());
+    let next = after(coming);
     for (let restarts = 0, pages = 0, all = 0; ;) {
-      const answer = await (next ?? fetched(await store.cursor()));
-      next = null;
+      const answer = await coming;
       if (answer.kind === 'refused' && answer.code === 'cursor_stale' && restarts++ < 1) {
         await store.startAfresh();
         const told = AFRESH[answer.reason];
         if (told) await log.add(true, told);
+        coming = fetched(null);
+        next = after(coming);
         continue;
       }
       if (answer.kind !== 'ok') return answer;
       if (!isOurServer(session, answer.data)) return { kind: 'offline', cause: 'wrong_server' };
-      if (answer.data.more) next = fetched(answer.data.cursor);
+      coming = next;
+      next = after(coming);
       const dropped = await store.applyPage(answer.data);
       if (dropped) await log.add(true, '重新下载完成，手机上去掉了 {n} 条不再由您负责或已作废的记录', '', { n: dropped });
       pages = answer.data.records.length;

@@ -3,6 +3,7 @@
  * them since: unconfirmed, same (不变) or changed (已改). Pure; the map is part of the draft.
  */
 
+import { dateOf } from '../core/since.js';
 import { last, lastIndex, nodePath, pathWithin } from './form-model.js';
 
 /** @typedef {import('./form-types.d.ts').Carried} Carried */
@@ -49,7 +50,7 @@ export function carriedAtOpening(model, instance, base, inside = '') {
       if (value === '') continue;
       const record = recordBehind(model, instance, base, path, node.carried);
       if (!record) continue;
-      carried[path] = { value, date: record.since?.[node.carried.property] ?? '', state: 'unconfirmed' };
+      carried[path] = { value, date: dateOf(record, node.carried.property), state: 'unconfirmed' };
     }
   }
   return carried;

@@ -108,7 +108,7 @@ export interface RegisterRecord {
   area: string;
   rev: number;
   fields: { [name: string]: string };
-  since?: { [name: string]: string };
+  since?: import('../types.js').Since;
 }
 
 /** The records as they were when the form was opened. */

@@ -1,6 +1,7 @@
 /** One household: who lives there, what is known with its date, visits, issues; start a visit or note that nobody was met. */
 import { grouped } from '../core/code.js';
 import { entriesOf, goneTo } from '../core/lives.js';
+import { dateOf } from '../core/since.js';
 import { localDate } from '../data/ids.js';
 import { issueRow } from './issues.js';
 import { eventLine, formLinks, word } from './rows.js';
@@ -28,7 +29,7 @@ export async function show(root, ctx, params) {
     root.replaceChildren(element('p', { class: 'empty', role: 'alert' }, t('手机上没有这一户:不在您负责的区域,或还没有同步。请联网同步后再看。')));
     return;
   }
-  const { area, fields, since } = household;
+  const { area, fields } = household;
   const { user } = ctx.session;
   ctx.header({ title: fields.head_name, back: true });
   const [members, visits, issues, place, words, forms, events] = await Promise.all([
@@ -49,7 +50,7 @@ export async function show(root, ctx, params) {
       .map((/** @type {any} */ one) => element('p', { class: 'member' }, element('b', {}, one.fields.full_name),
         ` ${words('relation', one.fields.relation)} · ${words('sex', one.fields.sex)} · ${ageOf(one.fields.birth_date)}`))),
     element('section', { class: 'card' }, element('h2', {}, t('已知情况')), element('dl', {}, ...KNOWN.filter(([name]) => fields[name]).flatMap(([name, label]) => [
-      element('dt', {}, t(label)), element('dd', {}, words(name, fields[name]), element('small', {}, ` ${since?.[name] ?? ''}`))]))),
+      element('dt', {}, t(label)), element('dd', {}, words(name, fields[name]), element('small', {}, ` ${dateOf(household, name)}`))]))),
     ...(events.length ? [element('section', { class: 'card', 'data-name': 'events' }, element('h2', {}, t('身份和家庭变动')),
       ...events.slice(0, EVENTS_SHOWN).map((one) => eventLine(ctx, one)))] : []),
     element('section', { class: 'card' }, element('h2', {}, t('走访记录')), ...(visits.length ? visits.slice(0, 12).map((/** @type {any} */ one) =>
