@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from typing import NamedTuple
 
 from forms.rules.facts import WHOLE, born_in, id_kind, sex_in
 
 _DAMAGED = re.compile(r"^[+]?\d(?:\.\d+)?[eE][+]?1[4-9]$")
+_BETWEEN = re.compile(r"[\s\-'‐-―\ufeff]")
 _CUT = re.compile(r"^\d{15}000$")
 
 OK, EMPTY, LENGTH, CHECKSUM, BIRTH = "ok", "empty", "length", "checksum", "birth"
@@ -17,8 +18,7 @@ SCIENTIFIC, ROUNDED = "scientific", "rounded"
 _FAULTS = {"wrong_length": LENGTH, "wrong_checksum": CHECKSUM, "wrong_date": BIRTH}
 
 
-@dataclass(frozen=True)
-class IdNumber:
+class IdNumber(NamedTuple):
     """A number as it was read. fault: OK, or why it cannot be one. born and sex ('1', '2') only when it is one."""
 
     text: str
@@ -34,10 +34,10 @@ def read_id(text: str, today: date) -> IdNumber:
     scientific: a spreadsheet showed it as 5.00156E+17. rounded: it kept 15
     digits and put zeros behind. Either way the number is lost, not mistyped.
     """
-    plain = re.sub(r"[\s\-'‐-―\ufeff]", "", text).upper()
+    plain = (text if text.isascii() and text.isalnum() else _BETWEEN.sub("", text)).upper()
     if not plain:
         return IdNumber("", EMPTY)
-    if _DAMAGED.match(plain):
+    if "E" in plain and _DAMAGED.match(plain):
         return IdNumber(plain, SCIENTIFIC)
     kind = id_kind(plain, today.isoformat())
     if kind not in WHOLE:

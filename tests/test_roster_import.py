@@ -27,9 +27,10 @@ from app.codelists import code_lists
 from app.demo.id_numbers import id_number
 from app.idnumber import read_id
 from app.office import importing
-from app.roster import cells, headings, making, reading, worker
+from app.roster import cells, compare, headings, making, reading, worker
 from app.roster.compare import Comparison, Wish
 from app.roster.jobs import Imports
+from app.roster.known import Known
 from app.roster.places import Places
 from app.roster.plan import DONE, KEPT, OPEN, Plan
 from app.roster.taking import Taker
@@ -410,6 +411,39 @@ def taken_in(desk, rows):
     return desk.do("run")
 
 
+def test_a_roster_that_is_there_asks_the_register_seldom_and_hears_the_same(desk, here, monkeypatch):
+    """Dozens of households in a few questions; asked line by line the plan is the same, and much slower to come."""
+    rows = [person(n, name=f"冉{'甲乙丙丁'[n % 4]}{n // 4}", home=str(7000 + n // 3), relation="儿子" if n % 3 else "户主",
+                   more=("小学", str(n % 12), "脱贫户")) for n in range(60)]  # fmt: skip
+    taken_in(desk, rows)
+    here.tables.catch_up()
+    for row in rows[::4]:
+        row[9] = "初中"
+    rows[1][7] = rows[5][7]  # a number that somebody of another household has
+    questions = []
+    asked = Known._rows
+    monkeypatch.setattr(Known, "_rows", lambda *given: questions.append(given) or asked(*given))
+    found = {}
+    for ahead in (1, 400):
+        monkeypatch.setattr(compare, "AHEAD", ahead)
+        desk.upload(workbook([HEAD, *rows]))
+        questions.clear()
+        desk.check(mode="overwrite")
+        plan = desk.plan
+        found[ahead] = (plan.meta(), plan.lines(), plan.sample("update", "member", 100), len(questions))
+    assert found[1][:3] == found[400][:3] and found[1][2]
+    assert found[400][3] < 10 < found[1][3]
+
+
+def test_every_line_that_differs_from_its_households_first_is_told(desk):
+    rows = [person(1, name="冉大山"), person(2, name="冉二山", relation="儿子"), person(3, name="冉三山", relation="儿子"),
+            person(4, name="冉四山", relation="儿子")]  # fmt: skip
+    rows[1][3] = rows[2][3] = "3组"
+    desk.upload(workbook([HEAD, *rows]))
+    desk.check()
+    assert desk.told() == {3: ["household_differs"], 4: ["household_differs"]}
+
+
 def test_the_same_file_again_changes_nothing(desk, here):
     taken_in(desk, FAMILY)
     before = here.store.latest_seq()
@@ -649,7 +683,7 @@ def test_removing_leaves_the_register(desk, here):
 def test_every_code_has_words():
     source = "".join(
         (Path(importing.__file__).parents[1] / "roster" / f"{name}.py").read_text("utf-8")
-        for name in ("compare", "cells", "places")
+        for name in ("compare", "cells", "lines", "places")
     )
     from app.roster.words import LINES
 

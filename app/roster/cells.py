@@ -6,7 +6,6 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache, partial
 from types import MappingProxyType
@@ -79,8 +78,7 @@ class Finding(NamedTuple):
     values: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class Read:
+class Read(NamedTuple):
     """value '' with no fault: there was nothing. fault: a code of app.roster.words with the values of its gaps."""
 
     value: str
@@ -102,10 +100,13 @@ class Reader:
         if field is None:
             return lambda text: Read("")
         parse = self._parser(field)
-        read = lambda text: Read("") if text in BLANKS else parse(text)  # noqa: E731
+        nothing = Read("")
+        read = lambda text: nothing if text in BLANKS else parse(text)  # noqa: E731
         return lru_cache(maxsize=20_000)(read) if field.name not in DIFFERENT else read
 
     def _parser(self, field: Field) -> Callable[[str], Read]:
+        if field.name in _TEXTS:
+            return _TEXTS[field.name]
         if field.name == "id_no":
             return self._id_no
         if field.type in ("code", "codes"):
@@ -114,7 +115,7 @@ class Reader:
             return partial(_date, today=self.today)
         if field.type in ("number", "money", "mu"):
             return partial(_number, name=field.name)
-        return partial(_text, field)
+        return lambda text: Read(_even(text))
 
     def _id_no(self, text: str) -> Read:
         found = read_id(text, self.today)
@@ -163,29 +164,46 @@ def _spellings(name: str, codes: Mapping[str, tuple[str, str]]) -> dict[str, str
     return found
 
 
-NAMES = frozenset({"full_name", "head_name", "helper_name"})
 MOST_LETTERS = 500
 _SPREAD = re.compile(r"(?<=[\u3400-\u9fff]) (?=[\u3400-\u9fff])")
 _SCIENTIFIC = re.compile(r"\d(\.\d+)?[eE]\+\d+")
 _PHONE = re.compile(r"[+\d/、,,;()()*]{3,60}")
 
 
-def _text(field: Field, text: str) -> Read:
-    if not text.isascii():
+def _even(text: str) -> str:
+    """In one spelling, with single spaces."""
+    if not text.isascii() and not unicodedata.is_normalized("NFC", text):
         text = unicodedata.normalize("NFC", text)
-    text = " ".join(text.split())[:MOST_LETTERS]
-    if field.name in NAMES:
-        if " " in text:
-            text = _SPREAD.sub("", text)  # 张 三, spread to look even
-        if text.isascii() and any(letter.isdigit() for letter in text):
-            return Read("", "not_a_name", {"value": text[:30]})
-    if field.name in ("phone", "helper_phone"):
-        text = re.sub(r"[\s-]", "", text)
-        if not _PHONE.fullmatch(text):
-            return Read("", "not_a_phone", {"value": text[:30]})
-    if field.name in ("national_no", "bank_account") and _SCIENTIFIC.fullmatch(text):
-        return Read("", "number_scientific", {"value": text[:30]})
+    if not text.isalnum():  # then no space is in it
+        text = " ".join(text.split())
+    return text[:MOST_LETTERS]
+
+
+def _name(text: str) -> Read:
+    text = _even(text)
+    if " " in text:
+        text = _SPREAD.sub("", text)  # 张 三, spread to look even
+    if text.isascii() and any(letter.isdigit() for letter in text):
+        return Read("", "not_a_name", {"value": text[:30]})
     return Read(text)
+
+
+def _phone(text: str) -> Read:
+    text = _even(text)
+    if not text.isalnum():
+        text = re.sub(r"[\s-]", "", text)
+    return Read(text) if _PHONE.fullmatch(text) else Read("", "not_a_phone", {"value": text[:30]})
+
+
+def _long_number(text: str) -> Read:
+    text = _even(text)
+    return Read("", "number_scientific", {"value": text[:30]}) if _SCIENTIFIC.fullmatch(text) else Read(text)
+
+
+_TEXTS: dict[str, Callable[[str], Read]] = {
+    "full_name": _name, "head_name": _name, "helper_name": _name, "phone": _phone, "helper_phone": _phone,
+    "national_no": _long_number, "bank_account": _long_number,
+}  # fmt: skip
 
 
 _DATE = re.compile(r"^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[ T].*)?$")

@@ -13,24 +13,26 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Protocol
+from operator import attrgetter
+from typing import Any, NamedTuple, Protocol
 
-from app.idnumber import read_id
-from app.roster.cells import ASK, ERROR, WARNING, Finding, Read, Reader
+from app.roster.cells import ASK, ERROR, WARNING, Finding, Reader
+from app.roster.lines import HEAD, Line, Lines, Values
 from app.roster.places import Places
 
 Row = dict[str, Any]
-Values = dict[str, str]
 
 FILL, OVERWRITE = "fill", "overwrite"
 SAME, NEW = "same", "new"
-HEAD = "01"
+AHEAD = 400
+"""So many lines are read before the register is asked about all of them."""
 _TOTALS = ("合计", "总计", "小计", "填表", "审核", "制表", "备注", "说明", "注:", "注:")
 
 
 class Register(Protocol):
     """What is asked of `app.roster.known.Known`."""
 
+    def expect(self, homes: set[str], people: set[str], ids: set[str]) -> None: ...
     def household(self, id: str) -> Row | None: ...
     def household_by_national(self, number: str) -> Row | None: ...
     def member_by_national(self, number: str) -> Row | None: ...
@@ -49,8 +51,7 @@ class Wish:
     decisions: Mapping[int, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Planned:
+class Planned(NamedTuple):
     """One op to make. fields: name → (old, new); old is None where nothing was there."""
 
     line: int
@@ -62,31 +63,7 @@ class Planned:
     fields: Mapping[str, tuple[str | None, str]]
 
 
-@dataclass
-class Line:
-    """One line as it was read."""
-
-    number: int
-    cells: Sequence[str]
-    values: dict[str, Values]
-    findings: list[Finding] = field(default_factory=list)
-    place: str = ""
-    match: Row | None = None
-
-    @property
-    def member(self) -> Values:
-        return self.values["member"]
-
-    @property
-    def home(self) -> Values:
-        return self.values["household"]
-
-    @property
-    def bad(self) -> bool:
-        return any(one.severity == ERROR for one in self.findings)
-
-
-@dataclass
+@dataclass(slots=True)
 class Home:
     """A household of the file once it is settled; kept in case more of its lines come."""
 
@@ -100,6 +77,9 @@ class Home:
     gaps: Mapping[str, str] = field(default_factory=dict)
 
 
+_home, _member = attrgetter("home"), attrgetter("member")
+
+
 class Comparison:
     """Takes the lines of a file one by one; hands on planned ops and lines that have something to be said.
 
@@ -110,107 +90,50 @@ class Comparison:
         self, run: str, wish: Wish, reader: Reader, register: Register, places: Places, today: date, *,
         plan: Callable[[Planned], None], say: Callable[[Line], None],
     ) -> None:  # fmt: skip
-        self.wish, self.reader, self.register, self.places, self.today = wish, reader, register, places, today
+        self.wish, self.register, self.places = wish, register, places
         self.counts: Counter[str] = Counter()
         self._run = f"ruhu-import:{run}:"
         self._plan, self._say = plan, say
-        self._columns = [(at, *target.split(".", 1), self._reading(target)) for at, target in enumerate(wish.targets) if target]
-        self._column = {target: at for at, target in enumerate(wish.targets) if target}
+        self._lines = Lines(wish.targets, wish.by_person, reader, places, today)
+        self._column = self._lines.column
+        self._ahead: list[Line] = []
         self._homes: dict[str, Home] = {}
-        self._ids: dict[str, int] = {}
-        self._numbers: dict[str, int] = {}
         self._open: list[Line] = []
         self._key = ""
-        self._place: tuple[str, ...] = ()
-
-    def _reading(self, target: str) -> Callable[[str], Read]:
-        entity, _dot, name = target.partition(".")
-        return Read if entity == "place" or name == "key" else self.reader.of(entity, name)
 
     def take(self, number: int, cells: Sequence[str]) -> None:
         """The next line, by its number in the spreadsheet."""
-        filled = [cell for cell in cells if cell]
-        if not filled or (len(filled) <= 3 and filled[0].startswith(_TOTALS)):
+        filled = len(cells) - cells.count("")
+        if not filled or (filled <= 3 and next(filter(None, cells)).startswith(_TOTALS)):
             return
-        self.counts["lines"] += 1
-        line = self._read(number, cells)
-        key = self._key_of(line)
-        if key != self._key:
-            self._settle()
-            self._key = key
-        self._open.append(line)
+        self._ahead.append(self._lines.read(number, cells))
+        if len(self._ahead) >= AHEAD:
+            self._go_on()
+
+    def finish(self) -> Counter[str]:
+        self._go_on()
+        self._settle()
+        return self.counts
+
+    def _go_on(self) -> None:
+        lines, self._ahead = self._ahead, []
+        homes, numbers, ids = (
+            {value for line in lines if (value := of(line).get(name))}
+            for of, name in ((_home, "national_no"), (_member, "national_no"), (_member, "id_no"))
+        )
+        self.register.expect(homes, numbers, ids)
+        self.counts["lines"] += len(lines)
+        for line in lines:
+            key = self._key_of(line)
+            if key != self._key:
+                self._settle()
+                self._key = key
+            self._open.append(line)
 
     def _new_id(self, what: str) -> str:
         """The same for the same line of the same import, and nobody else's."""
         digest = hashlib.sha256((self._run + what).encode()).hexdigest()
         return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-a{digest[17:20]}-{digest[20:32]}"
-
-    def finish(self) -> Counter[str]:
-        self._settle()
-        return self.counts
-
-    # --- reading one line ---------------------------------------------------------------------------------
-
-    def _read(self, number: int, cells: Sequence[str]) -> Line:
-        home: Values = {}
-        member: Values = {}
-        place: Values = {}
-        into = {"household": home, "member": member, "place": place}
-        line = Line(number, cells, into)
-        width = len(cells)
-        for at, entity, name, read in self._columns:
-            text = cells[at] if at < width else ""
-            if not text:
-                continue
-            found = read(text)
-            if found.value:
-                into[entity][name] = found.value
-            elif found.fault:
-                severity = ERROR if name in ("id_no", "full_name") else WARNING
-                line.findings.append(Finding(severity, found.fault, at, dict(found.gaps or {})))
-        if not self.wish.by_person and line.member:
-            line.member.setdefault("full_name", line.home.get("head_name", ""))
-            line.member.setdefault("relation", HEAD)
-        self._find_place(line)
-        if line.member:
-            self._check_person(line)
-        return line
-
-    def _find_place(self, line: Line) -> None:
-        named = line.values["place"]
-        asked = tuple(named.get(name, "") for name in ("code", "county", "township", "village", "address"))
-        if not any(asked) and self._place:
-            asked = self._place  # a merged cell speaks once for all lines below it
-        self._place = asked
-        found = self.places.find(*asked)
-        line.place = found.code
-        if found.fault:
-            at = next((self._column[f"place.{name}"] for name in ("code", "village", "address", "township")
-                       if f"place.{name}" in self._column), -1)  # fmt: skip
-            value = asked[0] or asked[3] or asked[4]
-            line.findings.append(Finding(ERROR, found.fault, at, {"value": value[:40], "near": "、".join(found.near)}))
-
-    def _check_person(self, line: Line) -> None:
-        member = line.member
-        id_no = member.get("id_no", "")
-        if not member.get("full_name"):
-            line.findings.append(Finding(ERROR, "no_name", self._column.get("member.full_name", -1)))
-        if not id_no:
-            return
-        found = read_id(id_no, self.today)
-        for name, said, code in (("birth_date", found.born, "birth_differs"), ("sex", found.sex, "sex_differs")):
-            own = member.get(name, "")
-            if own and own != said:
-                line.findings.append(Finding(WARNING, code, self._column.get(f"member.{name}", -1), {"value": own}))
-            member[name] = said
-        self._once(line, self._ids, id_no, "member.id_no", "id_twice")
-        if number := member.get("national_no"):
-            self._once(line, self._numbers, number, "member.national_no", "national_twice")
-
-    def _once(self, line: Line, seen: dict[str, int], value: str, target: str, code: str) -> None:
-        before = seen.setdefault(value, line.number)
-        if before != line.number:
-            line.findings.append(Finding(ERROR, code, self._column.get(target, -1), {"line": str(before)}))
 
     # --- one household ------------------------------------------------------------------------------------
 
@@ -238,7 +161,8 @@ class Comparison:
         if not lines:
             return
         for line in lines:
-            self._match_member(line)
+            if line.member:
+                self._match_member(line)
         home = self._homes.get(self._key)
         if home is not None and home.asked:
             self._ask(lines, home.line, home.gaps)
@@ -256,13 +180,14 @@ class Comparison:
             self._report(line)
 
     def _report(self, line: Line) -> None:
+        if not line.findings:
+            return
         if line.bad:
             self.counts["refused"] += 1
         elif any(one.severity == ASK for one in line.findings):
             self.counts["asked"] += 1
-        if line.findings:
-            self.counts["noted"] += 1
-            self._say(line)
+        self.counts["noted"] += 1
+        self._say(line)
 
     def _match(self, lines: Sequence[Line]) -> Home | None:
         """The household of the register that these lines are about, a new one, or None when none of them names a place."""
@@ -361,7 +286,9 @@ class Comparison:
 
     def _take_household(self, home: Home, lines: Sequence[Line]) -> None:
         values: Values = {}
-        for line in lines:
+        for place, line in enumerate(lines):
+            if place and line.home is lines[0].home:
+                continue
             for name, value in line.home.items():
                 if name == "key":
                     continue

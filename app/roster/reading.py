@@ -47,7 +47,11 @@ def rows(path: Path, kind: str, sheet: str) -> Iterator[Row]:
         yield []  # line numbers must be those the spreadsheet shows
     left = found.start[1] if found.start else 0
     for row in found.iter_rows():
-        cells = [cell.strip() if type(cell) is str else cell_text(cell) for cell in row[:MOST_COLUMNS]]
+        row = row[:MOST_COLUMNS]
+        try:
+            cells = list(map(str.strip, row))
+        except TypeError:  # not all of them are texts
+            cells = [cell.strip() if type(cell) is str else cell_text(cell) for cell in row]
         yield [""] * left + cells if left else cells
 
 

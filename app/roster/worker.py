@@ -55,7 +55,7 @@ def look(folder: Path, task: dict[str, Any]) -> None:
 
 
 def compare(folder: Path, task: dict[str, Any]) -> None:
-    known = Known(Path(task["read_db"]), *task["scope"])
+    known = Known(Path(task["read_db"]), *task["scope"], task["targets"])
     today = date.fromisoformat(task["today"])
     writer = Writer(folder)
     wish = Wish(tuple(task["targets"]), task["by_person"], task["mode"],

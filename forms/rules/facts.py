@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
+from operator import mul
 
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 CHECKS = "10X98765432"
@@ -88,7 +89,7 @@ def sex_in(number: str) -> str:
 
 def check_character(first17: str) -> str:
     """The 18th character of a number (GB 11643: ISO 7064 MOD 11-2)."""
-    return CHECKS[sum(int(digit) * weight for digit, weight in zip(first17, WEIGHTS, strict=True)) % 11]
+    return CHECKS[sum(map(mul, map(int, first17), WEIGHTS)) % 11]
 
 
 def is_day(text: str) -> bool:
