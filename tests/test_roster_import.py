@@ -14,6 +14,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import uuid
 from collections import Counter
 from dataclasses import replace
 from datetime import date, datetime
@@ -692,15 +693,18 @@ def test_every_code_has_words():
     assert named - set(LINES) == set()
 
 
-def test_the_comparison_is_the_same_each_time():
-    class Empty:
-        def __getattr__(self, name):
-            return lambda *_: [] if name == "members" else type("V", (), {"by_head": {}})() if name == "village" else None
+class Nothing:
+    """A register that knows nobody."""
 
+    def __getattr__(self, name):
+        return lambda *_: [] if name == "members" else type("V", (), {"by_head": {}})() if name == "village" else None
+
+
+def test_the_comparison_is_the_same_each_time():
     def run():
         planned = []
         targets = tuple(headings.guess(HEAD, {}))
-        comparison = Comparison("r", Wish(targets, True), reader(), Empty(), Places(NAMES, ["500156"]), TODAY,
+        comparison = Comparison("r", Wish(targets, True), reader(), Nothing(), Places(NAMES, ["500156"]), TODAY,
                                 plan=planned.append, say=lambda line: None)  # fmt: skip
         for number, row in enumerate(FAMILY, 2):
             comparison.take(number, row)
@@ -708,6 +712,24 @@ def test_the_comparison_is_the_same_each_time():
         return planned
 
     assert run() == run() and len(run()) == 5
+
+
+def test_new_records_lie_together_in_every_index():
+    """Ids follow the lines, so that a piece of an import fills the end of an index instead of all of its pages."""
+
+    def ids(run):
+        planned = []
+        comparison = Comparison(run, Wish(("household.head_name", "place.code"), False), reader(), Nothing(),
+                                Places(NAMES, ["500156"]), TODAY, plan=planned.append, say=lambda line: None)  # fmt: skip
+        for number in range(2, 9_000):
+            comparison.take(number, ["冉大山", VILLAGE])
+        comparison.finish()
+        return [one.id for one in planned]
+
+    first, other = ids("r"), ids("s")
+    assert first == sorted(set(first)) and len(first) == 8_998
+    assert not set(first) & set(other)
+    assert all(str(uuid.UUID(id)) == id and uuid.UUID(id).version == 8 for id in first)
 
 
 # --- who is erased is in no roster ----------------------------------------------------------------------------

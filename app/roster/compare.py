@@ -130,10 +130,14 @@ class Comparison:
                 self._key = key
             self._open.append(line)
 
-    def _new_id(self, what: str) -> str:
-        """The same for the same line of the same import, and nobody else's."""
-        digest = hashlib.sha256((self._run + what).encode()).hexdigest()
-        return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-a{digest[17:20]}-{digest[20:32]}"
+    def _new_id(self, entity: str, line: int) -> str:
+        """The same for the same line of the same import, and nobody else's.
+
+        In the order of the lines: what is taken in together then lies together in every index.
+        """
+        begins = _digest(f"{self._run}{entity}")
+        high, low = divmod(line, 0x1000)
+        return f"{begins[:8]}-{begins[8:12]}-8{high:03x}-a{low:03x}-{_digest(f'{self._run}{entity}:{line}')[:12]}"
 
     # --- one household ------------------------------------------------------------------------------------
 
@@ -206,7 +210,7 @@ class Comparison:
         wanted = self.wish.decisions.get(first, "") if alike else NEW
         if alike and wanted == SAME:
             return self._home_of(alike, lines)
-        home = Home(self._new_id(f"household:{first}"), placed.place, False, line=first)
+        home = Home(self._new_id("household", first), placed.place, False, line=first)
         if not wanted and alike:
             home.asked = True
             home.gaps = {"name": alike["head_name"], "group": alike["group"], "id": alike["id"]}
@@ -336,7 +340,7 @@ class Comparison:
             self._change(line, "member", row["id"], row["area"], row, member, "people")
             return
         member = {"household_id": home.id, "line": str(len(home.names)), "state": "active"} | member
-        id = self._new_id(f"member:{line.number}")
+        id = self._new_id("member", line.number)
         fields = {name: (None, value) for name, value in member.items()}
         self._plan(Planned(line.number, "create", "member", id, home.area, 0, fields))
         self.counts["people_new"] += 1
@@ -367,3 +371,7 @@ class Comparison:
         if fields:
             self._plan(Planned(line.number, "update", entity, id, area, int(row.get("rev") or 0), fields))
         self.counts[f"{what}_{'changed' if fields else 'differ' if differing else 'same'}"] += 1
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
