@@ -10,9 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from sync.canonical import canonical_of_checked, refuse_inexact
+from sync.exact import hash_of_made
 from sync.ids import new_id
-from sync.records import BlobRef, FieldChange, Op
+from sync.records import Arrival, BlobRef, FieldChange, Op
 
 
 class Author:
@@ -58,8 +61,9 @@ class Author:
            blobs: Sequence[BlobRef] = (), actor: str | None = None, cites: str | None = None) -> Op:
         """The next op. Raises NotCanonical when a value has no exact spelling."""
         for change in fields.values():
-            refuse_inexact(change.old)
-            refuse_inexact(change.new)
+            for value in (change.old, change.new):
+                if value is not None and type(value) is not str:
+                    refuse_inexact(value)
         op = Op(
             op_id=self.ids(), install_id=self.install_id, dseq=self.next_dseq, entity=entity, id=record_id,
             kind=kind, area=area, base_rev=base_rev, fields=dict(fields), submission=submission,
@@ -74,9 +78,17 @@ class Author:
 
 def with_hash(op: Op) -> Op:
     """The op with its content hash, for one just made here (no members unknown to this version)."""
+    if made := hash_of_made(op):
+        return msgspec.structs.replace(op, hash=made)
     content = {name: getattr(op, name) for name in _CONTENT}
     digest = hashlib.sha256(canonical_of_checked(content)).hexdigest()
     return Op(**content, hash=digest, sig=op.sig)
 
 
+def spelled(made: Op | Arrival) -> Arrival:
+    """An op made here with its bytes, where it has not got them yet."""
+    return made if isinstance(made, Arrival) else Arrival(made, _encode(made), made.hash)
+
+
+_encode = msgspec.json.Encoder().encode
 _CONTENT = tuple(name for name in Op.__struct_fields__ if name not in ("hash", "sig"))

@@ -55,8 +55,18 @@ def exact_op(raw: bytes) -> Op | None:
     spelled = _sorted.encode(op)
     if len(spelled) != len(raw) or op.sig is not None or (op.cites is not None and not cited) or has_astral(spelled):
         return None
+    return op if _hash_of(spelled, _HASH_LENGTH) == op.hash else None
+
+
+def hash_of_made(op: Op) -> str:
+    """The content hash of an op just made, which has none yet; '' where characters are in it that are sorted otherwise."""
+    spelled = _sorted.encode(op)
+    return "" if has_astral(spelled) or op.hash or op.sig is not None else _hash_of(spelled, _HASH_LENGTH - 64)
+
+
+def _hash_of(spelled: bytes, hash_length: int) -> str:
     # Behind an op's hash come only names, numbers and texts, whose quotation marks are escaped: neither is met inside.
     hash_at = spelled.rfind(_HASH)
     sig_at = spelled.rfind(_SIG)
-    content = spelled[:hash_at] + spelled[hash_at + _HASH_LENGTH : sig_at] + spelled[sig_at + _SIG_LENGTH :]
-    return op if hashlib.sha256(content).hexdigest() == op.hash else None
+    content = spelled[:hash_at] + spelled[hash_at + hash_length : sig_at] + spelled[sig_at + _SIG_LENGTH :]
+    return hashlib.sha256(content).hexdigest()

@@ -5,19 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from sync.author import Author
 from sync.problems import Problem
-from sync.records import Op
+from sync.records import Arrival, Op
 from sync.store.base import Store
 
 TRIES = 20
+Made = TypeVar("Made", Op, Arrival)
 _lock = threading.Lock()
 
 
 def write_own(
-    store: Store, name: str, actor: str, make: Callable[[Author], Sequence[Op]], *, clock: Callable[[], datetime]
-) -> Sequence[Op]:
+    store: Store, name: str, actor: str, make: Callable[[Author], Sequence[Made]], *, clock: Callable[[], datetime]
+) -> Sequence[Made]:
     """Make ops as the server's own install of that name and take them in; answers the ops.
 
     make is called again when another host took the numbers first. Raises Problem busy when that goes on.

@@ -565,6 +565,20 @@ def test_taking_in_goes_on_after_a_kill_and_makes_nothing_twice(desk, here, monk
         assert len(here.store.history("household", row["id"])) == 1
 
 
+def test_pieces_that_a_kill_left_unmarked_are_found_however_many(desk, here, monkeypatch):
+    """Marks are written while the store takes in the next piece, so a kill may leave more than one without."""
+    job = a_plan(desk, FAMILY)
+    monkeypatch.setattr("app.roster.taking.PIECE", 2)
+    assert taker(desk, here, job).take_in() is True
+    before = here.store.latest_seq()
+    plan = desk.plan
+    plan.mark((one.n, OPEN, "") for one in plan.sample("create", "household", 9) + plan.sample("create", "member", 9))
+    assert plan.counted() == {OPEN: 5}
+    assert taker(desk, here, job).take_in() is True
+    assert plan.counted() == {DONE: 5} and here.store.latest_seq() == before
+    assert all(len(here.store.history("household", row["id"])) == 1 for row in households(here).values() if row["code"])
+
+
 def test_a_stopped_program_leaves_the_rest_for_later(desk, here, monkeypatch):
     job = a_plan(desk, FAMILY)
     monkeypatch.setattr("app.roster.taking.PIECE", 2)

@@ -22,14 +22,14 @@ import msgspec
 from app import codes
 from app.roster.plan import OPEN, Place, Plan, PlannedOp
 from sync.author import Author
-from sync.records import Op
+from sync.records import Arrival, Op
 
 FORM_ID = "roster-import"
 """Stands in form_id of every op an import makes, with the import's id as version: history tells where a value came from."""
 MANY = 6_000
 """Below so many ops a process of its own costs more than it saves."""
 _encoded = msgspec.json.Encoder().encode
-_decoded = msgspec.json.Decoder(list[Op]).decode
+_decoded = msgspec.json.Decoder(Op).decode
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,11 @@ class Piece(NamedTuple):
 
     planned: Sequence[int]
     last: Place
-    ops: Sequence[Op]
+    ops: Sequence[Arrival]
 
     def fit(self, author: Author) -> bool:
         """Whether the ops carry on the author's log; somebody else may have written to it meanwhile."""
-        first = self.ops[0]
+        first = self.ops[0].op
         return (first.install_id, first.dseq) == (author.install_id, author.next_dseq)
 
 
@@ -69,7 +69,7 @@ class Ahead:
 
     def __init__(self, pool: Executor, plan: Plan, maker: Maker, clock: Callable[[], datetime], size: int) -> None:
         self._pool, self._plan, self._maker, self._clock, self._size = pool, plan, maker, clock, size
-        self._coming: Future[tuple[list[int], Place, bytes]] | None = None
+        self._coming: Future[tuple[list[int], Place, list[bytes]]] | None = None
 
     def begin(self, after: Place, install_id: str, next_dseq: int) -> None:
         told = (self._plan.path.parent, self._maker, self._size, after, install_id, next_dseq, self._clock())
@@ -77,8 +77,8 @@ class Ahead:
 
     def piece(self) -> Piece:
         assert self._coming is not None
-        planned, last, ops = self._coming.result()
-        return Piece(planned, last, _decoded(ops))
+        planned, last, bodies = self._coming.result()
+        return Piece(planned, last, [Arrival(op := _decoded(body), body, op.hash) for body in bodies])
 
 
 @contextmanager
@@ -94,10 +94,10 @@ def making(plan: Plan, maker: Maker, clock: Callable[[], datetime], size: int) -
 
 def _make(
     folder: Path, maker: Maker, size: int, after: Place, install_id: str, next_dseq: int, now: datetime
-) -> tuple[list[int], Place, bytes]:
+) -> tuple[list[int], Place, list[bytes]]:
     piece = Plan(folder).left(OPEN, size, after)
     author = Author(install_id, maker.actor, next_dseq=next_dseq, clock=lambda: now)
-    return [one.n for one in piece], piece[-1].place if piece else after, _encoded([maker.op(author, one) for one in piece])
+    return [one.n for one in piece], piece[-1].place if piece else after, [_encoded(maker.op(author, one)) for one in piece]
 
 
 class _Here(Executor):

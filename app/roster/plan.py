@@ -184,9 +184,14 @@ class Plan:
 
     def mark(self, marks: Iterable[tuple[int, int, str]]) -> None:
         """(op number, state, why) for each, in one commit on disk."""
+        alike: dict[tuple[int, str], list[int]] = {}
+        for n, state, why in marks:
+            alike.setdefault((state, why), []).append(n)
         with closing(self._open()) as db, db:
             db.execute("PRAGMA synchronous = FULL")
-            db.executemany("UPDATE op SET state = ?, why = ? WHERE n = ?", [(state, why, n) for n, state, why in marks])
+            for said, numbers in alike.items():
+                sql = "UPDATE op SET state = ?, why = ? WHERE n IN (SELECT value FROM json_each(?))"
+                db.execute(sql, (*said, _json.encode(numbers).decode()))
 
     def _ops(self, more: str, *values: Any) -> list[PlannedOp]:
         names = "n, line, kind, entity, id, area, base_rev, fields, state, why"

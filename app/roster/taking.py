@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
 from app.roster.making import FORM_ID, Maker, Piece, making
 from app.roster.plan import BEGINNING, DONE, KEPT, OPEN, UNDONE, Plan, PlannedOp
-from sync.author import Author
+from sync.author import Author, spelled
 from sync.conflict import plain
 from sync.own import own_install, write_own
-from sync.records import Op, Record
+from sync.records import Arrival, Op, Record
 from sync.store.base import Store
 
 PIECE = 2_000
@@ -35,31 +36,34 @@ class Taker:
         """Make every op that is still to be made; False when stopped before the end."""
         done = self._note_what_is_in()
         install = own_install(self.store, OWN_NAME)
-        with making(self.plan, self._maker(), self.clock, PIECE) as ahead:
+        with making(self.plan, self._maker(), self.clock, PIECE) as ahead, _Marks(self.plan) as marks:
             ahead.begin(BEGINNING, install, self.store.acked([install])[install] + 1)
             while self.goes_on():
                 piece = ahead.piece()
                 if not piece.planned:
                     return True
-                ahead.begin(piece.last, install, piece.ops[-1].dseq + 1)
+                ahead.begin(piece.last, install, piece.ops[-1].op.dseq + 1)
                 self._write(lambda author, piece=piece: piece.ops if piece.fit(author) else self._anew(author, piece))  # type: ignore[misc]
-                self.plan.mark((n, DONE, "") for n in piece.planned)
+                marks.done(piece.planned)
                 done += len(piece.planned)
                 self.note(done)
         return False
 
     def _note_what_is_in(self) -> int:
-        """A kill may have come between the store's commit and our mark. Answers how many are done."""
-        here = [one for one in self.plan.left(OPEN, PIECE) if self._is_in(one)]
-        self.plan.mark((one.n, DONE, "") for one in here)
+        """A kill may have come between the store's commits and our marks. Answers how many are done."""
+        while here := self.plan.left(OPEN, PIECE):
+            found = [one for one in here if self._is_in(one)]
+            self.plan.mark((one.n, DONE, "") for one in found)
+            if len(found) < len(here):
+                break
         return self.plan.counted().get(DONE, 0)
 
     def _maker(self) -> Maker:
         return Maker(self.run, self.actor, self.code_key)
 
-    def _anew(self, author: Author, piece: Piece) -> list[Op]:
+    def _anew(self, author: Author, piece: Piece) -> list[Arrival]:
         maker = self._maker()
-        return [maker.op(author, one) for one in self.plan.some(piece.planned)]
+        return [spelled(maker.op(author, one)) for one in self.plan.some(piece.planned)]
 
     def take_back(self, used: Callable[[str, str], str]) -> bool:
         """Void what this import made and put old values back, except where somebody changed or used it since.
@@ -127,3 +131,28 @@ class Taker:
             return [author.void(one.entity, one.id, record.area, seen, "撤销导入", **marked)]
         fields = {name: (one.fields[name][1], one.fields[name][0] or "") for name in self._still(one, record)}
         return [author.update(one.entity, one.id, record.area, fields, **marked)] if fields else []
+
+
+class _Marks:
+    """Marks a piece as done on disk while the store takes in the next one, and no later than that."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ruhu-import-marks")
+        self._last: Future[None] | None = None
+
+    def done(self, planned: Sequence[int]) -> None:
+        """Raises what marking the piece before raised."""
+        self._settle()
+        self._last = self._thread.submit(self._plan.mark, [(n, DONE, "") for n in planned])
+
+    def _settle(self) -> None:
+        if self._last is not None:
+            self._last.result()
+
+    def __enter__(self) -> _Marks:
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        self._thread.shutdown(wait=True)
+        self._settle()

@@ -124,8 +124,8 @@ class Store(Protocol):
         Raises Problem busy when more wait than the store can take; then nothing was kept.
         """
 
-    def load(self, ops: Iterable[Op]) -> int:
-        """Take in ops of this server's own making (demo county, import, published forms).
+    def load(self, ops: Iterable[Op | Arrival]) -> int:
+        """Take in ops of this server's own making (demo county, import, published forms), or those with their bytes.
 
         They are recorded as pushed ops are, but rights are not asked. Streams, a
         commit each `LOAD_CHUNK`: memory does not grow with their number, and what

@@ -21,6 +21,8 @@ def packed_dates(since: Mapping[str, str], fields: Mapping[str, Any]) -> str:
     if not since or since.keys() != fields.keys():
         return _json.encode(since).decode()
     days = list(since.values())
+    if days.count(days[0]) == len(days):
+        return _json.encode((days[0], {})).decode()
     usual = days[0]
     if days.count(usual) * 2 < len(days):
         usual = max(set(days), key=days.count)

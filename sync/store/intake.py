@@ -251,6 +251,13 @@ class Intake:
             self._makers.setdefault((op.entity, op.id), op.install_id)  # it had the record, also for its next op
         return self._settled(kept)
 
+    def load(self, made: Sequence[Arrival]) -> int:
+        """Take in ops of this server's own making; answers how many were new."""
+        self.expect_own([one.op for one in made])
+        count = sum(self.own(one) for one in made)
+        self.own_ended()
+        return count
+
     def expect_own(self, ops: Sequence[Op]) -> None:
         """As `expect`, for ops of this server's own making."""
         installs = sorted({op.install_id for op in ops})
@@ -261,12 +268,13 @@ class Intake:
         self._fetch([(op.entity, op.id, op.area) for op in {(op.entity, op.id): op for op in ops}.values()])
         self._expect_waiting((op.entity, op.id) for op in ops)
 
-    def own(self, op: Op, body: bytes) -> bool:
+    def own(self, made: Arrival) -> bool:
         """Take in an op of this server's own making: rights are not asked. False when it was here before.
 
         Raises Problem forked_log or out_of_order when its number is not the next one: somebody else
         wrote under the same install meanwhile, and the caller has to make the op anew.
         """
+        op = made.op
         acked = self._log_of(op.install_id).acked
         if op.dseq <= acked:
             known = self._known_op(op)
@@ -278,7 +286,7 @@ class Intake:
         self._advance(op)
         if op.dseq % MARK_EVERY == 0:
             self._mark(op.install_id)
-        kept = self._keep(Arrival(op, body, op.hash))
+        kept = self._keep(made)
         self._apply(op, kept)
         return True
 

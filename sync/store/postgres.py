@@ -25,6 +25,7 @@ import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from sync.audit import ENROL, NOTHING, REVOKE, Chain, Fault, Head
+from sync.author import spelled
 from sync.enrolling import DONE, Enrolment
 from sync.failpoints import reach
 from sync.logs import chain_over, chain_start
@@ -274,23 +275,21 @@ class PostgresStore:
                 make_county(connection, county)
             self._counties.add(county)
 
-    def load(self, ops: Iterable[Op]) -> int:
+    def load(self, ops: Iterable[Op | Arrival]) -> int:
         count = 0
-        batch: list[Op] = []
-        for op in ops:
-            batch.append(op)
+        batch: list[Arrival] = []
+        for made in ops:
+            batch.append(spelled(made))
             if len(batch) == LOAD_CHUNK:
                 count += self._load(batch)
                 batch = []
         return count + (self._load(batch) if batch else 0)
 
-    def _load(self, ops: Sequence[Op]) -> int:
-        self.make_counties(county_of(op.area) for op in ops)
+    def _load(self, made: Sequence[Arrival]) -> int:
+        self.make_counties(county_of(one.op.area) for one in made)
 
         def take(connection: psycopg.Connection, intake: Intake) -> int:
-            intake.expect_own(ops)
-            count = sum(intake.own(op, _json.encode(op)) for op in ops)
-            intake.own_ended()
+            count = intake.load(made)
             self._place(connection, intake, ())
             return count
 

@@ -19,6 +19,7 @@ import msgspec
 
 from sync.apply import KEPT_BOTH
 from sync.audit import ENROL, REVOKE, Chain, Fault, Head
+from sync.author import spelled
 from sync.enrolling import DONE, Enrolment
 from sync.failpoints import reach
 from sync.logs import chain_over, chain_start
@@ -219,21 +220,19 @@ class SqliteStore(SqliteHistory):
             with self._writing() as write:
                 write.executemany("DELETE FROM meta WHERE key = ?", [(mark,) for mark in marks])
 
-    def load(self, ops: Iterable[Op]) -> int:
+    def load(self, ops: Iterable[Op | Arrival]) -> int:
         count = 0
-        batch: list[Op] = []
-        for op in ops:
-            batch.append(op)
+        batch: list[Arrival] = []
+        for made in ops:
+            batch.append(spelled(made))
             if len(batch) == LOAD_CHUNK:
                 count += self._load(batch)
                 batch = []
         return count + (self._load(batch) if batch else 0)
 
-    def _load(self, ops: Sequence[Op]) -> int:
+    def _load(self, made: Sequence[Arrival]) -> int:
         with self._taking_in(moment_text(self._clock())) as (_, intake):
-            intake.expect_own(ops)
-            count = sum(intake.own(op, _json.encode(op)) for op in ops)
-            intake.own_ended()
+            count = intake.load(made)
             intake.placed((), self._last_n, self._latest)
         return count
 
