@@ -127,3 +127,14 @@ def test_without_the_comparison_of_lengths_a_stranger_s_member_passes(monkeypatc
     assert read(raw)[2] == "hash_mismatch"
     monkeypatch.setattr(exact, "len", lambda _value: 0, raising=False)
     assert read(raw)[2] is None
+
+
+@pytest.mark.parametrize("value", ["", "水井", 'he said "hash":"', '","sig":null,"hash":"', "𠀀", 3, None, {"b": ["x", 1]}])
+@pytest.mark.parametrize("more", [{}, {"cites": "c" * 64}, {"submission": 's"hash":"', "form_id": "f", "form_version": "1"}])
+def test_the_quick_hash_of_an_op_made_here_is_the_one_everybody_computes(value, more):
+    author = Author("i", "u", clock=lambda: datetime(2026, 11, 28, tzinfo=UTC), boot_id='"hash":"')
+    op = author.update("household", 'h"sig":null,', "500156105203", {"water": (None, value), "𠀀": ("x", value)}, **more)
+    plain = author.update("household", "h", "500156105203", {"water": ("x", value)}, **more)
+    for made in (op, plain):
+        body = msgspec.json.encode(made)
+        assert made.hash == content_hash(msgspec.json.decode(body)) == parse_op(body).hash
