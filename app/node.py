@@ -160,9 +160,9 @@ class Node:
         while not self._stopping.wait(pause):
             try:
                 done = review_some(self.tables, reviewer, REVIEWS_AT_ONCE)
-                if not done:
+                checked = check_some(self.tables, self.now(), defaults=amounts(), look=reviewer.look_at)
+                if not done and not checked:
                     reviewer.rest()
-                checked = check_some(self.tables, self.now(), defaults=amounts())
                 pause = 0 if done == REVIEWS_AT_ONCE or checked else FOLLOW_SECONDS
             except Exception as error:
                 log.error("visits were not looked at again: %s", type(error).__name__)

@@ -102,15 +102,20 @@ def grow(store: Store, most: int, folder: Path) -> None:
         ops += 2 * PROBES * 3
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         print(
-            f"  {ops:>9} ops: a visit {one[0] * 1e6:6.0f} µs alone ({one[1] / 1000:.0f} KB written), {many[0] * 1e6:6.0f} µs in "
-            f"batches ({many[1] / 1000:.0f} KB); no news {no_news(store) * 1e6:5.0f} µs; {size / 1e9:.2f} GB  {filled}",
+            f"  {ops:>9} ops: a visit alone {_cost(one)}, in batches {_cost(many)}; "
+            f"no news {no_news(store) * 1e6:5.0f} µs; {size / 1e9:.2f} GB  {filled}",
             flush=True,
         )
         target *= 10
 
 
-def probed(store: Store, load: Load, at_once: int) -> tuple[float, float]:
-    """(seconds, bytes written by this process) a visit, durable, pushed by a phone of its own."""
+def _cost(probe: tuple[float, float, float]) -> str:
+    seconds, cpu, written = probe
+    return f"{seconds * 1e6:6.0f} µs (CPU {cpu * 1e6:5.0f}, {written / 1000:.0f} KB written)"
+
+
+def probed(store: Store, load: Load, at_once: int) -> tuple[float, float, float]:
+    """(seconds, seconds of processor and bytes written by this process) a visit, durable, pushed by a phone of its own."""
     given = store.add_install("", kind=DEVICE, name="")
     author = Author(given.install_id, "", clock=lambda: datetime.now(UTC))
     # Whose rights these are does not matter here: no person is looked up.
@@ -118,12 +123,13 @@ def probed(store: Store, load: Load, at_once: int) -> tuple[float, float]:
     loaded, load.author = load.author, author
     bodies = [encode({"ops": [op for _ in range(at_once) for op in load.visit()]}) for _ in range(PROBES // at_once)]
     load.author = loaded
-    written, began = _written(), time.perf_counter()
+    written, began, cpu = _written(), time.perf_counter(), time.process_time()
     for body in bodies:
         results = service.push(store, credential, body, now=datetime.now(UTC))["results"]
         if any(result["status"] != "applied" for result in results):
             raise RuntimeError(f"not applied: {results[0]}")
-    return (time.perf_counter() - began) / PROBES, (_written() - written) / PROBES
+    spent = time.perf_counter() - began, time.process_time() - cpu, float(_written() - written)
+    return (spent[0] / PROBES, spent[1] / PROBES, spent[2] / PROBES)
 
 
 def no_news(store: Store) -> float:

@@ -4,6 +4,7 @@
 2. it can write neither the store nor the read tables
 3. a submission it is too slow for is told to be unreadable; the next one meets a new child
 4. a child that died of something else is replaced, and its submission looked at again
+5. checks over households find there what they find here; without a child they are done here
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.checks import amounts
+from app.tables.checks import check_some, due, look_at
 from app.tables.review import UNREADABLE, Findings, FormReviewer
 from app.tables.review_process import ReviewProcess, _Looking
 from sync.store.sqlite_history import SqliteHistory
@@ -65,6 +69,28 @@ def test_it_finds_what_this_process_finds(county: Any) -> None:
         codes = {problem["code"] for one in found if one for problem in one.problems}
         assert {"required", "irrelevant"} <= codes and "unreadable" not in codes
         assert reviewer(sent[0] | {"form_id": "unknown"}) is None
+    finally:
+        reviewer.close()
+
+
+def test_checks_find_there_what_they_find_here(county: Any) -> None:
+    path, now = county.config.data_dir, datetime(2026, 11, 24, 20, tzinfo=UTC)
+    ids = [row[0] for row in county.tables.reading().execute("SELECT id FROM households").fetchall()]
+    reviewer = ReviewProcess(str(path / "store.db"), Path(county.tables.path), county.forms)
+    try:
+        found = reviewer.look_at(ids, now, amounts())
+        assert found and found == look_at(county.tables.reading().conn, ids, now, amounts())
+    finally:
+        reviewer.close()
+
+
+def test_a_child_that_dies_leaves_no_household_unchecked(county: Any) -> None:
+    reviewer = ReviewProcess("", Path(), county.forms, command=[sys.executable, "-c", "input()"])
+    try:
+        while check_some(county.tables, county.now(), limit=200, defaults=amounts(), look=reviewer.look_at):
+            assert reviewer._child is None
+        assert due(county.tables) == 0
+        assert county.tables.reading().execute("SELECT count(*) FROM findings").fetchone()[0]
     finally:
         reviewer.close()
 

@@ -1,15 +1,16 @@
 """What the checks find of the register, kept beside it: a household is looked at again when something of it changed.
 
-Looking needs no store: the tables are enough. Many at once (a first start,
-other rules, a new day) are looked at in processes of their own, so that
-pushes do not wait for it.
+Looking needs no store: the tables are enough. A node has it done by another
+process (`app.tables.review_process`), many at once (a first start, other rules,
+a new day) by two, so that pushes do not wait for it.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -33,11 +34,14 @@ CHUNK = 400
 # Below this a process of its own costs more than it saves.
 MANY = 1_200
 WORKERS = 2
+NICE = 10
 APPROVED, REQUESTED, REJECTED, ENDED = "approved", "requested", "rejected", "ended"
 ELSEWHERE = "id_elsewhere"
 
 # (key, area, household_id, member_id, rule, severity, since, exempt)
 Line = tuple[str, str, str, str, str, str, str, int]
+Look = Callable[[Sequence[str], datetime, Mapping[str, str]], "list[Line] | None"]
+"""As `look_at`, but somewhere else; None when it could not be done there."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,14 @@ def _amounts(text: str) -> dict[str, str]:
     return {str(k): str(v) for k, v in read.items()} if isinstance(read, dict) else {}
 
 
-def check_some(tables: Tables, now: datetime, *, limit: int = 20 * CHUNK, defaults: Mapping[str, str] | None = None) -> int:
-    """Look at households that are due, at most about limit; answers how many were. defaults: amounts by limit name."""
+def check_some(
+    tables: Tables, now: datetime, *, limit: int = 20 * CHUNK, defaults: Mapping[str, str] | None = None,
+    look: Look | None = None,
+) -> int:  # fmt: skip
+    """Look at households that are due, at most about limit; answers how many were.
+
+    defaults: amounts by limit name. look: who does it, for so few that processes of their own are not worth while.
+    """
     today = now.date().isoformat()
     with tables.writing() as db:
         _new_day(db.conn, today)
@@ -72,7 +82,7 @@ def check_some(tables: Tables, now: datetime, *, limit: int = 20 * CHUNK, defaul
     if not ids:
         return 0
     chunks = [ids[at : at + CHUNK] for at in range(0, len(ids), CHUNK)]
-    for chunk, lines in zip(chunks, _looked_at(tables, chunks, now, dict(defaults or {})), strict=True):
+    for chunk, lines in zip(chunks, _looked_at(tables, chunks, now, dict(defaults or {}), look), strict=True):
         with tables.writing() as db:
             _keep(db.conn, chunk, lines)
             keep_helped(db.conn, chunk, today)
@@ -93,13 +103,15 @@ def _new_day(db: sqlite3.Connection, today: str) -> None:
         db.execute("INSERT OR REPLACE INTO meta(name, value) VALUES ('checked_on', ?)", (today,))
 
 
-def _looked_at(tables: Tables, chunks: Sequence[Sequence[str]], now: datetime, defaults: dict[str, str]) -> Iterator[list[Line]]:
+def _looked_at(
+    tables: Tables, chunks: Sequence[Sequence[str]], now: datetime, defaults: dict[str, str], look: Look | None
+) -> Iterator[list[Line]]:
     if sum(map(len, chunks)) < MANY or ":memory:" in tables.path:
-        connection = tables.reading().conn
         for chunk in chunks:
-            yield look_at(connection, chunk, now, defaults)
+            lines = look(chunk, now, defaults) if look else None
+            yield look_at(tables.reading().conn, chunk, now, defaults) if lines is None else lines
         return
-    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn"), initializer=os.nice, initargs=(NICE,)) as pool:
         yield from pool.map(_in_a_process, ((tables.path, chunk, now, defaults) for chunk in chunks))
 
 

@@ -1,4 +1,4 @@
-"""The second look at submissions in a process of its own, so that taking visits in never waits for it.
+"""The second look at submissions, and the checks over households, in a process of its own: taking visits in waits for neither.
 
 The child reads the store and the read tables and writes nothing; it runs at
 low priority, is started when there is something to look at and ended when
@@ -7,7 +7,8 @@ is told to be unreadable, and the next one meets a new child.
 
     python -m app.tables.review_process STORE READ_TABLES
 
-One line of JSON in, one out: {"row", "form", "definition"} → {"problems", "differences", "checks"}.
+One line of JSON in, one out: {"row", "form", "definition"} → {"problems", "differences", "checks"};
+{"households", "now", "limits"} → {"lines"}.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -28,6 +30,7 @@ from sqlite_utils import Database
 
 from app.checks import amounts
 from app.config import ROOT
+from app.tables.checks import NICE, Line, look_at
 from app.tables.review import UNREADABLE, Findings, FormReviewer, Shelf
 from app.tables.seen import History
 from forms.definition import Form
@@ -37,7 +40,6 @@ from sync.store.sqlite_history import SqliteHistory
 
 SECONDS = 30.0
 IDLE_SECONDS = 60.0
-NICE = 10
 _ASKED = ("id", "form_id", "form_version", "household_id", "area", "answers", "started", "ended", "sender", "reasons",
           "answers_digest")  # fmt: skip
 
@@ -74,6 +76,15 @@ class ReviewProcess:
         definition = None if named in self._told else form.definition
         self._told.add(named)
         asked = {"row": {name: row.get(name, "") for name in _ASKED}, "form": named, "definition": definition}
+        return self._told_by(child, asked, until)
+
+    def look_at(self, ids: Sequence[str], now: datetime, defaults: Mapping[str, str]) -> list[Line] | None:
+        """What the checks find of these households (`app.tables.checks.look_at`); None when the child could not do it."""
+        asked = {"households": list(ids), "now": now.isoformat(), "limits": dict(defaults)}
+        answer = self._told_by(self._child or self._start(), asked, time.monotonic() + self._seconds)
+        return None if answer is None else [tuple(line) for line in answer["lines"]]
+
+    def _told_by(self, child: subprocess.Popen[bytes], asked: dict[str, Any], until: float) -> dict[str, Any] | None:
         line = _exchanged(child, json.dumps(asked).encode() + b"\n", until)
         self._used = time.monotonic()
         if line is None:
@@ -152,13 +163,18 @@ def _history(store: str) -> History:
 def main(store: str, tables: str) -> None:
     os.nice(NICE)
     known = _Known()
-    reviewer = FormReviewer(_Looking(tables), _history(store), known, amounts())
+    looking = _Looking(tables)
+    reviewer = FormReviewer(looking, _history(store), known, amounts())
     for line in sys.stdin.buffer:
         asked = json.loads(line)
-        if asked["definition"] is not None:
-            known.forms[tuple(asked["form"])] = Form(asked["definition"], [])
-        found = reviewer(asked["row"]) or Findings([UNREADABLE])
-        told = {"problems": found.problems, "differences": found.differences, "checks": found.checks}
+        if "households" in asked:
+            moment = datetime.fromisoformat(asked["now"])
+            told: dict[str, Any] = {"lines": look_at(looking.reading().conn, asked["households"], moment, asked["limits"])}
+        else:
+            if asked["definition"] is not None:
+                known.forms[tuple(asked["form"])] = Form(asked["definition"], [])
+            found = reviewer(asked["row"]) or Findings([UNREADABLE])
+            told = {"problems": found.problems, "differences": found.differences, "checks": found.checks}
         sys.stdout.buffer.write(json.dumps(told).encode() + b"\n")
         sys.stdout.buffer.flush()
 
