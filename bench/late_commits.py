@@ -46,8 +46,8 @@ def write(url: str, number: int, rows: int, batch: int, delay: float, seed: int)
     chance = random.Random(f"{seed} {number}")
     real = module.write_down
 
-    def dawdling(connection: psycopg.Connection, intake: Any) -> None:
-        real(connection, intake)
+    def dawdling(connection: psycopg.Connection, intake: Any, *came: Any) -> None:
+        real(connection, intake, *came)
         time.sleep(chance.uniform(0, delay))
 
     module.write_down = dawdling

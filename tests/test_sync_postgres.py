@@ -82,8 +82,8 @@ def test_a_follower_misses_no_commit_that_comes_late(
     real = module.write_down
     delays = threading.local()
 
-    def dawdling(connection: psycopg.Connection, intake: Any) -> None:
-        real(connection, intake)
+    def dawdling(connection: psycopg.Connection, intake: Any, *came: Any) -> None:
+        real(connection, intake, *came)
         delays.count = getattr(delays, "count", 0) + 1
         time.sleep((delays.count * 7 % 5) / 500)
 

@@ -31,7 +31,11 @@ def packed_dates(since: Mapping[str, str], fields: Mapping[str, Any]) -> str:
 
 def dates_of(kept: str, fields: Mapping[str, Any]) -> dict[str, str]:
     """The dates of these fields, from what was kept beside them."""
-    said: Any = _kept.decode(kept)
+    return dates_read(_kept.decode(kept), fields)
+
+
+def dates_read(said: Any, fields: Mapping[str, Any]) -> dict[str, str]:
+    """As `dates_of`, of what was read from JSON already."""
     if isinstance(said, dict):
         return said
     usual, others = said

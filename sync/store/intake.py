@@ -166,16 +166,18 @@ class Intake:
         """Fetch in a few questions what these pushes will need."""
         ops = [arrival.op for pushed in pushes for arrival in pushed.arrivals]
         installs = {op.install_id for op in ops} | {pushed.credential.install_id for pushed in pushes}
-        # The logs come first: whoever holds them decides about their ops, on every host.
-        self._logs |= dict.fromkeys(installs, Log()) | self.memory.logs(sorted(installs))
-        self._known |= self.memory.known_ops(ops)
-        self._asked |= {op.op_id for op in ops}
         wanted = {(op.entity, op.id): op.area for op in ops}
         for pushed in pushes:
             if pushed.credential.kind == NODE:
                 wanted |= {("user", a.op.actor): a.op.area for a in pushed.arrivals if a.op.actor}
                 wanted |= {("device", a.op.install_id): a.op.area for a in pushed.arrivals}
-        self._fetch([(kind, id, area) for (kind, id), area in wanted.items()])
+        keys = [(kind, id, area) for (kind, id), area in wanted.items()]
+        self.memory.foresee(sorted(installs), ops, keys)
+        # The logs come first: whoever holds them decides about their ops, on every host.
+        self._logs |= dict.fromkeys(installs, Log()) | self.memory.logs(sorted(installs))
+        self._known |= self.memory.known_ops(ops)
+        self._asked |= {op.op_id for op in ops}
+        self._fetch(keys)
         self._expect_waiting([(op.entity, op.id) for op in ops])
 
     def _expect_waiting(self, keys: Iterable[Key]) -> None:
@@ -261,11 +263,13 @@ class Intake:
     def expect_own(self, ops: Sequence[Op]) -> None:
         """As `expect`, for ops of this server's own making."""
         installs = sorted({op.install_id for op in ops})
+        keys = [(op.entity, op.id, op.area) for op in {(op.entity, op.id): op for op in ops}.values()]
+        self.memory.foresee(installs, (), keys)
         self._logs |= dict.fromkeys(installs, Log()) | self.memory.logs(installs)
         again = [op for op in ops if op.dseq <= self._logs[op.install_id].acked]
         self._known |= self.memory.known_ops(again)
         self._asked |= {op.op_id for op in again}
-        self._fetch([(op.entity, op.id, op.area) for op in {(op.entity, op.id): op for op in ops}.values()])
+        self._fetch(keys)
         self._expect_waiting((op.entity, op.id) for op in ops)
 
     def own(self, made: Arrival) -> bool:

@@ -60,6 +60,12 @@ class Waiting(NamedTuple):
 class Memory(Protocol):
     """What a database tells inside its write transaction. Rows it names stay locked until the commit."""
 
+    def foresee(self, install_ids: Sequence[str], ops: Sequence[Op], keys: Sequence[tuple[str, str, str]]) -> None:
+        """What will be asked next: logs, known ops, stored records and what waits for those that are not there.
+
+        A database that is far away answers it all at once; one at hand need not.
+        """
+
     def known_ops(self, ops: Sequence[Op]) -> dict[str, KnownOp]:
         """By op_id, of those ops that are here (first contents only)."""
 

@@ -68,10 +68,11 @@ from sync.store.postgres_blobs import PostgresBlobs
 from sync.store.postgres_intake import (
     CLAIMED,
     RECORD,
+    Came,
     PostgresMemory,
+    came_with,
     record_of,
     write_down,
-    write_pushes,
 )
 from sync.store.postgres_schema import ASIDE, counties, county_of, make_county, migrate
 from sync.store.scope_sql import IN_PLACE, in_place, scope_sql
@@ -207,19 +208,20 @@ class PostgresStore:
             if within(arrival.op.area, prefixes_of(pushed.credential.grants))
         )
 
-        def take(connection: psycopg.Connection, intake: Intake) -> Sequence[PushReply]:
+        def take(connection: psycopg.Connection, intake: Intake) -> tuple[Sequence[PushReply], Sequence[Came]]:
             intake.expect(pushes)
             drafts = [intake.push(pushed) for pushed in pushes]
             replies = self._place(connection, intake, drafts)
-            write_pushes(connection, pushes, replies, received)
-            return replies
+            return replies, came_with(pushes, replies)
 
         return self._taking_in(received, take)
 
     def _taking_in(
-        self, received: str, take: Callable[[psycopg.Connection, Intake], Answer]
+        self, received: str, take: Callable[[psycopg.Connection, Intake], tuple[Answer, Sequence[Came]]]
     ) -> Answer:
         """One transaction with an intake; begun anew when it met another host's crosswise.
+
+        take: answers with what to answer and in which bodies it came.
 
         Also once when the connection died: should the commit have been done after all, every op of it is
         a duplicate now.
@@ -230,8 +232,8 @@ class PostgresStore:
                 # In a pipeline only questions wait for the database; all that is written goes with the commit, in one turn.
                 with self._pool.connection() as connection, connection.pipeline(), connection.transaction():
                     intake = Intake(PostgresMemory(connection), CENTRE, self._server_id, self._epoch, received)
-                    answer = take(connection, intake)
-                    write_down(connection, intake)
+                    answer, came = take(connection, intake)
+                    write_down(connection, intake, came)
                     reach("push.written")
                 reach("push.committed")
                 return answer
@@ -288,10 +290,10 @@ class PostgresStore:
     def _load(self, made: Sequence[Arrival]) -> int:
         self.make_counties(county_of(one.op.area) for one in made)
 
-        def take(connection: psycopg.Connection, intake: Intake) -> int:
+        def take(connection: psycopg.Connection, intake: Intake) -> tuple[int, Sequence[Came]]:
             count = intake.load(made)
             self._place(connection, intake, ())
-            return count
+            return count, ()
 
         return self._taking_in(moment_text(self._clock()), take)
 

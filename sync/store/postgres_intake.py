@@ -1,8 +1,9 @@
 """What an `Intake` asks of PostgreSQL, and how what it gathered is written there.
 
-A question costs a round trip, so an intake asks for everything at once; rows
-that will be written stay locked until the commit. Locks are taken in the
-order logs, records, counter; where two hosts still meet crosswise the
+A question costs a round trip, so an intake asks for everything at once
+(`postgres_functions`), and what is asked by itself below is what only few
+rounds need; rows that will be written stay locked until the commit. Locks are
+taken in the order logs, records, counter; where two hosts still meet crosswise the
 database ends one of them, which starts anew.
 """
 
@@ -10,16 +11,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import psycopg
 
-from sync.audit import entries_of, erasures
+from sync.audit import after, entries_of, erasures
 from sync.erasing import stub_of
 from sync.protocol import claimed_hash, op_of_body
 from sync.records import MOVE, QUARANTINED, RETRY, Delivered, Op, PushReply, Record
-from sync.store.dates import dates_of, packed_dates
+from sync.store.dates import dates_of, dates_read, packed_dates
 from sync.store.intake import Intake, Kept, Pushed
 from sync.store.memory import Key, KnownOp, Log, Stored, Unsettled, Waiting
 from sync.store.naming import blobs_named
@@ -28,16 +29,6 @@ from sync.store.postgres_audit import bind
 from sync.store.postgres_schema import ASIDE, county_of
 
 RECORD = "kind, id, area, rev, seq, fields::text, since::text, deleted"
-_OP_COLUMNS = (
-    "county, n, op_id, install_id, dseq, entity, id, submission, hash, body, received_at, status, code, rev, seq, variant"
-)
-_OP_TYPES = (
-    "text", "int8", "text", "text", "int8", "text", "text", "text", "text", "bytea", "text", "text", "text", "int8",
-    "int8", "bool",
-)  # fmt: skip
-_INSERT_OPS = (
-    f"INSERT INTO op ({_OP_COLUMNS}) SELECT * FROM unnest({', '.join(f'%b::{kind}[]' for kind in _OP_TYPES)})"  # noqa: S608
-).encode()
 CLAIMED = (
     "SELECT DISTINCT ON (dseq) body FROM op WHERE install_id = %s AND dseq > %s AND dseq <= %s AND NOT variant"
     " ORDER BY dseq, n"
@@ -47,18 +38,50 @@ _json = msgspec.json.Encoder()
 _document: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 
+class Foreseen(msgspec.Struct):
+    """What the database told when it was asked for all that is needed, and for whom it was asked."""
+
+    logs: dict[str, Log]
+    ops: frozenset[str]
+    known: dict[str, KnownOp]
+    keys: frozenset[Key]
+    stored: dict[Key, Stored]
+    held: dict[Key, list[Waiting]]
+
+
 class PostgresMemory:
     """One transaction, asked."""
 
     def __init__(self, connection: psycopg.Connection) -> None:
         self._connection = connection
+        self._foreseen = Foreseen({}, frozenset(), {}, frozenset(), {}, {})
+
+    def foresee(self, install_ids: Sequence[str], ops: Sequence[Op], keys: Sequence[tuple[str, str, str]]) -> None:
+        placed = sorted((county_of(area) if area else ASIDE, kind, id) for kind, id, area in keys)
+        asked = {
+            "installs": sorted(install_ids),
+            "ops": [(county, op.op_id) for op in ops for county in {county_of(op.area), ASIDE}],
+            "records": placed,
+        }
+        (answer,) = self._all("SELECT push_ask(%s::json)::text", _json.encode(asked).decode())
+        told = _document.decode(answer[0])
+        stored = {(row[0], row[1]): Stored(gone_record(*row)) for row in told["gone"] or ()}
+        stored |= {(row[0], row[1]): Stored(_record_told(*row)) for name in ("elsewhere", "here") for row in told[name] or ()}
+        held: dict[Key, list[Waiting]] = {}
+        for entity, id, n, body in told["held"] or ():
+            held.setdefault((entity, id), []).append(Waiting(n, op_of_body(body.encode())))
+        self._foreseen = Foreseen(
+            logs={row[0]: Log(*row[1:]) for row in told["logs"] or ()},
+            ops=frozenset(op.op_id for op in ops), known={row[0]: KnownOp(*row[1:]) for row in told["known"] or ()},
+            keys=frozenset(key[:2] for key in keys), stored=stored, held=held,
+        )  # fmt: skip
 
     def _all(self, question: str, *values: Any) -> list[Any]:
         return self._connection.execute(question.encode(), values, prepare=True).fetchall()
 
     def known_ops(self, ops: Sequence[Op]) -> dict[str, KnownOp]:
-        if not ops:
-            return {}
+        if self._foreseen.ops.issuperset(op.op_id for op in ops):
+            return self._foreseen.known
         rows = self._all(
             "SELECT o.op_id, o.hash, o.status, o.code, o.rev, o.seq, o.received_at"
             " FROM unnest(%b::text[], %b::text[]) AS asked (county, op_id)"
@@ -75,6 +98,8 @@ class PostgresMemory:
         return bool(found)
 
     def logs(self, install_ids: Sequence[str]) -> dict[str, Log]:
+        if self._foreseen.logs.keys() >= set(install_ids):
+            return self._foreseen.logs
         names = sorted(install_ids)
         self._connection.execute(
             "INSERT INTO log (install_id, acked) SELECT id, 0 FROM unnest(%b::text[]) AS asked (id)"
@@ -92,6 +117,8 @@ class PostgresMemory:
         return [claimed_hash(row[0]) for row in self._all(CLAIMED, install_id, 0, upto)]
 
     def stored(self, keys: Sequence[tuple[str, str, str]]) -> dict[Key, Stored]:
+        if self._foreseen.keys.issuperset(key[:2] for key in keys):
+            return self._foreseen.stored
         by_county: dict[str, list[tuple[str, str, str]]] = {}
         for key in keys:
             by_county.setdefault(county_of(key[2]) if key[2] else ASIDE, []).append(key)
@@ -124,6 +151,8 @@ class PostgresMemory:
         return {(row[0], row[1]): Stored(gone_record(*row)) for row in gone} | found
 
     def waiting(self, keys: Sequence[Key]) -> dict[Key, list[Waiting]]:
+        if self._foreseen.keys.issuperset(keys):
+            return self._foreseen.held
         rows = self._all(
             "SELECT entity, id, n, body FROM op WHERE status = 'held' AND (entity, id) IN"
             " (SELECT * FROM unnest(%b::text[], %b::text[])) ORDER BY n FOR UPDATE",
@@ -158,18 +187,40 @@ class PostgresMemory:
         return [Stored(record_of(row)) for row in rows]
 
 
-def write_down(connection: psycopg.Connection, intake: Intake) -> None:
-    """Everything a placed intake gathered."""
-    if intake.kept:
-        connection.execute(_INSERT_OPS, _columns([_op_row(kept, intake.received) for kept in intake.kept]), prepare=True)
+class Came(NamedTuple):
+    """That a body came. Its ops are kept byte by byte; the whole body is where one of them is not."""
+
+    install_id: str
+    sha256: str
+    body: bytes
+
+
+def write_down(connection: psycopg.Connection, intake: Intake, came: Sequence[Came] = ()) -> None:
+    """Everything a placed intake gathered, and the bodies in which it came. The caller holds the counter's lock."""
+    records = [put.record for put in intake.newest()]
+    entries = entries_of(intake.chain, intake.kept, intake.released, intake.received)
+    marks = {(mark.install_id, mark.dseq): mark for mark in sorted(intake.noted, key=lambda mark: mark.sig)}
+    intake.chain = after(intake.chain, entries)
+    written = {
+        "ops": [_op_told(kept, intake.received) for kept in intake.kept],
+        "records": [_record_to_tell(record) for record in records],
+        "logs": [{"install_id": install, "acked": log.acked, "chain": log.chain} for install, log in intake.advanced.items()],
+        "heads": [mark._asdict() for mark in marks.values()] if intake.advanced else [],
+        "audit": [entry._asdict() | {"link": entry.link.hex()} for entry in entries],
+        "end": (intake.chain.n, intake.chain.link.hex()) if entries else None,
+        "pushes": [{"install_id": one.install_id, "sha256": one.sha256} for one in came],
+        "received": intake.received,
+    }
+    connection.execute(
+        "SELECT push_write(%s::json, %b::bytea[], %b::bytea[])",
+        (_json.encode(written).decode(), [kept.arrival.body for kept in intake.kept], [one.body for one in came]),
+        prepare=True,
+    )
     if intake.released:
         connection.cursor().executemany(
             "UPDATE op SET status = %s, code = %s, rev = %s, seq = %s WHERE county = %s AND n = %s",
             [(k.status, k.code, k.rev, k.seq, county_of(k.arrival.op.area), k.n) for k in intake.released],
         )
-    records = [put.record for put in intake.newest()]
-    if records:
-        connection.execute(_UPSERT, _columns([_record_row(record) for record in records]), prepare=True)
     moved = {(kept.arrival.op.entity, kept.arrival.op.id) for kept in intake.kept if kept.arrival.op.kind == MOVE}
     for record in records:
         if (record.kind, record.id) in moved:  # its county may be another one now, and a record is in one place
@@ -177,20 +228,6 @@ def write_down(connection: psycopg.Connection, intake: Intake) -> None:
                 "DELETE FROM record WHERE kind = %s AND id = %s AND county <> %s",
                 (record.kind, record.id, county_of(record.area)), prepare=True,
             )  # fmt: skip
-    if intake.advanced:
-        connection.execute(
-            "UPDATE log SET acked = moved.acked, chain = moved.chain"
-            " FROM unnest(%b::text[], %b::int8[], %b::text[]) AS moved (install_id, acked, chain)"
-            " WHERE log.install_id = moved.install_id",
-            _columns([(install, log.acked, log.chain) for install, log in intake.advanced.items()]), prepare=True,
-        )  # fmt: skip
-        marks = {(mark.install_id, mark.dseq): mark for mark in sorted(intake.noted, key=lambda mark: mark.sig)}
-        connection.execute(
-            "INSERT INTO log_head (install_id, dseq, chain, sig)"
-            " SELECT * FROM unnest(%b::text[], %b::int8[], %b::text[], %b::text[])"
-            " ON CONFLICT (install_id, dseq) DO UPDATE SET sig = excluded.sig WHERE log_head.sig = ''",
-            _columns(list(marks.values())), prepare=True,
-        )  # fmt: skip
     named = blobs_named(intake)
     if named:
         connection.execute(
@@ -198,9 +235,6 @@ def write_down(connection: psycopg.Connection, intake: Intake) -> None:
             " SELECT DISTINCT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::int8[]) ON CONFLICT DO NOTHING",
             _columns(named),
         )
-    intake.chain = bind(
-        connection, intake.chain, entries_of(intake.chain, intake.kept, intake.released, intake.received)
-    )
     intake.chain = bind(connection, intake.chain, erasures(intake.chain, intake.stubs(), "", intake.received))
     for key, reason in intake.erased.items():
         wiped = _wipe(connection, key, reason)
@@ -231,35 +265,13 @@ def _wipe(connection: psycopg.Connection, key: Key, reason: str) -> list[int]:
     return [n for _, _, n in stubs]
 
 
-# Lists of texts and bytes go in binary: as text each quotation mark in them would be escaped by itself, in Python.
-_UPSERT = (
-    "INSERT INTO record (county, kind, id, area, rev, seq, fields, since, deleted)"
-    " SELECT county, kind, id, area, rev, seq, fields::jsonb, since::jsonb, deleted FROM unnest(%b::text[], %b::text[],"
-    " %b::text[], %b::text[], %b::int8[], %b::int8[], %b::text[], %b::text[], %b::bool[])"
-    " AS new (county, kind, id, area, rev, seq, fields, since, deleted)"
-    " ON CONFLICT (county, kind, id) DO UPDATE SET area = excluded.area, rev = excluded.rev, seq = excluded.seq,"
-    " fields = excluded.fields, since = excluded.since, deleted = excluded.deleted"
-)
-
-
-def write_pushes(
-    connection: psycopg.Connection, pushes: Sequence[Pushed], replies: Sequence[PushReply], received: str
-) -> None:
-    """That these bodies came. Their ops are kept byte by byte; the whole body is where one of them is not."""
-    rows = []
-    for pushed, reply in zip(pushes, replies, strict=True):
-        incomplete = any(result.status == RETRY for result in reply.results)
-        digest = hashlib.sha256(pushed.raw).hexdigest()
-        rows.append((pushed.credential.install_id, received, digest, pushed.raw if incomplete else b""))
-    connection.execute(
-        "INSERT INTO raw_push (install_id, received_at, sha256, body)"
-        " SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::bytea[])",
-        _columns(rows), prepare=True,
-    )  # fmt: skip
-    connection.execute(
-        "UPDATE install SET last_seen = %s WHERE install_id = ANY(%s)",
-        (received, sorted({row[0] for row in rows})), prepare=True,
-    )  # fmt: skip
+def came_with(pushes: Sequence[Pushed], replies: Sequence[PushReply]) -> list[Came]:
+    """The bodies of a round, once it is known what became of their ops."""
+    return [
+        Came(pushed.credential.install_id, hashlib.sha256(pushed.raw).hexdigest(),
+             pushed.raw if any(result.status == RETRY for result in reply.results) else b"")
+        for pushed, reply in zip(pushes, replies, strict=True)
+    ]  # fmt: skip
 
 
 def record_of(row: Any) -> Record:
@@ -279,16 +291,26 @@ def _county_of_op(kept: Kept) -> str:
     return ASIDE if kept.status == QUARANTINED else county_of(kept.arrival.op.area)
 
 
-def _op_row(kept: Kept, received: str) -> tuple[Any, ...]:
+def _op_told(kept: Kept, received: str) -> dict[str, Any]:
     op = kept.arrival.op
-    return (_county_of_op(kept), kept.n, op.op_id, op.install_id, op.dseq, op.entity, op.id, op.submission,
-            kept.arrival.hash, kept.arrival.body, received, kept.status, kept.code, kept.rev, kept.seq,
-            kept.variant)  # fmt: skip
+    return {
+        "county": _county_of_op(kept), "n": kept.n, "op_id": op.op_id, "install_id": op.install_id, "dseq": op.dseq,
+        "entity": op.entity, "id": op.id, "submission": op.submission, "hash": kept.arrival.hash, "received_at": received,
+        "status": kept.status, "code": kept.code, "rev": kept.rev, "seq": kept.seq, "variant": kept.variant,
+    }  # fmt: skip
 
 
-def _record_row(record: Record) -> tuple[Any, ...]:
-    return (county_of(record.area), record.kind, record.id, record.area, record.rev, record.seq,
-            _json.encode(record.fields).decode(), packed_dates(record.since, record.fields), record.deleted)  # fmt: skip
+def _record_to_tell(record: Record) -> dict[str, Any]:
+    return {
+        "county": county_of(record.area), "kind": record.kind, "id": record.id, "area": record.area, "rev": record.rev,
+        "seq": record.seq, "fields": record.fields, "since": msgspec.Raw(packed_dates(record.since, record.fields).encode()),
+        "deleted": record.deleted,
+    }  # fmt: skip
+
+
+def _record_told(kind: str, id: str, area: str, rev: int, seq: int, fields: Any, since: Any, deleted: bool) -> Record:
+    return Record(kind=kind, id=id, area=area, rev=rev, seq=seq, fields=fields, since=dates_read(since, fields),
+                  deleted=deleted)  # fmt: skip
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> tuple[list[Any], ...]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import psycopg
 from psycopg import sql
 
+from sync.store.postgres_functions import AT_ONCE
+
 ASIDE = "000000"
 """The county of what belongs to none: records of the whole country, and ops that were set aside."""
 
@@ -169,4 +171,5 @@ CREATE TABLE enrolment (
         # order was written for every record.
         sql.SQL("DROP INDEX record_by_seq"),
     ),
+    ("030_asked_and_written_at_once", sql.SQL(AT_ONCE)),
 )

@@ -51,6 +51,9 @@ class SqliteMemory:
         self._ask = connection.execute
         self._any_held: bool | None = None
 
+    def foresee(self, install_ids: Sequence[str], ops: Sequence[Op], keys: Sequence[tuple[str, str, str]]) -> None:
+        pass
+
     def known_ops(self, ops: Sequence[Op]) -> dict[str, KnownOp]:
         rows = self._ask(
             "SELECT op_id, hash, status, code, rev, seq, received_at FROM op"
