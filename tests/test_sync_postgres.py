@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from sync.protocol import push_body
 from sync.store import postgres as module
 from sync.store.opening import open_store
 from sync.store.postgres import PostgresStore
+from sync.store.postgres_intake import PostgresMemory
 from sync.store.postgres_views import make_views
 from tests.postgres import NoPostgres, Postgres
 from tests.simulation import World
@@ -64,6 +65,33 @@ def test_the_same_body_at_three_hosts_has_one_effect(hosts: list[PostgresStore])
     assert found == [("applied", "applied")] + [("duplicate", "duplicate")] * 5
     record = hosts[1].get("household", "h1")
     assert record is not None and record.rev == 2
+
+
+def test_what_is_asked_at_once_is_what_is_asked_one_by_one(hosts: list[PostgresStore]) -> None:
+    """Records here, in another county, erased long ago and nowhere; ops known, held and set aside; logs begun and not."""
+    store, phone, new = hosts[0], Phone(hosts[0]), Phone(hosts[1])
+    author = Author("seed-2", "seed", clock=clock)
+    store.load([author.create("household", "far", ABROAD, {"head_name": "远处"}),
+                author.create("household", "old", VILLAGE, {"head_name": "从前"}),
+                author.void("household", "old", VILLAGE, {"head_name": "从前"}, "搬走")])  # fmt: skip
+    store.age_tombstones(now=NOW + timedelta(days=1), keep_days=0)
+    ops = [phone.visit("s1"), phone.water("", "well", household="nobody"), phone.author.create("issue", "i1", ABROAD, {"n": "1"})]
+    assert statuses(phone.push(*ops)) == ["applied", "held", "quarantined"]
+    keys = [("household", id, VILLAGE) for id in ("h1", "far", "old", "nobody", "never")] + [("submission", "s1", "")]
+    installs = [phone.install.install_id, new.install.install_id, "stranger"]
+    asked = [*ops, new.visit("s9")]
+    told = []
+    for foreseen in (False, True):
+        with store.transaction() as connection:
+            memory = PostgresMemory(connection)
+            if foreseen:
+                memory.foresee(installs, asked, keys)
+            stored = memory.stored(keys)
+            missing = [key[:2] for key in keys if key[:2] not in stored]
+            told.append((memory.logs(installs), memory.known_ops(asked), stored, memory.waiting(missing)))
+    assert told[0] == told[1]
+    assert {key[1] for key in told[1][2]} == {"h1", "far", "old", "s1"} and list(told[1][3]) == [("household", "nobody")]
+    assert set(told[1][1]) == {op.op_id for op in ops}
 
 
 def test_hosts_that_make_own_ops_at_once_lose_none(hosts: list[PostgresStore]) -> None:
