@@ -349,6 +349,42 @@ def test_a_small_area_stands_wherever_a_village_does(desk, here, app, monkeypatc
     assert desk.post("/office/print/", small="no-such", what="sheet").status_code == 422
 
 
+def test_helpers_handover_and_likely_duplicates_of_a_small_area(office, cast, here):
+    """What the township sees of two villages of three; the neighbour of one village sees that one, whatever the list names."""
+    author = Author("i-more", "u-county", clock=clock)
+    third = "500156105299"
+    heads = {VILLAGE: "甲户", NEXT_VILLAGE: "乙户", third: "丙户", OTHER_VILLAGE: "外县户"}
+    small = {"name": "两村片", "villages": f"{VILLAGE} {NEXT_VILLAGE} {OTHER_VILLAGE}"}
+    ops = [author.create("area", third, third, {"name": "三村"}), author.create("small_area", "s-1", TOWNSHIP, small)]
+    ours = {"status": "poor", "helper": "u-cadre", "helper_name": "冉村干", "helper_relation": "relative"}
+    for village, head in heads.items():
+        ops += [author.create("household", f"h-{village}", village, ours | {"head_name": head, "national_no": "500156000777"}),
+                author.create("pairing", f"p-{village}", village, {"household_id": "", "helper_role": "team",
+                              "helper": "u-cadre", "helper_name": f"{head}队员", "started": "2026-01-01"})]  # fmt: skip
+    here.store.load(ops)
+    here.tables.catch_up()
+    township, neighbour = office(cast.township), office(cast.neighbour)
+    handover = "/office/handover?from=u-cadre&to=u-neighbour&small=s-1"
+    for path in ("/office/helpers?small=s-1", handover):
+        page = township.get(path).text
+        assert "甲户" in page and "乙户" in page and "丙户" not in page and "外县户" not in page, path
+        assert '<option value="s-1" selected>' in page, path
+    assert re.search(r'action="/office/handover\?[^"]*small=s-1', township.get(handover).text)
+    assert "甲户队员" in township.get("/office/helpers?small=s-1").text
+    # One of a likely pair lies there; the other may be anywhere of the reader's.
+    pairs = township.get("/office/duplicates?small=s-1").text
+    assert "甲户" in pairs and "乙户" in pairs and "丙户" in pairs and "外县户" not in pairs
+    assert "没有找到疑似重复的户" in township.get("/office/duplicates?small=no-such").text
+    for path in ("/office/helpers?small=s-1", "/office/duplicates?small=s-1"):
+        assert "甲户" not in neighbour.get(path).text, path
+    act = re.search(r'name="act" value="([^"]+)"', township.get(handover).text)[1]
+    token = re.search(r'name="csrf_token" value="([^"]+)"', township.get(handover).text)[1]
+    wanted = [f"h-{village}" for village in (NEXT_VILLAGE, third, OTHER_VILLAGE)]  # ticked, but two are not of the list
+    township.post(handover, data={"csrf_token": token, "act": act, "date": "2026-11-20", "household": wanted})
+    helpers = {id: here.store.get("household", id).fields["helper"] for id in wanted}
+    assert helpers == {f"h-{NEXT_VILLAGE}": "u-neighbour", f"h-{third}": "u-cadre", f"h-{OTHER_VILLAGE}": "u-cadre"}
+
+
 def test_a_small_area_is_filed_where_all_its_villages_lie():
     assert areas.common_area([VILLAGE, NEXT_VILLAGE]) == TOWNSHIP
     assert areas.common_area([VILLAGE, "500156106201"]) == COUNTY

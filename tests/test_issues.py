@@ -228,7 +228,8 @@ def test_lists_files_and_evidence_obey_the_area(here: Any, desks: Any) -> None:
         assert ("水管冻裂" in desk.text("/office/issues?late=overdue")) is sees, name
         assert desk.browser.get(f"/office/issues/{id}").status_code == (200 if sees else 404)
         assert desk.browser.get(f"/office/issues/{id}/evidence/{sha}").status_code == (200 if sees else 404)
-        book = openpyxl.load_workbook(io.BytesIO(desk.browser.get("/office/issues/list.xlsx").data))
+        with desk.browser.get("/office/issues/list.xlsx") as reply:
+            book = openpyxl.load_workbook(io.BytesIO(reply.data))
         cells = [str(cell) for row in book.active.iter_rows(values_only=True) for cell in row]
         assert ("水管冻裂" in cells) is sees and ("冉村干" in cells) is sees
     assert desks["township"].browser.get(f"/office/issues/{id}/evidence/{sha}").mimetype == "image/jpeg"
@@ -255,7 +256,8 @@ def test_the_table_of_what_is_closed(here: Any, desks: Any) -> None:
     desks["county"].post(f"/office/issues/{id}", step="close", note="属实")
     raised(here, desks["township"])
     here.tables.catch_up()
-    sheet = openpyxl.load_workbook(io.BytesIO(desks["county"].browser.get("/office/issues/closed.xlsx").data)).active
+    with desks["county"].browser.get("/office/issues/closed.xlsx") as reply:
+        sheet = openpyxl.load_workbook(io.BytesIO(reply.data)).active
     head, *lines = [list(row) for row in sheet.iter_rows(values_only=True)]
     (line,) = lines
     told = dict(zip(head, line, strict=True))

@@ -79,6 +79,18 @@ def test_likely_pairs_say_why(here, pair):
     assert likely_pairs(here.tables, Scope(area_prefixes=("500156105204",))) == []
 
 
+def test_a_pair_across_villages_shows_in_both(here, pair):
+    """Also in the village of the one that was made later."""
+    far = {"head_name": "谭远", "national_no": "500156000888"}
+    here.store.load([pair.create("household", id, area, far) for id, area in (("h-1", VILLAGE), ("h-2", "500156105204"))])
+    here.store.load([pair.create("member", f"m-{id}", area, {"household_id": id, "full_name": "谭远", "id_no": "5102291950"})
+                     for id, area in (("h-1", VILLAGE), ("h-2", "500156105204"))])  # fmt: skip
+    here.tables.catch_up()
+    for village in (VILLAGE, "500156105204"):
+        found = [row for row in likely_pairs(here.tables, SCOPE, village) if row["a"] == "h-1"]
+        assert found == [{"a": "h-1", "b": "h-2", "reasons": ["number", "person"]}], village
+
+
 def test_heads_that_sound_alike_at_one_door(here, pair):
     pair_of = {"h-x": "冉晓明", "h-y": "冉小明", "h-z": "冉大明"}
     here.store.load([pair.create("household", id, VILLAGE, {"head_name": name, "group": "5组", "house_no": "7"})

@@ -159,14 +159,14 @@ def test_a_cadre_makes_no_accounts(office, cast):
 def test_wrong_lines_are_handed_back(desk):
     from python_calamine import CalamineWorkbook
 
-    reply = desk.post("wrong.xlsx", lines=desk.lines(desk.upload(WANG, BOSS, FAR)))
-    rows = CalamineWorkbook.from_filelike(io.BytesIO(reply.data)).get_sheet_by_index(0).to_python()
+    with desk.post("wrong.xlsx", lines=desk.lines(desk.upload(WANG, BOSS, FAR))) as reply:
+        rows = CalamineWorkbook.from_filelike(io.BytesIO(reply.data)).get_sheet_by_index(0).to_python()
     assert [row[1] for row in rows[1:]] == ["赵县长", "外县人"] and "角色比您的高" in rows[1][-1]
 
 
 def test_the_empty_sheet_is_one_that_is_understood(desk):
-    reply = desk.browser.get("/office/users/list/empty.xlsx")
-    data = {"csrf_token": desk.token(), "file": (io.BytesIO(reply.data), "空白.xlsx")}
+    with desk.browser.get("/office/users/list/empty.xlsx") as reply:
+        data = {"csrf_token": desk.token(), "file": (io.BytesIO(reply.data), "空白.xlsx")}
     page = desk.browser.post("/office/users/list", data=data, content_type="multipart/form-data")
     assert "添加这 2 人" in page.text
 

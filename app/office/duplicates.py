@@ -40,7 +40,7 @@ REASONS = {
 @blueprint.get("/duplicates")
 @office(*MAY_MERGE)
 def duplicates() -> str:
-    pairs = likely_pairs(page.tables(), page.scope(), page.area_wish())
+    pairs = likely_pairs(page.tables(), page.scope(), page.places_wish())
     shown = [
         {"a": one, "b": other, "reasons": [REASONS[reason] for reason in pair["reasons"]]}
         for pair in pairs

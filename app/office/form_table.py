@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from typing import IO, Any
 
-from flask import Response, request, send_file, stream_with_context
+from flask import Response, request, stream_with_context
 from flask_babel import gettext as _
 
 from app.access import office
 from app.errors import Problem
 from app.i18n import language
-from app.node import node
 from app.office import blueprint, form_rights, page, sights
 from app.office.codebook import choice_lines, question_lines
 from app.office.csv_export import csv_lines
 from app.office.form_publish import node_title
 from app.office.history import short_time
 from app.office.submissions import Merged, own_heads, wish_asked
-from app.office.xlsx_export import XLSX, Kind, Sheet, write_workbook
+from app.office.workbooks import workbook_sent
+from app.office.xlsx_export import Kind, Sheet
 from app.tables import submissions
 from app.tables.submissions import SubmissionWish
 
@@ -89,9 +87,7 @@ def form_workbook(form_id: str) -> Response:
                 for line in merged.lines_of(row, path, columns, lang, codes=codes):
                     yield number, line
 
-    out = _temporary()
-    write_workbook(out, sheets, rows(), folder=str(_folder()), more=_codebook_sheets(merged, lang))
-    return _sent(out, f"{record.id}-{page.today()}.xlsx")
+    return workbook_sent(f"{record.id}-{page.today()}.xlsx", sheets, rows(), _codebook_sheets(merged, lang))
 
 
 @blueprint.get("/forms/<form_id>/codebook.<any('csv', 'xlsx'):kind>")
@@ -106,9 +102,7 @@ def form_codebook(form_id: str, kind: str) -> Response:
         response = Response(stream_with_context(csv_lines(head, lines)), mimetype="text/csv")
         response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
         return response
-    out = _temporary()
-    write_workbook(out, [], iter(()), folder=str(_folder()), more=_codebook_sheets(merged, lang))
-    return _sent(out, name)
+    return workbook_sent(name, [], iter(()), _codebook_sheets(merged, lang))
 
 
 def _for_the_eye(line: list[str], shown: tuple[int, ...], repeat: str) -> list[str]:
@@ -143,21 +137,3 @@ def _repeat(merged: Merged, lang: str) -> str:
     if repeat and repeat not in dict(merged.repeats(lang)):
         raise Problem("not_found")
     return repeat
-
-
-def _folder() -> Any:
-    """Where a workbook grows: in the data folder, for /tmp may be everybody's."""
-    folder = node().config.data_dir / "tmp"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
-
-
-def _temporary() -> IO[bytes]:
-    return tempfile.TemporaryFile(dir=_folder())
-
-
-def _sent(out: IO[bytes], name: str) -> Response:
-    out.seek(0)
-    response = send_file(out, mimetype=XLSX, as_attachment=True, download_name=name)
-    response.headers["Cache-Control"] = "no-store"
-    return response

@@ -32,9 +32,9 @@ AT_ONCE = 400
 def handover() -> str:
     """From whom to whom; then everything that would go, with counts."""
     old, new = _somebody("from"), _somebody("to")
-    area = page.area_wish()
+    area, places = page.area_wish(), page.places_wish()
     again = request.args.get("again", "")
-    offered = _offered(old, area, again) if old else None
+    offered = _offered(old, places, again) if old else None
     return page.show(
         "handover.html",
         people=_people(),
@@ -62,7 +62,7 @@ def hand_over() -> AnyResponse:
         raise Problem("not_found")
     if old.id == new.id:
         raise Problem("bad_request", message=_("交出人和接手人是同一个人。"), next=_("退回上一页另选接手人。"))
-    offered = _offered(old, page.area_wish(), request.args.get("again", ""))
+    offered = _offered(old, page.places_wish(), request.args.get("again", ""))
     wanted = set(request.form.getlist("household"))
     chosen = [row for row in offered["households"] if row["id"] in wanted]
     with_posts = request.form.get("posts") == "1"

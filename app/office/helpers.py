@@ -40,13 +40,13 @@ _TEXTS = {"helper_name": 40, "unit": 80, "phone": 20}
 @office()
 def helper_list() -> str:
     """Households without a valid helper, and the posts of the villages."""
-    tables, scope, area = page.tables(), page.scope(), page.area_wish()
+    tables, scope, area, places = page.tables(), page.scope(), page.area_wish(), page.places_wish()
     why = request.args.get("why", "")
     doubts = doubts_now()
-    counts = pairings.counts_of_doubts(tables, scope, doubts, area)
+    counts = pairings.counts_of_doubts(tables, scope, doubts, places)
     return page.show(
         "helpers.html",
-        found=pairings.without_valid_helper(tables, scope, doubts, counts, area=area, why=why, page=page.page_number()),
+        found=pairings.without_valid_helper(tables, scope, doubts, counts, area=places, why=why, page=page.page_number()),
         counts=[(one, WHY[one], counts.get(one, 0)) for one in REASONS],
         all=sum(counts.get(one, 0) for one in REASONS if one != "undated"),
         valid=counts.get("", 0) + counts.get("undated", 0),
@@ -54,7 +54,7 @@ def helper_list() -> str:
         words=WHY,
         area=area,
         villages=page.villages(),
-        posts=pairings.posts(tables, scope, area),
+        posts=pairings.posts(tables, scope, places),
         running=lambda row: is_running(row, page.today()),
         manages=_manages(),
         people=_people(area) if area else [],

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
-from flask import Response, current_app, make_response, redirect, request, send_file, url_for
+from flask import Response, current_app, make_response, redirect, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response as AnyResponse
@@ -22,7 +21,7 @@ from app.i18n import language
 from app.keys import code_key
 from app.node import node
 from app.office import blueprint, page, words
-from app.office.xlsx_export import XLSX, Kind, Sheet, write_workbook
+from app.office.workbooks import text_sheet, workbook_sent
 from app.roster import headings, jobs, reading
 from app.roster.cells import ASK, ERROR, Finding
 from app.roster.compare import FILL, NEW, OVERWRITE, SAME
@@ -236,17 +235,9 @@ def import_lines(id: str) -> Response:
         raise Problem("not_found")
     names = list(_names(here, job))
     head = [_("行号"), *names, _("原因"), _("有没有导入")]
-    out = tempfile.TemporaryFile(dir=here.path(job))  # noqa: SIM115 - closed with the response
-    sheet = Sheet(_("要改的行"), head, [Kind.TEXT] * len(head))
-    write_workbook(out, [sheet], _handed_back(plan, len(names)), folder=str(here.path(job)))
-    out.seek(0)
     stem = job.name.rpartition(".")[0] or job.name
-    response = send_file(
-        out, download_name=f"{stem}-{_('要改的行')}.xlsx", as_attachment=True,
-        mimetype=XLSX,
-    )  # fmt: skip
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    title = _("要改的行")
+    return workbook_sent(f"{stem}-{title}.xlsx", [text_sheet(title, head)], _handed_back(plan, len(names)))
 
 
 def _handed_back(plan: Plan, width: int) -> Iterator[tuple[int, list[str]]]:

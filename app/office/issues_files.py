@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
@@ -20,7 +19,8 @@ from app.office import blueprint, page, sights, words
 from app.office.issues import asked
 from app.office.mask import without_numbers
 from app.office.printing import MAY_PRINT, jobs_here
-from app.office.xlsx_export import XLSX, Kind, Sheet, write_workbook
+from app.office.workbooks import workbook_sent
+from app.office.xlsx_export import Kind, Sheet
 from app.print.jobs import KEEP_DAYS, new_job
 from app.print.pages import ledger_pages
 from app.tables import issues
@@ -37,15 +37,9 @@ LISTS = ("list", "closed")
 def issues_xlsx(which: str) -> Response:
     title, head, _widths = _shape(which)
     sights.took("issues", sum(1 for _row in issues.each_issue(page.tables(), page.scope(), _wish(which))), sights.place_asked())
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as out:
-        sheet = Sheet(title, head, [Kind.NUMBER, *[Kind.TEXT] * (len(head) - 1)])
-        write_workbook(out, [sheet], ((0, cells) for cells in islice(_lines(which), MOST_ROWS)), folder=folder)
-        out.seek(0)
-        body = out.read()
-    response = Response(body, mimetype=XLSX)
-    response.headers["Content-Disposition"] = f'attachment; filename="issues-{which}-{page.today()}.xlsx"'
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    sheet = Sheet(title, head, [Kind.NUMBER, *[Kind.TEXT] * (len(head) - 1)])
+    rows = ((0, cells) for cells in islice(_lines(which), MOST_ROWS))
+    return workbook_sent(f"issues-{which}-{page.today()}.xlsx", [sheet], rows)
 
 
 @blueprint.post("/issues/<any('list', 'closed'):which>/print")

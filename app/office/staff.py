@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple
 from typing import Any
 
-from flask import Response, flash, redirect, request, send_file, url_for
+from flask import Response, flash, redirect, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response as AnyResponse
@@ -22,7 +20,7 @@ from app.office import blueprint, page
 from app.office.people import MANAGERS, one_time, write_people
 from app.office.small_files import capped, read_by_worker
 from app.office.words import ROLES as ROLE_WORDS
-from app.office.xlsx_export import XLSX, Kind, Sheet, write_workbook
+from app.office.workbooks import text_sheet, workbook_sent
 from app.roster import staff
 from app.roster.headings import bare
 from app.roster.staff import Areas, Wished
@@ -188,9 +186,4 @@ def _areas() -> Iterable[dict[str, Any]]:
 
 
 def _workbook(head: Sequence[str], rows: Iterable[Sequence[str]], name: str) -> Response:
-    out = io.BytesIO()  # a few hundred lines
-    write_workbook(out, [Sheet(name, head, [Kind.TEXT] * len(head))], ((0, row) for row in rows), folder=tempfile.gettempdir())
-    out.seek(0)
-    response = send_file(out, download_name=f"{name}.xlsx", as_attachment=True, mimetype=XLSX)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return workbook_sent(f"{name}.xlsx", [text_sheet(name, head)], ((0, row) for row in rows))

@@ -18,7 +18,7 @@ _COLUMNS = "a.id AS a, b.id AS b"
 
 
 def likely_pairs(tables: Tables, scope: HasPrefixes, area: str = "") -> list[Row]:
-    """Pairs of households: a, b (ids) and reasons, the surest first, at most MOST. area: only there."""
+    """Pairs of households: a, b (ids) and reasons, the surest first, at most MOST. area: one of the two lies there."""
     found: dict[tuple[str, str], list[str]] = {}
     for reason, question in ((NUMBER, _numbers), (PERSON, _people), (NAME, _names), (SOUND, _sounds)):
         for row in question(tables, scope, area):
@@ -36,11 +36,16 @@ def _where(scope: HasPrefixes, area: str, alias: str) -> Conditions:
     return where
 
 
+def _other(area: str) -> str:
+    """Each pair once; from the one side when only that is looked at, which may be the later of the two."""
+    return "<>" if area else ">"
+
+
 def _numbers(tables: Tables, scope: HasPrefixes, area: str) -> list[Row]:
     """The same national household number."""
     first, second = _where(scope, area, "a."), _where(scope, "", "b.")
     sql = (
-        f"SELECT {_COLUMNS} FROM households a JOIN households b ON b.national_no = a.national_no AND b.n > a.n "  # noqa: S608
+        f"SELECT {_COLUMNS} FROM households a JOIN households b ON b.national_no = a.national_no AND b.n {_other(area)} a.n "  # noqa: S608
         f"WHERE a.national_no <> '' AND b.national_no <> '' AND {first.sql} AND {second.sql} LIMIT {MOST}"
     )
     return every(tables, sql, [*first.values, *second.values])
@@ -50,7 +55,7 @@ def _people(tables: Tables, scope: HasPrefixes, area: str) -> list[Row]:
     """A person of the same ID number lives in both."""
     first, second = _where(scope, area, "p."), _where(scope, "", "q.")
     sql = (
-        "SELECT DISTINCT a.id AS a, b.id AS b FROM members p JOIN members q ON q.id_no = p.id_no AND q.id > p.id "  # noqa: S608
+        f"SELECT DISTINCT a.id AS a, b.id AS b FROM members p JOIN members q ON q.id_no = p.id_no AND q.id {_other(area)} p.id "  # noqa: S608
         "AND q.household_id <> p.household_id "
         "JOIN households a ON a.id = p.household_id JOIN households b ON b.id = q.household_id "
         "WHERE p.id_no <> '' AND q.id_no <> '' AND p.state IN ('', 'active') AND q.state IN ('', 'active') "
