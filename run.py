@@ -154,14 +154,17 @@ def chromium() -> str | None:
 def run_tests(arguments: list[str]) -> int:
     """Every test: Python (browser tests included), then the phone's modules under Node."""
     # The whole runs on every core, a file at a time; a chosen part runs as it was asked for.
-    whole = [] if arguments else ["-n", str(min(os.cpu_count() or 1, MOST_TEST_PROCESSES)), "--dist", "loadfile"]
+    cores = str(min(os.cpu_count() or 1, MOST_TEST_PROCESSES))
+    whole = [] if arguments else ["-n", cores, "--dist", "loadfile", "--no-loadscope-reorder"]  # tests/conftest.py orders
     with _quick_folder() as temporary:
+        # Every test of a server starts processes: their bytecode is kept, whatever the environment says.
+        environment = _environment() | temporary | {"PYTHONDONTWRITEBYTECODE": ""}
         run = [str(PYTHON), "-m", "pytest"]
-        python = subprocess.run([*run, *whole, *arguments], cwd=ROOT, env=_environment() | temporary)
+        python = subprocess.run([*run, *whole, *arguments], cwd=ROOT, env=environment)
         if whole and python.returncode == 1 and (again := worth_a_second_try(_failed_before())):
             # A page that a busy machine painted too late; what is broken fails again, now with the machine to itself.
             print(f"… 浏览器测试再试一次 · browser tests once more, alone: {' '.join(again)}", flush=True)
-            python = subprocess.run([*run, *again], cwd=ROOT, env=_environment() | temporary)
+            python = subprocess.run([*run, *again], cwd=ROOT, env=environment)
     if arguments:  # a chosen part of the Python tests
         return python.returncode
     files = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "js").glob("*.test.js"))

@@ -15,11 +15,13 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Lock, Timer
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from forms.definition import Form
 from forms.problems import FormProblems, Problem
-from forms.workbook import Row
+
+if TYPE_CHECKING:
+    from forms.workbook import Row
 
 SECONDS = 60.0
 HOME = Path(__file__).parent.parent

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from forms.compile import compile_form
+from forms import kept
 from forms.definition import Form
 from forms.problems import FormProblems, Problem
-from forms.workbook import Row, shared_lists
+
+if TYPE_CHECKING:
+    from forms.workbook import Row
 
 LISTS = "lists.md"
 
@@ -23,9 +26,23 @@ class Library:
 
 
 def load_library(folder: Path) -> Library:
-    """Compile what is in the folder. Never raises for a bad form."""
+    """The forms of the folder, compiled when anything of them changed. Never raises for a bad form."""
+    key = kept.key_of(folder)
+    if before := kept.kept(folder, key):
+        forms = [(folder / name, Form(definition)) for name, definition in before["forms"].items()]
+        return Library({form.form_id: form for _path, form in forms}, {form.form_id: path for path, form in forms})
+    shared = _read_lists(folder)
+    library = _compiled(folder, shared)
+    if not library.problems and not any(form.warnings for form in library.forms.values()):
+        named = {library.files[id].name: form.definition for id, form in library.forms.items()}
+        kept.keep(folder, key, {"lists": shared, "forms": named})
+    return library
+
+
+def _compiled(folder: Path, shared: list[Row]) -> Library:
+    from forms.compile import compile_form  # brings up pyxform, which most starts can do without
+
     library = Library()
-    shared = lists_of(folder)
     for path in sorted(folder.iterdir()):
         if (
             path.name == LISTS
@@ -50,5 +67,12 @@ def load_library(folder: Path) -> Library:
 
 def lists_of(folder: Path) -> list[Row]:
     """The shared choice lists of a folder."""
+    before = kept.kept(folder, kept.key_of(folder))
+    return list(before["lists"]) if before else _read_lists(folder)
+
+
+def _read_lists(folder: Path) -> list[Row]:
+    from forms.workbook import shared_lists
+
     path = folder / LISTS
     return shared_lists(path.read_text("utf-8")) if path.exists() else []

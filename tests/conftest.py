@@ -91,6 +91,30 @@ MINI_FORM = """
 """
 
 
+LONG = ("test_phone_faults", "test_phone_lock", "test_form_media", "test_one_visit", "test_courier", "test_phone_offline",
+        "test_form_screen", "test_form_design", "test_sync_disk", "test_sync_kill", "test_front_door")  # fmt: skip
+"""Files of a minute and more, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, then those with a browser: a run on several cores must not wait for one of them at its end."""
+
+    def place(item: pytest.Item) -> int:
+        path = Path(str(item.path))
+        if path.stem in LONG:
+            return LONG.index(path.stem)
+        return len(LONG) + ("browser" not in path.parts)
+
+    items.sort(key=place)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def made_once() -> None:
+    from tests.once import make_once
+
+    make_once()
+
+
 @cache
 def password_hash(password: str = PASSWORD) -> str:
     from app.auth import hash_password

@@ -14,10 +14,12 @@ import re
 from typing import Any
 
 import pytest
+from argon2 import Type, extract_parameters
 
 from app.access import declared
-from app.auth import hash_password, password_fits
+from app.auth import NOBODY, hash_password, password_fits
 from app.throttle import FREE_TRIES, WINDOW, Throttle, wait_seconds
+from tests import once
 
 
 def sign_in(client: Any, username: str, password: str, **more: Any) -> Any:
@@ -56,6 +58,13 @@ def test_an_unknown_name_costs_a_hash_too(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("app.auth.NOBODY", hash_password("anything"))
     assert not password_fits("", "anything")
     assert not password_fits("not a hash", "anything")
+
+
+def test_a_password_is_dear_to_try() -> None:
+    """Tests hash cheaply; the real hasher, and what an unknown name is compared with, take what OWASP asks."""
+    real = extract_parameters(once.real_hasher.hash("anything"))
+    assert (real.type, real.memory_cost, real.time_cost) == (Type.ID, 19456, 2)
+    assert extract_parameters(NOBODY) == real
 
 
 def test_a_sign_in_of_unknown_or_great_length_is_not_read(client: Any) -> None:

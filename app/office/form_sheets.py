@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from forms.definition import Form
 from forms.problems import FormProblems
-from forms.workbook import Row, read_workbook
+
+if TYPE_CHECKING:
+    from forms.workbook import Row
 
 SHEETS = ("survey", "choices", "settings", "entities", "external_choices")
 MOST_ROWS = 3_000
@@ -22,7 +24,7 @@ AROUND = 3
 LANGUAGES = ("zh", "en")
 
 Told = dict[str, Any]
-Compile = Callable[[bytes, str, Sequence[Row], Mapping[str, bytes]], Form]
+Compile = Callable[[bytes, str, Sequence["Row"], Mapping[str, bytes]], Form]
 
 # Reading it a second time, here, would only do the harm that the child was spared.
 _TOO_MUCH = frozenset({"too_slow", "crashed", "bomb", "too_big", "too_many_rows", "too_wide"})
@@ -103,6 +105,8 @@ def read_form(
 
 
 def _sheets(name: str, body: bytes) -> tuple[dict[str, Any], ...]:
+    from forms.workbook import read_workbook  # brings up pyxform
+
     try:
         return tuple(_tables(read_workbook(body, name)))
     except FormProblems:

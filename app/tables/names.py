@@ -6,10 +6,12 @@ but only a few thousand different characters.
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from functools import lru_cache
 
+os.environ.setdefault("PYPINYIN_NO_PHRASES", "1")  # read character by character: the phrases are 40 MB for nothing
 from pypinyin import Style, lazy_pinyin
 
 # Read differently as a surname than in running text. The everyday reading is
