@@ -220,12 +220,13 @@ def test_no_office_page_shows_a_stranger_our_people(app: Any, office: Any, cast:
             continue
         path = re.sub(r"<(?:[a-z]+:)?[a-z_0-9]+>", "h-ran", rule.rule)
         for username, browser in browsers.items():
-            page = browser.get(path)
+            with browser.get(path) as page:
+                text = page.data.decode(errors="replace")
             assert page.status_code < 500, path
             if username == cast.township.username:
-                seen_by_us += "冉光荣" in page.data.decode(errors="replace")
+                seen_by_us += "冉光荣" in text
             else:
-                assert "冉光荣" not in page.data.decode(errors="replace"), (path, username)
+                assert "冉光荣" not in text, (path, username)
     assert seen_by_us >= 2, "otherwise this test proves nothing"
 
 

@@ -230,7 +230,9 @@ def test_a_hostile_filter_finds_nothing_more_and_breaks_nothing(world: World, br
     for rule, access in routes(world, "office"):
         if who not in access.roles or names_a_thing(rule) or "GET" not in methods(rule):
             continue
-        queries = [dict.fromkeys(FILTERS, text) for text in INJECTED] + [{name: INJECTED[0]} for name in FILTERS]
+        queries = [dict.fromkeys(FILTERS, text) for text in INJECTED]
+        if who == "county":  # who opens every page; one filter by itself says the same to everybody
+            queries += [{name: INJECTED[0]} for name in FILTERS]
         for query in queries:
             reply = browser.get(path_of(world, rule), query_string=query)
             reply.get_data()

@@ -10,9 +10,6 @@ from flask import Response, send_file
 from app.node import node
 from app.office.xlsx_export import XLSX, Kind, Sheet, write_workbook
 
-SMALL = 1024 * 1024
-"""What stays in memory."""
-
 
 def text_sheet(name: str, head: Sequence[str]) -> Sheet:
     """A sheet of nothing but text."""
@@ -28,7 +25,7 @@ def workbook_sent(
     """The file of that name. rows and more: as `write_workbook` takes them."""
     folder = node().config.data_dir / "tmp"  # not /tmp, which may be everybody's
     folder.mkdir(mode=0o700, exist_ok=True)
-    out = tempfile.SpooledTemporaryFile(SMALL, dir=folder)  # noqa: SIM115 - closed with the response
+    out = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed with the response
     write_workbook(out, sheets, rows, folder=str(folder), more=more)
     out.seek(0)
     response = send_file(out, mimetype=XLSX, as_attachment=True, download_name=name)
