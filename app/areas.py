@@ -174,9 +174,18 @@ def _update(entity: str, record: Record, changes: Mapping[str, tuple[Any, Any]])
 def merged_steps(steps: Iterable[Step], stands: Callable[[str, str], bool]) -> list[Step]:
     """The steps where the new code is a place that is there already: it keeps its own name and what is said of it.
 
-    stands: (kind, id) → whether there is such a record.
+    What is said of the village that goes stays under its closed code. stands: (kind, id) → whether there is such a record.
     """
-    return [one for one in steps if not (one.kind == "create" and one.entity in ("area", "village") and stands(one.entity, one.id))]
+    left: list[Step] = []
+    stays = False
+    for one in steps:
+        if one.kind == "create" and one.entity in ("area", "village") and stands(one.entity, one.id):
+            stays = one.entity == "village"
+        elif stays and (one.kind, one.entity) == ("void", "village"):
+            stays = False
+        else:
+            left.append(one)
+    return left
 
 
 def group_step(record: Record, mapping: Mapping[str, str], prefixes: Mapping[str, str]) -> list[Step]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
+from app import parting
 from app.areas import Step, group_step, merged_steps, recoded, steps_for
 from sync.author import Author
 from sync.own import write_own
 from sync.records import FieldChange, Op
+from sync.scope import prefix_of
 from sync.store.base import Store
 
 OWN_NAME = "areas"
@@ -30,12 +32,12 @@ def affected(store: Store, mapping: Mapping[str, str]) -> dict[str, int]:
 
 def carry_out(
     store: Store, mapping: Mapping[str, str], *, actor: str, day: str, clock: Callable[[], datetime],
-    groups: Mapping[str, str] | None = None,
+    groups: Mapping[str, str] | None = None, merger: str = "",
     goes_on: Callable[[], bool] = lambda: True, note: Callable[[int, int], None] = lambda done, end: None,
 ) -> bool:  # fmt: skip
     """Move everything; False when told to stop before the end. note: (places of the log seen, how many there are).
 
-    groups: old village → what is written in front of its households' groups.
+    groups: old village → what is written in front of its households' groups. merger: its id, by which it can be taken back.
 
     People and areas go first: whoever works there must have the new place
     before its households arrive in it.
@@ -59,18 +61,63 @@ def carry_out(
             ]
             steps = merged_steps(steps, stands)
             if steps:
-                write_own(store, OWN_NAME, actor, lambda author, steps=steps: _ops(author, steps), clock=clock)  # type: ignore[misc]
+                write_own(store, OWN_NAME, actor, lambda author, steps=steps: _ops(author, steps, merger), clock=clock)  # type: ignore[misc]
             seq = page.seq
             note(seq, end)
     return True
 
 
-def _ops(author: Author, steps: Sequence[Step]) -> list[Op]:
+def _ops(author: Author, steps: Sequence[Step], merger: str) -> list[Op]:
     made = []
+    named = {"form_id": parting.MERGED, "form_version": merger} if merger else {}
     for step in steps:
         fields = {name: FieldChange(old, new) for name, (old, new) in step.fields.items()}
-        made.append(author.op(step.kind, step.entity, step.id, step.area, fields))
+        made.append(author.op(step.kind, step.entity, step.id, step.area, fields, **named))
     return made
+
+
+# --- and back -------------------------------------------------------------------------------------------------
+
+
+def merger_of(store: Store, village: str) -> str:
+    """The id of the merger that closed the village, as long as it was not taken back; ''."""
+    return parting.merger_of(store.history("area", village))
+
+
+def parting_of(store: Store, village: str) -> parting.Parting:
+    """What would take the merger of that village back, as things are now."""
+    merger = merger_of(store, village)
+    closed = store.get("area", village)
+    into = str(closed.fields.get("successor") or "") if closed else ""
+    told = []
+    seq, end = 0, store.latest_seq()
+    while merger and into and seq < end:
+        page = store.changes(seq, PAGE)
+        for record in page.records:
+            if record.kind in parting.WIDE or record.area.startswith(prefix_of(into)):
+                told.append((record, store.history(record.kind, record.id)))
+        seq = page.seq
+    return parting.parted(merger, told)
+
+
+def carry_back(store: Store, village: str, *, actor: str, clock: Callable[[], datetime]) -> parting.Parting:
+    """Put everything back where the merger found it, in one commit (a very large village in several, the place itself last).
+
+    Answers what was done.
+    """
+    done: list[parting.Parting] = []
+    merger = merger_of(store, village)
+
+    def ops(author: Author) -> list[Op]:
+        done.append(parting_of(store, village))
+        return [
+            author.op(step.kind, step.entity, step.id, step.area, {n: FieldChange(*pair) for n, pair in step.fields.items()},
+                      base_rev=step.base_rev, form_id=parting.PARTED, form_version=merger)
+            for step in done[-1].steps
+        ]  # fmt: skip
+
+    write_own(store, OWN_NAME, actor, ops, clock=clock)
+    return done[-1]
 
 
 def wrong_with(mapping: Mapping[str, str], known: Mapping[str, str]) -> str:

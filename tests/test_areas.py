@@ -269,13 +269,102 @@ def test_a_village_joins_another_in_one_act(desk, here, app):
     assert here.store.get("member", "m-next").area == VILLAGE and here.store.get("user", "u-neighbour").area == VILLAGE
     assert here.store.get("area", VILLAGE).fields["name"] == "清水村"
     assert here.store.get("area", NEXT_VILLAGE).fields["successor"] == VILLAGE
-    assert here.store.get("village", VILLAGE).fields["secretary"] == "冉书记" and here.store.get("village", NEXT_VILLAGE).deleted
+    assert here.store.get("village", VILLAGE).fields["secretary"] == "冉书记", "the other stays with its closed code"
+    assert here.store.get("village", NEXT_VILLAGE).fields["secretary"] == "田书记"
     assert here.store.get("small_area", "s-1").fields["villages"] == VILLAGE
     grants = here.store.get("user", "u-township").fields["grants"]
     assert [one.get("area") or one["villages"] for one in grants] == [VILLAGE, [VILLAGE]]
     assert not list(here.tables.reading().query("SELECT * FROM conflicts")), "nothing for a person to settle"
     assert households.household_by_code(here.tables, EVERYTHING, code)["id"] == "h-next", "the door card still leads there"
     assert "关滩村" not in re.findall(r"<option[^>]*>([^<]*)", desk.browser.get("/office/areas").text.partition("并进这个村")[2])
+
+
+@pytest.fixture
+def merged(desk, here, app):
+    """关滩村 with four households and a grant, merged into 清水村; then a day's work there."""
+    author = Author("i-more", "u-county", clock=clock)
+    small = {"name": "两村", "villages": f"{VILLAGE} {NEXT_VILLAGE}"}
+    more = [{"role": "cadre", "area": NEXT_VILLAGE}]
+    homes = {"h-back": "回去", "h-group": "改组", "h-gone": "注销", "h-one": "合户"}
+    here.store.load([
+        *(author.create("household", id, NEXT_VILLAGE, {"head_name": name, "group": "1"}) for id, name in homes.items()),
+        *(author.create("member", f"m-{id}", NEXT_VILLAGE, {"household_id": id, "full_name": name}) for id, name in homes.items()),
+        author.create("village", NEXT_VILLAGE, NEXT_VILLAGE, {"secretary": "田书记"}),
+        author.create("small_area", "s-1", TOWNSHIP, small), author.update("user", "u-township", TOWNSHIP, {"grants": ("", more)}),
+    ])  # fmt: skip
+    here.tables.catch_up()
+    assert merge(desk, sure="1", name="关滩村").status_code == 303
+    app.extensions["ruhu_area_changes"]["change"].thread.join(20)
+    here.store.load([
+        author.create("visit", "v-since", VILLAGE, {"household_id": "h-back", "date": "2026-11-20", "outcome": "met"}),
+        author.create("household", "h-since", VILLAGE, {"head_name": "新来", "group": "1"}),
+        author.update("household", "h-back", VILLAGE, {"phone": ("", "13800000000")}),
+        author.update("household", "h-group", VILLAGE, {"group": ("关滩1", "2组")}),
+        author.void("household", "h-gone", VILLAGE, {"head_name": "注销"}, "迁出"),
+    ])  # fmt: skip
+    here.tables.catch_up()
+    assert desk.post("/office/merge", kept="h-ran", gone="h-one").status_code == 303
+
+
+def part(desk, **more):
+    return desk.post(f"/office/areas/{NEXT_VILLAGE}/part", **more)
+
+
+def test_a_merger_is_taken_back_but_for_what_was_changed_since(desk, here, merged):
+    assert "拆开并村" in desk.browser.get("/office/areas").text
+    page = desk.browser.get(f"/office/areas/{NEXT_VILLAGE}/part").text
+    assert "<b>1</b>户回到 关滩村" in page and "<b>3</b>项留在 清水村" in page
+    for name, why in (("改组", "后来改过组或地方"), ("注销", "后来注销了"), ("合户", "后来和另一户合并了")):
+        assert re.search(rf"{name}.*{why}", page), name
+    before = here.store.latest_seq()
+    assert "村名不一样" in part(desk, sure="1", name="清水村").text and "还没有拆开" in part(desk, name="关滩村").text
+    assert here.store.latest_seq() == before
+    assert part(desk, sure="1", name="关滩村").status_code == 303
+    home = here.store.get("household", "h-back")
+    assert (home.area, home.fields["group"], home.fields["phone"]) == (NEXT_VILLAGE, "1", "13800000000")
+    went = (("member", "m-h-back"), ("visit", "v-since"), ("user", "u-neighbour"))
+    assert {here.store.get(*one).area for one in went} == {NEXT_VILLAGE}
+    for id in ("h-group", "h-gone", "h-one", "h-since", "h-ran"):
+        assert here.store.get("household", id).area == VILLAGE, id
+    assert here.store.get("household", "h-group").fields["group"] == "2组"
+    assert {here.store.get("member", f"m-{id}").area for id in ("h-group", "h-one")} == {VILLAGE}, "with their households"
+    place = here.store.get("area", NEXT_VILLAGE).fields
+    assert (place["successor"], place["valid_until"]) == ("", "")
+    assert here.store.get("small_area", "s-1").fields["villages"] == f"{VILLAGE} {NEXT_VILLAGE}"
+    assert here.store.get("user", "u-township").fields["grants"] == [{"role": "cadre", "area": NEXT_VILLAGE}]
+    assert here.store.get("user", "u-neighbour").fields["area"] == NEXT_VILLAGE
+    assert not list(here.tables.reading().query("SELECT * FROM conflicts"))
+    assert "回去" in desk.browser.get(f"/office/register?village={NEXT_VILLAGE}").text
+    assert part(desk, sure="1", name="关滩村").status_code == 404, "once"
+
+
+def test_a_village_merged_again_and_parted_again(desk, here, app, merged):
+    part(desk, sure="1", name="关滩村")
+    assert merge(desk, sure="1", name="关滩村", groups="").status_code == 303
+    app.extensions["ruhu_area_changes"]["change"].thread.join(20)
+    here.tables.catch_up()
+    assert here.store.get("household", "h-back").area == VILLAGE
+    assert part(desk, sure="1", name="关滩村").status_code == 303
+    home = here.store.get("household", "h-back")
+    assert (home.area, home.fields["group"]) == (NEXT_VILLAGE, "1")
+
+
+def test_what_the_merger_wrote_and_somebody_changed_stays(here, merged):
+    """A cadre sent elsewhere since, a small area drawn anew: theirs is the last word."""
+    author = Author("i-since", "u-county", clock=clock)
+    here.store.load([
+        author.update("user", "u-neighbour", VILLAGE, {"area": (VILLAGE, TOWNSHIP)}),
+        author.update("small_area", "s-1", TOWNSHIP, {"villages": (VILLAGE, f"{VILLAGE} 500156105299")}),
+    ])  # fmt: skip
+    found = recode.carry_back(here.store, NEXT_VILLAGE, actor="u-county", clock=here.now)
+    assert {(one.kind, one.id) for one, _why in found.stay} >= {("user", "u-neighbour"), ("small_area", "s-1")}
+    assert here.store.get("user", "u-neighbour").fields["area"] == TOWNSHIP
+    assert here.store.get("small_area", "s-1").fields["villages"] == f"{VILLAGE} 500156105299"
+
+
+def test_nobody_parts_what_is_not_theirs(office, cast, merged):
+    for person, status in ((cast.stranger, 404), (cast.township, 403), (cast.cadre, 403)):
+        assert office(person).get(f"/office/areas/{NEXT_VILLAGE}/part").status_code == status, person.id
 
 
 def test_groups_stay_as_they_are_when_somebody_wishes(desk, here, app):

@@ -7,32 +7,38 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import current_app, redirect, request, url_for
+from flask import current_app, flash, redirect, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response as AnyResponse
 
-from app import areas, recode
+from app import areas, parting, recode
 from app.access import office
 from app.auth import current_user
 from app.errors import Problem
 from app.node import node
 from app.office import blueprint, page
+from app.office.eyes import in_lists
 from app.office.small_files import capped, read_by_worker
 from app.roster.places import bare
 from app.tables import households, others
 from sync.author import Author
 from sync.ids import new_id
 from sync.own import write_own
-from sync.records import CENTRE, Op
+from sync.records import CENTRE, Op, Record
 from sync.scope import prefix_of, within
 
 MAY_CHANGE = ("township", "county")
 MOST_LIST = 8 * 1024 * 1024
 PIECE = 1_000
+MOST_NAMED = 100
 _LEVELS = {
     "province": _l("省"), "city": _l("市"), "county": _l("区县"), "township": _l("乡镇"), "village": _l("村"), "group": _l("组"),
 }  # fmt: skip
+_WHY = {
+    "gone": _l("后来注销了"), "merged": _l("后来和另一户合并了"), "changed": _l("后来改过组或地方,以后来的为准"),
+}  # fmt: skip
+_CALLED = {"household": "head_name"}
 _WRONG = {
     "same": _l("新旧代码都要填,而且不能一样。"),
     "length": _l("新旧代码要一样长:区县 6 位,乡镇 9 位,村 12 位。"),
@@ -69,6 +75,7 @@ def areas_list() -> str:
         small=others.small_areas(page.tables(), page.scope()),
         to_merge=_villages() if current_user().role == "county" else [],
         change=_changes().get("change"),
+        merged={row["code"] for row in rows if row["successor"] and row["level"] == 12 and _may_part(row["code"])},
         level_name=lambda code: _LEVELS.get(areas.level_of(code), ""),
     )
 
@@ -192,8 +199,61 @@ def area_merge() -> AnyResponse | str:
         fault = _("村名和要并掉的村不一样,还没有合并。") if request.form.get("sure") == "1" else ""
         return page.show("areas_merge.html", old=mine[old], new=mine[new], counts=recode.affected(node().store, mapping),
                          same=_same_groups(old, new), groups=groups, prefix=bare(name), fault=fault)  # fmt: skip
-    _begin(mapping, groups)
+    _begin(mapping, groups, merger=new_id())
     return _back("")
+
+
+@blueprint.get("/areas/<code>/part")
+@office("county")
+def area_part(code: str) -> str:
+    """What taking a merger back would do: how many households go home, and which stay because they were changed since."""
+    old, into = _merged(code)
+    return _parting_page(old, into, recode.parting_of(node().store, old.id), "")
+
+
+@blueprint.post("/areas/<code>/part")
+@office("county")
+def area_part_now(code: str) -> AnyResponse | str:
+    """Carried out when the village's name was typed."""
+    old, into = _merged(code)
+    if (running := _changes().get("change")) and running.state == "running":
+        raise Problem("busy", message=_("上一次变更还没有做完。"), next=_("等它做完再改。"))
+    if request.form.get("sure") != "1" or request.form.get("name", "").strip() != old.fields.get("name"):
+        return _parting_page(old, into, recode.parting_of(node().store, old.id), _("村名不一样,还没有拆开。"))
+    done = recode.carry_back(node().store, old.id, actor=current_user().id, clock=node().now)
+    _changes().pop("change", None)
+    node().tables.catch_up()
+    flash(_("已把 %(n)s 户还给 %(name)s。", n=done.homes, name=old.fields.get("name", "")))
+    if done.stay:
+        flash(_("%(n)s 项后来改过,没有动。", n=len(done.stay)))
+    return _back("")
+
+
+def _merged(code: str) -> tuple[Record, Record]:
+    """A village that was merged, and the one it was merged into; both the reader's. Raises Problem."""
+    if node().tier != CENTRE:
+        raise Problem("forbidden", message=_("拆开合并的村要在中心办。"), next=_("请登录中心的网址,再做一次。"))
+    old = node().store.get("area", _inside(code))
+    into = node().store.get("area", str(old.fields.get("successor") or "")) if old else None
+    if old is None or into is None or not recode.merger_of(node().store, old.id):
+        raise Problem("not_found")
+    if not within(into.id, page.scope().area_prefixes):
+        raise Problem("not_found")
+    if into.fields.get("successor"):
+        words_ = _("%(name)s 后来也并掉或改了代码,不能直接拆开。", name=into.fields.get("name", ""))
+        raise Problem("bad_mapping", 422, words_, _("先把后来的合并拆开。"))
+    return old, into
+
+
+def _parting_page(old: Record, into: Record, found: parting.Parting, fault: str) -> str:
+    stay = [(one.kind, one.id, sight.value("full_name", str(one.fields.get(_CALLED.get(one.kind, "name")) or "")), _WHY[why])
+            for one, why in found.stay[:MOST_NAMED] if (sight := in_lists(one.area))]  # fmt: skip
+    return page.show("areas_part.html", old=old, into=into, homes=found.homes, stay=stay, more=len(found.stay) - len(stay),
+                     fault=fault)  # fmt: skip
+
+
+def _may_part(code: str) -> bool:
+    return node().tier == CENTRE and current_user().role == "county" and bool(recode.merger_of(node().store, code))
 
 
 def _same_groups(old: str, new: str) -> list[str]:
@@ -210,7 +270,9 @@ def _may_recode(old: str, new: str) -> bool:
     return within(new, prefixes) or (old in prefixes and node().store.get("area", new.ljust(12, "0")) is None)
 
 
-def _begin(mapping: dict[str, str], groups: dict[str, str] | None = None) -> None:
+def _begin(mapping: dict[str, str], groups: dict[str, str] | None = None, merger: str = "") -> None:
+    """merger: its id; one that was stopped and is begun anew goes on under its own."""
+    merger = next((id for old in mapping if (id := recode.merger_of(node().store, old))), "") or merger
     here, actor, day = node(), current_user().id, page.today()
     change = Change(mapping)
     stopping = threading.Event()
@@ -221,7 +283,7 @@ def _begin(mapping: dict[str, str], groups: dict[str, str] | None = None) -> Non
 
     def work() -> None:
         try:
-            whole = recode.carry_out(here.store, mapping, groups=groups, actor=actor, day=day, clock=here.now,
+            whole = recode.carry_out(here.store, mapping, groups=groups, merger=merger, actor=actor, day=day, clock=here.now,
                                      goes_on=lambda: not stopping.is_set(), note=note)  # fmt: skip
             change.state = "done" if whole else "stopped"
         except Exception:
