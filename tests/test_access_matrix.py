@@ -31,6 +31,7 @@ from conftest import (
 from office_story import keep, tell
 
 from app.access import declared
+from app.parting import MERGED
 from sync.author import Author
 from sync.records import BlobRef
 from sync.scope import OFFICE_ROLES
@@ -48,6 +49,7 @@ WIDER = {
 }  # fmt: skip
 
 # A form's questions are no secret: phones load them before anybody signed in (forms_api). Answers are.
+MERGED_VILLAGE = "500156105297"
 OPEN_FORMS = {"formpost.fill", "formpost.post", "printing.blank_form", "printing.print_blank", "printing.browser_blank"}
 
 
@@ -108,6 +110,8 @@ def _things(app: Any, here: Any, author: Author) -> dict[str, dict[str, str]]:
                       "started": "2026-01-01", "ended": "", "handover": "x", "taken_from": "u-cadre"}),
         author.create("pairing", "p-2", VILLAGE, {"household_id": "", "helper_role": "team", "helper_name": "冉小明"}),
         author.create("small_area", "small-1", COUNTY, {"name": "区外秘密片区", "villages": VILLAGE}),
+        author.create("area", MERGED_VILLAGE, MERGED_VILLAGE, {"name": "区外秘密旧村"}),
+        author.update("area", MERGED_VILLAGE, MERGED_VILLAGE, {"successor": ("", VILLAGE)}, form_id=MERGED, form_version="m-1"),
     ])  # fmt: skip
     made = _made_by_pages(app, here)
     aside = _set_aside(app, here)
@@ -126,6 +130,7 @@ def _things(app: Any, here: Any, author: Author) -> dict[str, dict[str, str]]:
         "office.issue": {"id": "i-1"}, "office.step_issue": {"id": "i-1"}, "office.change_issue": {"id": "i-1"},
         "office.issue_evidence": {"id": "i-1", "sha256": proof}, "office.exemption_evidence": {"id": "e-1"},
         "office.small_area": {"id": "small-1"},
+        "office.area_part": {"code": MERGED_VILLAGE}, "office.area_part_now": {"code": MERGED_VILLAGE},
         "office.small_area_save": {"id": "small-1"}, "office.small_area_remove": {"id": "small-1"},
         "office.quarantined_one": {"key": aside}, "office.decide": {"key": aside},
         "printing.household": {"id": HOUSEHOLD}, "printing.browser_sheet": {"id": HOUSEHOLD},
