@@ -25,6 +25,8 @@ const PAINT_MS = 500;
 
 async function start() {
   const db = openDatabases();
+  // At once: the browser opens them while the rest is built. Whoever needs one hears what went wrong.
+  for (const one of [db.base, db.outbox]) one.open().catch(() => {});
   const shared = { data: db.base, outbox: db.outbox };
   const session = createSession({ db: shared });
   const cipher = createCipher();
@@ -56,16 +58,26 @@ async function start() {
     const { passGate } = await import('./screens/gate.js');
     await passGate(root, { t, now, ids, db, api, session, outbox, store, lock });
   };
+  /** @type {Promise<unknown>} */
+  let locking = Promise.resolve();
+  let stuck = false;
   try {
-    await Promise.all([within(OPEN_MS, session.load().then(() => openShelf(db, session.user?.id ?? ''))), outbox.lastDseq('')]);
+    const known = session.load();
+    // The vault lies in the shared databases: it is read while the person's own are opened.
+    locking = known.then(async () => {
+      if (!stuck) await lock.load(session.user?.id ?? '');
+    });
+    locking.catch(() => {});
+    await Promise.all([within(OPEN_MS, known.then(() => openShelf(db, session.user?.id ?? ''))), outbox.lastDseq('')]);
   } catch (error) {
+    stuck = true;
     const { showRescue } = await import('./screens/rescue.js');
     await within(OPEN_MS, session.loadSpare());
     // Who has no code yet is not asked for one here: what matters is that finished work goes out.
     if (await lock.load(session.user?.id ?? '', { alone: true }) !== 'none') await gate();
     return showRescue(root, { t, error, api, outbox, session, now });
   }
-  await lock.load(session.user?.id ?? '');
+  await locking;
   await gate();
   if (session.user) await finishedDraftsGone(outbox, drafts);
   const form = {

@@ -53,6 +53,21 @@ for (const [what, act] of [
   });
 }
 
+test('many ops about one household are as dear as about many', async () => {
+  const phone = await lockedPhone({ centre: await centreKeys() });
+  await phone.store.applyPage(page([household('h1'), member('m1', 'h1')]));
+  const kept = async () => {
+    const due = [];
+    await createRowsHere({ ...phone, later: (work) => due.push(work) }).read(async () => [['h1', { id: 'h1', head: '' }]]);
+    for (const work of due) await work();
+    return phone.store.meta('rows_here');
+  };
+  await phone.outbox.append([change('h1', '一')], 'h1');
+  assert.equal(await kept(), null, 'one is worked out as quickly');
+  for (let n = 0; n < 12; n++) await phone.outbox.append([change('h1', `户主${n}`)], 'h1');
+  assert.ok(await kept());
+});
+
 test('nothing of an erased household is left in them', async () => {
   const { db, rows, store } = await rig();
   await rows();

@@ -73,4 +73,11 @@ export const hashIn = (name) => HASH.exec(name)?.[0] ?? '';
 const HASH = /[0-9a-f]{64}/;
 
 /** Names of files that the answers name. @param {Draft | ClosedDraft} draft @returns {string[]} */
-export const namedIn = (draft) => ('named' in draft ? draft.named : JSON.stringify(draft.answers ?? '').match(/[0-9a-f]{64}/g) ?? []);
+export const namedIn = (draft) => ('named' in draft ? draft.named : hashesIn(draft.answers ?? ''));
+
+/** @param {unknown} answer @returns {string[]} */
+function hashesIn(answer) {
+  // Looked at with every answer: most are too short to name a file.
+  if (typeof answer === 'string') return answer.length < 64 ? [] : answer.match(/[0-9a-f]{64}/g) ?? [];
+  return answer && typeof answer === 'object' ? Object.values(answer).flatMap(hashesIn) : [];
+}

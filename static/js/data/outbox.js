@@ -314,7 +314,7 @@ export function createOutbox({ db, session, now, ids, bootId, cipher, monotonic 
   const openMarks = () => db.outbox.run(async (idb) => {
     const ops = idb.transaction('op').objectStore('op');
     const [overlaid, offer] = await Promise.all([ops.index('overlaid').getAllKeys(), ops.index('offer').getAllKeys()]);
-    return [runsOf(/** @type {any} */ (overlaid)), runsOf(/** @type {any} */ (offer)), session.server?.epoch ?? ''];
+    return /** @type {const} */ ([runsOf(/** @type {any} */ (overlaid)), runsOf(/** @type {any} */ (offer)), session.server?.epoch ?? '']);
   });
   /** Whether nobody else on this phone made it. @param {Pick<Row, 'install_id'>} row */
   const isMine = (row) => {

@@ -70,8 +70,7 @@ export function createFrame(root, t, acts) {
     saved.dataset.kind = state.kind;
     if (state.kind === 'saved' && state.at) {
       const time = state.at.toTimeString().slice(0, 5);
-      const said = t('已保存 {time}', { time });
-      if (saved.textContent !== said) saved.textContent = said;
+      says(saved, t('已保存 {time}', { time }));
     }
   }
 
@@ -120,15 +119,16 @@ export function createFrame(root, t, acts) {
     showSaved,
     /** @param {{n: number, of: number, name: string}} progress */
     showProgress(progress) {
-      where.textContent = t('第 {n} 页/共 {of} 页', progress);
-      name.textContent = progress.name;
-      bar.value = progress.n / Math.max(1, progress.of);
+      says(where, t('第 {n} 页/共 {of} 页', progress));
+      says(name, progress.name);
+      const share = progress.n / Math.max(1, progress.of);
+      if (bar.value !== share) bar.value = share;
     },
     /** @param {{previous: string, next: string, first?: boolean, quiet?: boolean}} words */
     showFoot(words) {
-      previous.textContent = words.previous;
+      says(previous, words.previous);
       previous.disabled = Boolean(words.first);
-      next.textContent = words.next;
+      says(next, words.next);
       next.hidden = words.next === '';
       foot.classList.toggle('quiet', Boolean(words.quiet));
     },
@@ -153,4 +153,9 @@ export function createFrame(root, t, acts) {
       notes.replaceChildren();
     },
   };
+}
+
+/** Words that are the same are left alone: writing them anew lays the page out again, with every key. @param {HTMLElement} place @param {string} words */
+function says(place, words) {
+  if (place.textContent !== words) place.textContent = words;
 }

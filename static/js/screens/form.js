@@ -43,6 +43,8 @@ export async function show(root, ctx, params) {
 const finishing = () => import('./form-finish.js');
 const doubting = () => import('./form-doubts.js');
 const SOON_MS = 2000;
+/** A place without an answer is written so much later. */
+const PLACE_MS = 1000;
 
 /** @param {HTMLElement} root @param {Context} ctx @param {'no_form' | 'no_draft' | 'no_household' | 'retired'} reason */
 function showUnopened(root, ctx, reason) {
@@ -78,19 +80,22 @@ function fill(root, ctx, params, opened) {
     now: ctx.now,
     onState: (state) => {
       if (!params.trial) frame.showSaved(state);
-      if (state.kind === 'saved' && answeredAt !== null) {
-        performance.measure?.('ruhu:answer-to-disk', { start: answeredAt });
-        answeredAt = null;
-      }
     },
     write: async () => {
       const from = performance.now();
       draft.answers = instance.draft();
       draft.updated = localTime(ctx.now());
       if (params.trial || taken) return;
+      const first = answeredAt;
+      answeredAt = null;
       const saved = ctx.drafts.save(draft);
       performance.measure?.('ruhu:save', { start: from });
-      await saved;
+      await saved.catch((error) => {
+        answeredAt = first ?? answeredAt;
+        throw error;
+      });
+      // Of all that was answered until this save began: what is typed meanwhile is the next one's.
+      if (first !== null) performance.measure?.('ruhu:answer-to-disk', { start: first, detail: { taken: from } });
       if (stored) return;
       stored = true;
       ctx.go(`#/form?draft_id=${draft.draft_id}`, { replace: true });
@@ -166,7 +171,8 @@ function fill(root, ctx, params, opened) {
     if (path) quiet?.at(path);
     if (path && path !== draft.position.path && !screen.readonly) {
       at(path);
-      if (stored) writer.touch();
+      // Where the finger is may wait: an answer typed there at once must not queue behind it.
+      placing ??= setTimeout(keepPlace, PLACE_MS);
     }
   });
   /** What runs beside the questions. @type {import('./form-quiet.js').Quiet | null} */
@@ -179,6 +185,8 @@ function fill(root, ctx, params, opened) {
     if (!changing) return view.repaint(changed);
     for (const path of changed) changing.add(path);
   });
+  /** @type {ReturnType<typeof setTimeout> | null} */
+  let placing = null;
   const hidden = () => document.visibilityState === 'hidden' && void settle(true);
   const going = () => void settle(true);
   const closing = (/** @type {Event} */ event) => writer.state().kind === 'failed' && event.preventDefault();
@@ -230,12 +238,20 @@ function fill(root, ctx, params, opened) {
     draft.position = { page: view.page.path, path };
   }
 
+  /** The place a person went to is written with the next answer, or by itself. */
+  function keepPlace() {
+    if (placing === null) return;
+    clearTimeout(placing);
+    placing = null;
+    if (stored && !closed) writer.touch();
+  }
 
   /**
    * What is in the hand becomes an answer, and every answer is on disk.
    * @param {boolean} [stay] the person stays on this page: a recording goes on @returns {Promise<boolean>}
    */
   async function settle(stay = false) {
+    keepPlace();
     const waiting = [...(view.bindings()?.values() ?? [])].map((one) => one.widget?.flush?.(stay));
     // Started before the first await: the page may be going away.
     const first = writer.flush();
@@ -443,6 +459,7 @@ function fill(root, ctx, params, opened) {
     document.removeEventListener('visibilitychange', hidden);
     window.removeEventListener('pagehide', going);
     window.removeEventListener('beforeunload', closing);
+    if (placing !== null) clearTimeout(placing);
     writer.stop();
     view.close();
     opened.release?.();
