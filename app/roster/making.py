@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -67,29 +67,39 @@ class Piece(NamedTuple):
 class Ahead:
     """Pieces of a plan one after the other, the next begun by `begin` and waited for by `piece`."""
 
-    def __init__(self, pool: Executor, plan: Plan, maker: Maker, clock: Callable[[], datetime], size: int) -> None:
-        self._pool, self._plan, self._maker, self._clock, self._size = pool, plan, maker, clock, size
-        self._coming: Future[tuple[list[int], Place, list[bytes]]] | None = None
+    def __init__(
+        self, pool: Executor, reads: Executor, plan: Plan, maker: Maker, clock: Callable[[], datetime], size: int
+    ) -> None:
+        self._pool, self._reads, self._plan, self._maker, self._clock, self._size = pool, reads, plan, maker, clock, size
+        self._coming: Future[Piece] | None = None
 
     def begin(self, after: Place, install_id: str, next_dseq: int) -> None:
         told = (self._plan.path.parent, self._maker, self._size, after, install_id, next_dseq, self._clock())
-        self._coming = self._pool.submit(_make, *told)
+        # Read by another thread: the one that writes leaves the interpreter alone while SQLite works.
+        self._coming = self._reads.submit(_piece_of, self._pool.submit(_make, *told))
 
     def piece(self) -> Piece:
         assert self._coming is not None
-        planned, last, bodies = self._coming.result()
-        return Piece(planned, last, [Arrival(op := _decoded(body), body, op.hash) for body in bodies])
+        return self._coming.result()
+
+
+def _piece_of(made: Future[tuple[list[int], Place, list[bytes]]]) -> Piece:
+    planned, last, bodies = made.result()
+    return Piece(planned, last, [Arrival(op := _decoded(body), body, op.hash) for body in bodies])
 
 
 @contextmanager
 def making(plan: Plan, maker: Maker, clock: Callable[[], datetime], size: int) -> Iterator[Ahead]:
     pool: Executor = _Here()
+    reads: Executor = pool
     if plan.counted().get(OPEN, 0) >= MANY:
         pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=gc.disable)
+        reads = ThreadPoolExecutor(1, thread_name_prefix="ruhu-import-reads")
     try:
-        yield Ahead(pool, plan, maker, clock, size)
+        yield Ahead(pool, reads, plan, maker, clock, size)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+        reads.shutdown(wait=True, cancel_futures=True)
 
 
 def _make(

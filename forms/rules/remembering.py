@@ -15,8 +15,8 @@ from forms.expression.values import EvaluationError
 
 Texts = Mapping[str, str]
 
-MOST = 1_000
-"""So many answers are remembered of each rule."""
+MOST = 40_000
+"""So many answers are remembered of each rule: more than there are birthdays of the living."""
 _STEADY = frozenset({"selected", "not", "date", "today"})
 """Functions whose answer follows from their arguments and the day."""
 _OPERATORS = frozenset({"and", "or", "=", "!=", "<", "<=", ">", ">=", "+", "-", "*", "div", "mod", "neg"})
