@@ -31,8 +31,14 @@ export function worksList(ctx) {
   /** @param {import('../data/outbox.js').Work} work */
   async function nameOf({ household }) {
     if (!household) return t('(不属于某一户)');
-    if (!names.has(household)) names.set(household, (await ctx.store.get('household', household))?.fields.head_name ?? t('(不属于某一户)'));
+    if (!names.has(household)) await named(household);
     return names.get(household) ?? '';
+  }
+
+  /** Lists have the names at hand; to open a household takes as long as there is unsent work about it. @param {string} household */
+  async function named(household) {
+    for (const { id, head } of await ctx.store.rows()) if (!names.has(id)) names.set(id, head);
+    if (!names.has(household)) names.set(household, (await ctx.store.get('household', household))?.fields.head_name ?? t('(不属于某一户)'));
   }
 
   async function paint() {
