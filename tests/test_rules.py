@@ -18,7 +18,7 @@ from app.config import ROOT
 from forms.register import field_of
 from forms.rules.facts import members_facts
 from forms.rules.reading import FILE, RuleError, read_rules, rules_to_wire, shipped
-from forms.rules.remembering import split
+from forms.rules.remembering import ABOVE, OWN, PEOPLE, split
 from forms.rules.running import Checks, Finding
 
 VECTORS = Path(__file__).parent / "vectors"
@@ -98,11 +98,12 @@ def test_what_is_remembered_of_others_changes_no_answer(monkeypatch: pytest.Monk
 
 def test_a_rule_is_split_where_more_than_its_fields_decides() -> None:
     whens = {name: split(rule.when) for name, rule in shipped().rules.items()}
-    assert whens["uninsured"][1] is None and whens["uninsured"][2] == {(False, "active"), (False, "medical_insurance")}
-    assert whens["child_age"][2] == {(False, "active"), (False, "relation")} and whens["child_age"][1] is not None
-    assert (True, "status") in whens["dropout_unmonitored"][2]
-    assert whens["income_change"][0] is None, "what was last time is not a field"
-    assert whens["head_one"][0] is None, "people are not a field"
+    assert [part.fields for part in whens["uninsured"]] == [{(OWN, "active"), (OWN, "medical_insurance")}]
+    assert [part.fields for part in whens["child_age"]] == [{(OWN, "active"), (OWN, "relation")}, None], "ages are too many"
+    assert (ABOVE, "status") in whens["dropout_unmonitored"][0].fields
+    assert whens["income_change"][0].fields is None, "what was last time is not a field"
+    assert [part.fields for part in whens["head_one"]] == [{(PEOPLE, ""), (PEOPLE, "active"), (PEOPLE, "relation")}]
+    assert [part.kind for part in whens["wage_no_worker"]] == [0, 1], "what someone earns is not remembered with all people"
 
 
 def test_without_a_monitoring_line_nobody_is_below_it() -> None:

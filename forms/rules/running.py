@@ -10,7 +10,7 @@ from typing import Any
 from forms.expression.evaluate import Context, Runtime
 from forms.rules.facts import members_facts
 from forms.rules.reading import RuleSet
-from forms.rules.remembering import Asked
+from forms.rules.remembering import Asked, Texts
 
 Known = dict[Any, bool]
 
@@ -81,9 +81,9 @@ class Checks:
         root.put("member", people)
         self._beside(root, last or {})
         runtime, known = _runtime(root, now), self._known_of(today)
-        found = [Finding(name) for name in _true_ones(self._ready["household"], runtime, root, household, {}, known)]
+        found = [Finding(name) for name in _true_ones(self._ready["household"], runtime, root, (household, {}, texts), known)]
         for text, person in zip(texts, people, strict=True):
-            names = _true_ones(self._ready["member"], runtime, person, text, household, known)
+            names = _true_ones(self._ready["member"], runtime, person, (text, household, texts), known)
             found += [Finding(name, text["id"]) for name in names]
         return found
 
@@ -92,7 +92,7 @@ class Checks:
         root = Thing("data", None).fill(facts)
         self._beside(root, {})
         runtime, known = _runtime(root, now), self._known_of(now.date().isoformat())
-        return [Finding(name) for name in _true_ones(self._ready["visit"], runtime, root, facts, {}, known)]
+        return [Finding(name) for name in _true_ones(self._ready["visit"], runtime, root, (facts, {}, ()), known)]
 
     def _known_of(self, today: str) -> dict[str, Known]:
         """What was answered on that day, by rule."""
@@ -113,11 +113,11 @@ def _runtime(root: Thing, now: datetime) -> Runtime:
 
 
 def _true_ones(
-    asked: Sequence[Asked], runtime: Runtime, node: Thing, own: Mapping[str, str], above: Mapping[str, str], known: dict[str, Known]
+    asked: Sequence[Asked], runtime: Runtime, node: Thing, said: tuple[Texts, Texts, Sequence[Texts]], known: dict[str, Known]
 ) -> list[str]:
-    """Names of the rules that are true of a node."""
+    """Names of the rules that are true of a node. said: its texts, its household's, and those of everybody in it."""
     context = Context(runtime, node, node)
-    return [one.name for one in asked if one.is_true(context, own, above, known[one.name])]
+    return [one.name for one in asked if one.is_true(context, *said, known[one.name])]
 
 
 class _NoLabels:
