@@ -215,6 +215,7 @@ def test_numbers_and_names_in_short() -> None:
     assert (span(None), span((4, 4)), span((4, 9))) == ("", "4", "4–9")
     assert phone_name("Mozilla/5.0 (Linux; Android 11; Redmi 9A) AppleWebKit/537.36") == "Android 11 Redmi 9A"
     assert phone_name("Mozilla/5.0 (Linux; Android 11)") == "Android 11"
+    assert phone_name("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36") == "Linux x86_64"
     assert phone_name("") and replace(device(), build="x").build == "x"
 
 

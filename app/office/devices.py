@@ -143,11 +143,15 @@ def span(missing: tuple[int, int] | None) -> str:
     return str(first) if first == last else f"{first}–{last}"
 
 
+KINDS = ("Android", "HarmonyOS", "iPhone", "iPad", "Windows", "Macintosh", "Linux")
+"""A phone calls itself Linux as well: that comes last."""
+
+
 def phone_name(name: str) -> str:
     """A phone's own words for itself (its browser's), short enough to be told from others."""
     found = re.search(r"\(([^()]*)\)", name)
     parts = [part.strip() for part in found[1].split(";")] if found else []
-    kind = next((part for part in parts if part.startswith(("Android", "HarmonyOS", "iPhone", "iPad", "Windows"))), "")
+    kind = next((part for mark in KINDS for part in parts if part.startswith(mark)), "")
     model = parts[-1] if kind.startswith(("Android", "HarmonyOS")) and len(parts) > 2 and parts[-1] != kind else ""
     return f"{kind} {model}".strip() or name[:40] or _("手机")
 

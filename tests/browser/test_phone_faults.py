@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, Request, Route
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, Request, Route, expect
 from proxy import FaultyProxy
 
 from browser.phone import ROWS, knows_the_pin, sign_in
@@ -157,6 +157,7 @@ def test_thrown_away_storage_raises_the_alarm(page: Page, context: BrowserContex
     page.wait_for_selector("[data-name=lost]")
     told = page.inner_text("[data-name=lost]")
     assert "2 份走访没有到中心" in told and "添加到主屏幕" in told
+    expect(page.locator(".badge")).to_have_count(0)  # nothing left to count is not "all at the centre"
     page.click("button:has-text('重新登录')")
     with page.expect_request("**/api/sign-in") as asked:
         page.fill("input[name=username]", "qingshui")

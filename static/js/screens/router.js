@@ -72,6 +72,8 @@ export function createRouter(root, ctx) {
   async function showCount() {
     const badge = bar.querySelector('.badge');
     if (!badge) return;
+    // A phone whose databases were thrown away has nothing left to count, and must not say that all is safe.
+    if (ctx.session.lost) return badge.remove();
     const count = await ctx.outbox.unconfirmed({ mine: true });
     badge.textContent = count ? ctx.t('未到中心 {n}', { n: count }) : ctx.t('全部到中心 ✓✓✓');
     badge.classList.toggle('waiting', count > 0);
