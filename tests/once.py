@@ -6,8 +6,11 @@ anew for each of a thousand tests was two thirds of the time these took.
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from types import CodeType
 from typing import Any
 
@@ -18,6 +21,8 @@ from jinja2.bccache import Bucket
 from werkzeug.routing import Rule
 
 import app.auth
+from app.config import ROOT
+from app.print import fonts
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
@@ -50,6 +55,21 @@ def builders_once(original: Callable[..., Any]) -> Callable[..., Any]:
     return compile_builder
 
 
+def cut_once(original: Callable[[str, int, Path], None]) -> Callable[[str, int, Path], None]:
+    """The font of the sheets takes twenty seconds to cut; it is kept beside the tools, under the size of the font it is of."""
+
+    def cut(source: str, face: int, target: Path) -> None:
+        kept = ROOT / ".tools" / "fonts" / f"{Path(source).stem}-{face}-{os.stat(source).st_size}-{fonts.FILE}"
+        if not kept.exists():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            part = kept.with_suffix(f".{os.getpid()}.part")
+            original(source, face, part)
+            part.replace(kept)
+        shutil.copyfile(kept, target)
+
+    return cut
+
+
 real_hasher = app.auth.HASHER
 
 
@@ -58,3 +78,4 @@ def make_once() -> None:
     Rule._compile_builder = builders_once(Rule._compile_builder)  # type: ignore[method-assign]
     # Passwords of tests are no secrets; that real ones are dear is asked in tests/test_app_auth.py.
     app.auth.HASHER = CHEAP
+    fonts._cut = cut_once(fonts._cut)
