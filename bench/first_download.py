@@ -34,20 +34,20 @@ from sync.records import Op, Record, Scope
 from sync.store.sqlite import SqliteStore
 
 VILLAGE_CADRE = "qingshui"
-# Asked of the phone's own database: nothing of the app is called.
-COMPLETE = """
-  () => new Promise((answer) => {
-    const asked = indexedDB.open('ruhu-data');
-    asked.onerror = () => answer(false);
-    asked.onsuccess = () => {
-      const db = asked.result;
-      const found = db.transaction('meta').objectStore('meta').get('complete');
-      found.onsuccess = () => { db.close(); answer(Boolean(found.result)); };
-    };
-  })
-"""
-# Each look opens the database anew, which the phone's own writing waits for.
-POLL_MS = 100
+# Watched at the phone's own database and network: nothing of the app is called. What comes after the register, the forms
+# and the first screen, is not in the clock.
+WATCH = """(() => {
+  const { put } = IDBObjectStore.prototype;
+  IDBObjectStore.prototype.put = function (row, ...rest) {
+    if (row?.key === 'complete') this.transaction.addEventListener('complete', () => { window.completed = performance.now(); });
+    return put.call(this, row, ...rest);
+  };
+  const { fetch } = window;
+  window.fetch = function (url, ...rest) {
+    if (String(url).includes('/sync/v1/pull')) window.began ??= performance.now();
+    return fetch.call(this, url, ...rest);
+  };
+})()"""
 COUNTS = """
   () => new Promise((answer) => {
     indexedDB.open('ruhu-data').onsuccess = ({target: {result: db}}) => {
@@ -119,12 +119,12 @@ def on_the_phone(url: str, slowdown: int) -> dict[str, Any]:
             wire = page.context.new_cdp_session(page)
             wire.send("Network.enable")
             wire.send("Emulation.setCPUThrottlingRate", {"rate": slowdown})
-            pulls: dict[str, float] = {}
+            pulls: set[str] = set()
             sizes: list[float] = []
 
             def asked(event: dict[str, Any]) -> None:
                 if "/sync/v1/pull" in event["request"]["url"]:
-                    pulls[event["requestId"]] = time.perf_counter()
+                    pulls.add(event["requestId"])
 
             def came(event: dict[str, Any]) -> None:
                 if event["requestId"] in pulls:
@@ -132,10 +132,10 @@ def on_the_phone(url: str, slowdown: int) -> dict[str, Any]:
 
             wire.on("Network.requestWillBeSent", asked)
             wire.on("Network.loadingFinished", came)
+            page.add_init_script(WATCH)
             sign_in(page, url, VILLAGE_CADRE)
-            while not page.evaluate(COMPLETE):
-                page.wait_for_timeout(POLL_MS)
-            seconds = time.perf_counter() - min(pulls.values())
+            page.wait_for_function("() => window.completed")
+            seconds = page.evaluate("() => window.completed - window.began") / 1000
             return {"seconds": seconds, "bytes": sum(sizes), "pages": len(sizes), **page.evaluate(COUNTS)}
         finally:
             browser.close()
