@@ -2,12 +2,15 @@
 
 1. what became doubtful asks for a line of reason; the reason reaches the office with the submission
 2. what cannot be true has to be corrected, and a tap goes to its question
-3. what was doubtful before and was not touched stops nobody (test_one_visit.py counts the taps)
+3. whose ID number somebody of another household has is named with that household, and a tap goes there too
+4. what was doubtful before and was not touched stops nobody (test_one_visit.py counts the taps)
 """
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
@@ -50,6 +53,17 @@ def to_the_end(page: Page, changes: dict[str, str]) -> None:
             return
         page.wait_for_function("was => document.querySelector('.form-where')?.innerText !== was", arg=where)
     raise AssertionError("the form did not come to its end")
+
+
+def neighbour(nodes: TwoNodes, household: str) -> tuple[str, str]:
+    """The ID number of somebody in another household of the same village, and that household's head."""
+    sql = (
+        "SELECT m.id_no, h.head_name FROM members m JOIN households h ON h.id = m.household_id WHERE m.id_no <> ''"
+        " AND m.state IN ('', 'active') AND h.id <> ?1 AND h.area = (SELECT area FROM households WHERE id = ?1) LIMIT 1"
+    )
+    with closing(sqlite3.connect(f"file:{nodes.village.data}/read.db?mode=ro", uri=True)) as db:
+        number, head = db.execute(sql, (household,)).fetchone()
+    return str(number), str(head)
 
 
 def test_a_doubt_wants_a_reason_and_the_office_reads_it(nodes: TwoNodes, phone: BrowserContext, browser: Browser) -> None:
@@ -108,4 +122,28 @@ def test_what_cannot_be_true_has_to_be_corrected(nodes: TwoNodes, phone: Browser
     assert row is not None
     assert page.locator(".doubts .check-finish").count() == 0
     page.click('.doubts li.must[data-rule="id_checksum"] .doubt-jump')
+    page.wait_for_selector('.question[data-path$="/id_no"]:visible')
+
+
+def test_who_stands_in_another_household_is_named(nodes: TwoNodes, phone: BrowserContext) -> None:
+    page = phone.new_page()
+    sign_in(page, nodes.village.url)
+    phone.set_offline(True)
+    page.locator(FIRST_ROW).nth(9).click()
+    page.wait_for_selector("[data-name=start]")
+    number, other = neighbour(nodes, page.url.rsplit("/", 1)[1])
+    page.click("[data-name=start]")
+    page.wait_for_selector(".form-foot")
+    answer_page(page)
+    page.click(".form-foot .form-next")
+    page.wait_for_function("() => document.querySelector('.form-where').innerText.includes('2')")
+    page.locator("[data-at]").first.click()
+    page.wait_for_selector('.question[data-path$="/id_no"]:visible')
+    change(page, "id_no", number)
+    page.click(".form-leave")
+    page.wait_for_selector('.question[data-path$="/id_no"]:visible', state="detached")
+    to_the_end(page, {})
+    row = page.locator('.doubts li[data-rule="person_elsewhere"]')
+    assert f"(也在{other}户)" in row.inner_text()
+    row.locator(".doubt-jump").click()
     page.wait_for_selector('.question[data-path$="/id_no"]:visible')

@@ -42,7 +42,8 @@ export async function doubtsOf(ctx, screen) {
   const known = new Set(checkHousehold(set, before.household, before.members, { ...at, last: {} }).map(keyOf));
   const touched = touchedFields(changes);
   const found = checkHousehold(set, after.household, after.members, { ...at, last: before.household });
-  const visit = checkVisit(set, await visitFacts(ctx, screen), now);
+  const twice = await peopleElsewhere(ctx, screen, changes, after.members);
+  const visit = checkVisit(set, await visitFacts(ctx, screen, twice.length), now);
   return [...visit, ...found].flatMap((one) => {
     const rule = /** @type {import('../core/rules.js').Rule} */ (set.rules.find(({ name }) => name === one.rule));
     const key = keyOf(one);
@@ -50,10 +51,12 @@ export async function doubtsOf(ctx, screen) {
       || touched.has(`${draft.household_id}/${name}`));
     if (exempt.has(key) || rule.severity === 'flag' || (!typed && known.has(key)) || said(screen, rule.name)) return [];
     const member = after.members.find(({ id }) => id === one.member);
+    const doubled = rule.name === 'person_elsewhere' ? twice : [];
     return [{
       key, must: rule.severity === 'block' && typed, ask: true,
       message: rule.message[ctx.lang] ?? rule.message.zh, todo: rule.todo[ctx.lang] ?? rule.todo.zh,
-      who: member?.full_name ?? '', path: pathOf(screen, rule.fields, one.member),
+      who: doubled.map(({ name, head }) => ctx.t('{name}(也在{head}户)', { name, head })).join('、') || (member?.full_name ?? ''),
+      path: doubled.length ? pathOf(screen, ['id_no'], doubled[0].id) : pathOf(screen, rule.fields, one.member),
     }];
   });
 }
@@ -126,8 +129,20 @@ function pathOf({ model, instance }, fields, member) {
 
 // --- how the visit went ------------------------------------------------------------------------------------
 
-/** @param {Context} ctx @param {Screen} screen @returns {Promise<Record<string, string>>} */
-async function visitFacts(ctx, screen) {
+/**
+ * Whose ID number, written down in this visit, somebody of another household has, and whose household that is.
+ * @param {Context} ctx @param {Screen} screen @param {EntityChange[]} changes @param {(Record<string, string> & {id: string})[]} members
+ */
+async function peopleElsewhere(ctx, { draft }, changes, members) {
+  const written = changes.flatMap(({ entity, id, fields: { id_no } }) => (
+    entity === 'member' && id_no && id_no.old !== id_no.new ? [{ id, number: String(id_no.new ?? '') }] : []));
+  const found = await elsewhere(/** @type {any} */ (ctx.store), written.map(({ number }) => number), draft.household_id);
+  return written.filter(({ number }) => found.has(number)).map(({ id, number }) => (
+    { id, name: members.find((one) => one.id === id)?.full_name ?? '', head: found.get(number) ?? '' }));
+}
+
+/** @param {Context} ctx @param {Screen} screen @param {number} twice people who are in another household too @returns {Promise<Record<string, string>>} */
+async function visitFacts(ctx, screen, twice) {
   const { draft, model, instance } = screen;
   const minutes = (ctx.now().getTime() - Date.parse(draft.started)) / 60_000;
   const usual = /** @type {number[]} */ ((await ctx.store.meta?.('visit_minutes'))?.[draft.form_id] ?? []).slice().sort((a, b) => a - b);
@@ -135,10 +150,8 @@ async function visitFacts(ctx, screen) {
     .map((path) => instance.value(path)).find(Boolean) ?? '';
   const photos = /** @type {[string, string][]} */ (await ctx.store.meta?.('visit_photos') ?? []);
   const again = filesNamed(screen).filter(({ sha256 }) => photos.some(([name, household]) => name === sha256 && household !== draft.household_id));
-  const numbers = changesOf(screen).flatMap(({ entity, fields: { id_no } }) => (
-    entity === 'member' && id_no && id_no.old !== id_no.new ? [String(id_no.new ?? '')] : []));
   return {
-    people_elsewhere: String(await elsewhere(/** @type {any} */ (ctx.store), numbers, draft.household_id)),
+    people_elsewhere: String(twice),
     minutes: Number.isFinite(minutes) && minutes >= 0 ? minutes.toFixed(1) : '',
     usual_minutes: usual.length >= ENOUGH ? usual[Math.floor(usual.length / 2)].toFixed(1) : '',
     metres: metres(place, draft.base.household?.fields.location ?? ''),
@@ -159,7 +172,7 @@ function metres(here, there) {
 /** What the next visits are compared with; kept on the phone only. @param {Context} ctx @param {Screen} screen */
 export async function remember(ctx, screen) {
   const { draft } = screen;
-  const facts = await visitFacts(ctx, screen);
+  const facts = await visitFacts(ctx, screen, 0);
   const minutes = /** @type {Record<string, number[]>} */ (await ctx.store.meta?.('visit_minutes') ?? {});
   if (facts.minutes) minutes[draft.form_id] = [...(minutes[draft.form_id] ?? []), Number(facts.minutes)].slice(-KEPT);
   await ctx.store.setMeta?.('visit_minutes', minutes);
