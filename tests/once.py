@@ -28,17 +28,24 @@ CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 class Compiled(jinja2.BytecodeCache):
-    """Compiled templates by name and text, in memory."""
+    """Compiled templates in memory, by name and text, and by what of an app goes into their code."""
 
     def __init__(self) -> None:
-        self.codes: dict[tuple[str, str], CodeType] = {}
+        self.codes: dict[tuple[Any, ...], CodeType] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        bucket.code = self.codes.get((bucket.key, bucket.checksum))
+        bucket.code = self.codes.get(_kind_of(bucket))
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         if bucket.code is not None:
-            self.codes[bucket.key, bucket.checksum] = bucket.code
+            self.codes[_kind_of(bucket)] = bucket.code
+
+
+def _kind_of(bucket: Bucket) -> tuple[Any, ...]:
+    env: Any = bucket.environment
+    escaped = env.autoescape if isinstance(env.autoescape, bool) else env.autoescape.__qualname__
+    built = (*sorted(env.extensions), env.finalize is None, escaped, getattr(env, "newstyle_gettext", None), env.is_async)
+    return bucket.key, bucket.checksum, *built, frozenset(env.filters), frozenset(env.tests)
 
 
 def builders_once(original: Callable[..., Any]) -> Callable[..., Any]:

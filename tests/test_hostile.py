@@ -298,11 +298,13 @@ def test_no_page_stands_in_a_foreign_frame(world: World, browsers: dict[str, Any
 # --- 5. what is written down --------------------------------------------------------------------------------
 
 
-def test_no_log_holds_a_token_or_anything_of_a_person(hostile: World, browsers: dict[str, Any], caplog: Any) -> None:  # noqa: F811
+def test_no_log_holds_a_token_or_anything_of_a_person(
+    hostile: World, browsers: dict[str, Any], caplog: Any, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+) -> None:
     """Everything is driven with the loudest logging, wrong and right tokens and hostile names included."""
-    logging.getLogger("ruhu").propagate = True
+    monkeypatch.setattr(logging.getLogger("ruhu"), "propagate", True)
     phone = Phone(hostile.app.test_client(), INSIDERS["county"])
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG), caplog.at_level(logging.DEBUG, "ruhu"):  # a server in this process made it quiet
         for role in OFFICE_ROLES:
             list(every_get(hostile, browsers[INSIDERS[role].id], role))
         for rule, _access in routes(hostile, "device"):

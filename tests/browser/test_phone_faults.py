@@ -180,7 +180,14 @@ def throw_away(page: Page, context: BrowserContext, node: NodeProcess) -> None:
     session.send("Storage.clearDataForOrigin", {"origin": node.url, "storageTypes": "indexeddb,cache_storage"})
 
 
-@pytest.mark.parametrize("how", ["broken", "held"])
+OTHERWISE = {
+    "refused": "throw new DOMException('', 'SecurityError');",
+    # A request that never ends: another window holds the database.
+    "held": "const asked = open('ruhu-held'); asked.addEventListener = () => {}; return asked;",
+}
+
+
+@pytest.mark.parametrize("how", ["broken", *OTHERWISE])
 def test_finished_work_goes_out_while_the_register_cannot_be_opened(
     page: Page, context: BrowserContext, node: NodeProcess, how: str
 ) -> None:
@@ -198,9 +205,10 @@ def test_finished_work_goes_out_while_the_register_cannot_be_opened(
         page.add_init_script("""(() => {
           const open = indexedDB.open.bind(indexedDB);
           IDBFactory.prototype.open = function (name, version) {
-            return name === 'ruhu-data' ? new EventTarget() : open(name, version);
+            if (name === 'ruhu-data') { ITS_ANSWER }
+            return open(name, version);
           };
-        })()""")
+        })()""".replace("ITS_ANSWER", OTHERWISE[how]))
     page.goto(node.url + "/")
     page.wait_for_selector("[data-name=rescue]", timeout=20_000)
     assert "请不要清除浏览器数据" in page.inner_text("[data-name=rescue]")

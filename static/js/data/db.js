@@ -117,7 +117,8 @@ export function connection(name, version, upgrade) {
   let opened = null;
 
   function open() {
-    opened ??= openDB(name, version, {
+    // Where storage is forbidden the browser throws instead of answering: that is told as any other failure.
+    opened ??= (async () => openDB(name, version, {
       upgrade(db, from, _to, tx) {
         // A migration that fails is told by the opening.
         tx.done.catch(() => {});
@@ -131,7 +132,7 @@ export function connection(name, version, upgrade) {
       terminated() {
         opened = null;
       },
-    }).catch((error) => {
+    }))().catch((error) => {
       opened = null;
       throw error;
     });
