@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from app.steps import Step
+from app.steps import Step, moved_back
 from app.steps import text as _text
 from forms.register import FIELDS
 from sync.conflict import plain
@@ -92,10 +92,9 @@ def steps_back(merge: str, records: Sequence[tuple[Record, Sequence[Change]]]) -
             if op.form_id != FORM_ID or op.form_version != merge:
                 continue
             if op.kind == "move":
-                old = str(plain(op.fields["area"].old))
-                if area == plain(op.fields["area"].new) and area != old:
-                    steps.append(Step("move", record.kind, record.id, area, record.rev, {"area": (area, old)}))
-                    area = old
+                if back := moved_back(record, area, op):
+                    steps.append(back)
+                    area = back.fields["area"][1]
                 continue
             fields = {}
             for name, said in op.fields.items():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.merging import FORM_ID as TWO_BECAME_ONE
-from app.steps import Step, moved, text
+from app.steps import Step, moved, moved_back, text
 from sync.conflict import plain
 from sync.records import Change, Record
 
@@ -125,10 +125,9 @@ def _back(merger: str, record: Record, history: Sequence[Change]) -> list[Step]:
         if not _of(merger, change):
             continue
         if op.kind == "move":
-            old = str(plain(op.fields["area"].old))
-            if area == plain(op.fields["area"].new) and area != old:
-                steps.append(Step("move", record.kind, record.id, area, record.rev, {"area": (area, old)}))
-                area = old
+            if back := moved_back(record, area, op):
+                steps.append(back)
+                area = back.fields["area"][1]
         elif op.kind == "update" and not record.deleted:
             fields = _turned(record.fields, op.fields)
             if fields:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from sync.conflict import plain
-from sync.records import Record
+from sync.records import Op, Record
 
 
 class Step(NamedTuple):
@@ -33,6 +33,14 @@ def updated(record: Record, wished: Mapping[str, str]) -> list[Step]:
 def moved(record: Record, to: str) -> list[Step]:
     """The record to another area, none when it lies there."""
     return [] if record.area == to else [Step("move", record.kind, record.id, record.area, record.rev, {"area": (record.area, to)})]
+
+
+def moved_back(record: Record, area: str, op: Op) -> Step | None:
+    """A move turned round, of a record that lies in that area by now; None when it moved on since, or never left."""
+    old = str(plain(op.fields["area"].old))
+    if area != plain(op.fields["area"].new) or area == old:
+        return None
+    return Step("move", record.kind, record.id, area, record.rev, {"area": (area, old)})
 
 
 def text(fields: Mapping[str, Any], name: str) -> str:

@@ -102,6 +102,19 @@ def test_a_doubt_wants_a_reason_and_the_office_reads_it(nodes: TwoNodes, phone: 
     desk.close()
 
 
+def write_first_number(page: Page, number: str) -> None:
+    """Another ID number for the first member, and on to the end of the form."""
+    answer_page(page)
+    page.click(".form-foot .form-next")
+    page.wait_for_function("() => document.querySelector('.form-where').innerText.includes('2')")
+    page.locator("[data-at]").first.click()
+    page.wait_for_selector('.question[data-path$="/id_no"]:visible')
+    change(page, "id_no", number)
+    page.click(".form-leave")
+    page.wait_for_selector('.question[data-path$="/id_no"]:visible', state="detached")
+    to_the_end(page, {})
+
+
 def test_what_cannot_be_true_has_to_be_corrected(nodes: TwoNodes, phone: BrowserContext) -> None:
     page = phone.new_page()
     sign_in(page, nodes.village.url)
@@ -109,15 +122,7 @@ def test_what_cannot_be_true_has_to_be_corrected(nodes: TwoNodes, phone: Browser
     page.locator(FIRST_ROW).nth(8).click()
     page.click("[data-name=start]")
     page.wait_for_selector(".form-foot")
-    answer_page(page)
-    page.click(".form-foot .form-next")
-    page.wait_for_function("() => document.querySelector('.form-where').innerText.includes('2')")
-    page.locator("[data-at]").first.click()
-    page.wait_for_selector('.question[data-path$="/id_no"]:visible')
-    change(page, "id_no", "110105194912310021")
-    page.click(".form-leave")
-    page.wait_for_selector('.question[data-path$="/id_no"]:visible', state="detached")
-    to_the_end(page, {})
+    write_first_number(page, "110105194912310021")
     row = page.wait_for_selector('.doubts li.must[data-rule="id_checksum"]')
     assert row is not None
     assert page.locator(".doubts .check-finish").count() == 0
@@ -134,15 +139,7 @@ def test_who_stands_in_another_household_is_named(nodes: TwoNodes, phone: Browse
     number, other = neighbour(nodes, page.url.rsplit("/", 1)[1])
     page.click("[data-name=start]")
     page.wait_for_selector(".form-foot")
-    answer_page(page)
-    page.click(".form-foot .form-next")
-    page.wait_for_function("() => document.querySelector('.form-where').innerText.includes('2')")
-    page.locator("[data-at]").first.click()
-    page.wait_for_selector('.question[data-path$="/id_no"]:visible')
-    change(page, "id_no", number)
-    page.click(".form-leave")
-    page.wait_for_selector('.question[data-path$="/id_no"]:visible', state="detached")
-    to_the_end(page, {})
+    write_first_number(page, number)
     row = page.locator('.doubts li[data-rule="person_elsewhere"]')
     assert f"(也在{other}户)" in row.inner_text()
     row.locator(".doubt-jump").click()
