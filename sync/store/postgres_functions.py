@@ -105,3 +105,55 @@ BEGIN
     WHERE install.install_id = came.install_id;
 END $$;
 """
+
+
+WRITTEN_APART: LiteralString = """
+-- Each document by itself: a part of one is found by reading all of it, and what is asked of it for every row is read for
+-- every row. Hosts that were not started anew still call the function of the same name that takes one document.
+-- ops, records, logs, heads, audit, pushes: [{column: value}]; bodies: one an op; raws: one a push; ended: where the audit
+-- chain stands now, null where nothing was bound. The caller holds the counter's lock.
+CREATE FUNCTION push_write(ops json, records json, logs json, heads json, audit json, ended_n int8, ended_link bytea,
+                           pushes json, received text, bodies bytea[], raws bytea[]) RETURNS void LANGUAGE plpgsql
+  SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+BEGIN
+  INSERT INTO op (county, n, op_id, install_id, dseq, entity, id, submission, hash, received_at, status, code, rev, seq,
+                  variant, body)
+    SELECT new.county, new.n, new.op_id, new.install_id, new.dseq, new.entity, new.id, new.submission, new.hash,
+      push_write.received, new.status, new.code, new.rev, new.seq, new.variant, new.body
+    FROM ROWS FROM (json_to_recordset(ops) AS (
+      county text, n int8, op_id text, install_id text, dseq int8, entity text, id text, submission text, hash text,
+      status text, code text, rev int8, seq int8, variant bool), unnest(bodies))
+      AS new (county, n, op_id, install_id, dseq, entity, id, submission, hash, status, code, rev, seq, variant, body);
+
+  INSERT INTO record (county, kind, id, area, rev, seq, fields, since, deleted)
+    SELECT * FROM json_to_recordset(records) AS new (
+      county text, kind text, id text, area text, rev int8, seq int8, fields jsonb, since jsonb, deleted bool)
+    ON CONFLICT (county, kind, id) DO UPDATE SET area = excluded.area, rev = excluded.rev, seq = excluded.seq,
+      fields = excluded.fields, since = excluded.since, deleted = excluded.deleted;
+
+  UPDATE log SET acked = new.acked, chain = new.chain
+    FROM json_to_recordset(logs) AS new (install_id text, acked int8, chain text) WHERE log.install_id = new.install_id;
+
+  INSERT INTO log_head (install_id, dseq, chain, sig)
+    SELECT * FROM json_to_recordset(heads) AS new (install_id text, dseq int8, chain text, sig text)
+    ON CONFLICT (install_id, dseq) DO UPDATE SET sig = excluded.sig WHERE log_head.sig = '';
+
+  INSERT INTO audit (n, what, at, op_n, about, dseq, hash, status, code, link)
+    SELECT new.n, new.what, new.at, new.op_n, new.about, new.dseq, decode(new.hash, 'hex'), new.status, new.code,
+      decode(new.link, 'hex')
+    FROM json_to_recordset(push_write.audit) AS new (
+      n int8, what text, at text, op_n int8, about text, dseq int8, hash text, status text, code text, link text);
+  IF ended_n IS NOT NULL THEN
+    UPDATE counter SET audit_n = ended_n, audit_link = ended_link;
+  END IF;
+
+  INSERT INTO raw_push (install_id, received_at, sha256, body)
+    SELECT new.install_id, push_write.received, new.sha256, new.body
+    FROM ROWS FROM (json_to_recordset(pushes) AS (install_id text, sha256 text), unnest(raws))
+      AS new (install_id, sha256, body);
+  UPDATE install SET last_seen = push_write.received
+    FROM (SELECT DISTINCT install_id FROM json_to_recordset(pushes) AS new (install_id text)) AS came
+    WHERE install.install_id = came.install_id;
+END $$;
+"""

@@ -201,19 +201,22 @@ def write_down(connection: psycopg.Connection, intake: Intake, came: Sequence[Ca
     entries = entries_of(intake.chain, intake.kept, intake.released, intake.received)
     marks = {(mark.install_id, mark.dseq): mark for mark in sorted(intake.noted, key=lambda mark: mark.sig)}
     intake.chain = after(intake.chain, entries)
-    written = {
-        "ops": [_op_told(kept, intake.received) for kept in intake.kept],
-        "records": [_record_to_tell(record) for record in records],
-        "logs": [{"install_id": install, "acked": log.acked, "chain": log.chain} for install, log in intake.advanced.items()],
-        "heads": [mark._asdict() for mark in marks.values()] if intake.advanced else [],
-        "audit": [entry._asdict() | {"link": entry.link.hex()} for entry in entries],
-        "end": (intake.chain.n, intake.chain.link.hex()) if entries else None,
-        "pushes": [{"install_id": one.install_id, "sha256": one.sha256} for one in came],
-        "received": intake.received,
-    }
+    heads = [mark._asdict() for mark in marks.values()] if intake.advanced else []
     connection.execute(
-        "SELECT push_write(%s::json, %b::bytea[], %b::bytea[])",
-        (_json.encode(written).decode(), [kept.arrival.body for kept in intake.kept], [one.body for one in came]),
+        "SELECT push_write(%s::json, %s::json, %s::json, %s::json, %s::json, %s::int8, %b::bytea, %s::json, %s,"
+        " %b::bytea[], %b::bytea[])",
+        (
+            _told([_op_told(kept) for kept in intake.kept]),
+            _told([_record_to_tell(record) for record in records]),
+            _told([{"install_id": install, "acked": log.acked, "chain": log.chain} for install, log in intake.advanced.items()]),
+            _told(heads),
+            _told([entry._asdict() | {"link": entry.link.hex()} for entry in entries]),
+            *((intake.chain.n, intake.chain.link) if entries else (None, None)),
+            _told([{"install_id": one.install_id, "sha256": one.sha256} for one in came]),
+            intake.received,
+            [kept.arrival.body for kept in intake.kept],
+            [one.body for one in came],
+        ),
         prepare=True,
     )
     if intake.released:
@@ -291,11 +294,15 @@ def _county_of_op(kept: Kept) -> str:
     return ASIDE if kept.status == QUARANTINED else county_of(kept.arrival.op.area)
 
 
-def _op_told(kept: Kept, received: str) -> dict[str, Any]:
+def _told(rows: Sequence[dict[str, Any]]) -> str:
+    return _json.encode(rows).decode()
+
+
+def _op_told(kept: Kept) -> dict[str, Any]:
     op = kept.arrival.op
     return {
         "county": _county_of_op(kept), "n": kept.n, "op_id": op.op_id, "install_id": op.install_id, "dseq": op.dseq,
-        "entity": op.entity, "id": op.id, "submission": op.submission, "hash": kept.arrival.hash, "received_at": received,
+        "entity": op.entity, "id": op.id, "submission": op.submission, "hash": kept.arrival.hash,
         "status": kept.status, "code": kept.code, "rev": kept.rev, "seq": kept.seq, "variant": kept.variant,
     }  # fmt: skip
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import psycopg
 from psycopg import sql
 
-from sync.store.postgres_functions import AT_ONCE
+from sync.store.postgres_functions import AT_ONCE, WRITTEN_APART
 
 ASIDE = "000000"
 """The county of what belongs to none: records of the whole country, and ops that were set aside."""
@@ -172,4 +172,5 @@ CREATE TABLE enrolment (
         sql.SQL("DROP INDEX record_by_seq"),
     ),
     ("030_asked_and_written_at_once", sql.SQL(AT_ONCE)),
+    ("031_written_apart", sql.SQL(WRITTEN_APART)),
 )
