@@ -76,7 +76,7 @@ class Stuck:
         self.begun, self.go = threading.Event(), threading.Event()
         self.done: list[Any] = []
 
-    def __call__(self, work: Any) -> Any:
+    def __call__(self, work: Any, _: Callable[[], None]) -> Any:
         self.begun.set()
         assert self.go.wait(20)
         self.done += work
@@ -131,7 +131,7 @@ def test_who_is_answered_does_not_wait_for_the_next_commit() -> None:
     gates = [threading.Event() for _ in range(3)]
     groups: list[list[str]] = []
 
-    def together(work: Any) -> Any:
+    def together(work: Any, _: Callable[[], None]) -> Any:
         groups.append(list(work))
         assert gates[len(groups) - 1].wait(20)
         return work
@@ -161,10 +161,38 @@ def test_who_is_answered_does_not_wait_for_the_next_commit() -> None:
     assert told == {name: name for name in "abcdef"}
 
 
+def test_a_round_that_passes_the_lead_on_is_answered_after_its_own_commit() -> None:
+    decided, gates = [threading.Event() for _ in "ab"], [threading.Event() for _ in "ab"]
+    groups: list[list[str]] = []
+    told: dict[str, str] = {}
+
+    def together(work: Any, pass_on: Callable[[], None]) -> Any:
+        number = len(groups)
+        groups.append(list(work))
+        pass_on()
+        pass_on()  # twice is once: else two would lead
+        decided[number].set()
+        assert gates[number].wait(20)
+        return work
+
+    group = GroupCommit[str, str](together)
+    threads = [started(group, "a", told)]
+    assert decided[0].wait(20)
+    threads += [started(group, "b", told)]
+    assert decided[1].wait(20), "the second began while the first was being written"
+    assert not told
+    gates[1].set()
+    threads[1].join(10)
+    assert told == {"b": "b"}
+    gates[0].set()
+    threads[0].join(10)
+    assert told == {"a": "a", "b": "b"}
+
+
 def test_who_comes_back_at_once_shares_the_next_commit() -> None:
     commits: list[int] = []
 
-    def together(work: Any) -> Any:
+    def together(work: Any, _: Callable[[], None]) -> Any:
         time.sleep(0.02)  # a slow flush
         commits.append(len(work))
         return work

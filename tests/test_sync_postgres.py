@@ -94,6 +94,60 @@ def test_what_is_asked_at_once_is_what_is_asked_one_by_one(hosts: list[PostgresS
     assert set(told[1][1]) == {op.op_id for op in ops}
 
 
+@pytest.mark.parametrize("apart", [False, True], ids=["one_host", "two_hosts"])
+@pytest.mark.parametrize("first", ["create", "update"])
+@pytest.mark.parametrize("second", ["create", "update"])
+def test_what_two_rounds_at_once_find_nowhere_is_decided_once_more(
+    hosts: list[PostgresStore], monkeypatch: pytest.MonkeyPatch, first: str, second: str, apart: bool
+) -> None:
+    """The second round asks while the first waits for its commit: a row that is not there cannot be locked."""
+    early, late = Phone(hosts[0]), Phone(hosts[1 if apart else 0])
+    ops = {
+        "create": lambda phone, name: phone.author.create("household", "new", VILLAGE, {name: "甲"}),
+        "update": lambda phone, name: phone.author.update("household", "new", VILLAGE, {name: ("", "甲")}),
+    }
+    asked, written, count = threading.Event(), threading.Event(), [0]
+    foresee, together_ = PostgresMemory.foresee, hosts[0]._push_together._together
+
+    def foreseen(memory: PostgresMemory, *what: Any) -> None:
+        foresee(memory, *what)
+        count[0] += 1
+        if count[0] == 2:
+            asked.set()
+
+    def waiting(work: Any, pass_on: Any) -> Any:
+        def passed() -> None:
+            pass_on()
+            if not written.is_set():
+                written.set()
+                assert asked.wait(20)
+
+        return together_(work, passed)
+
+    monkeypatch.setattr(PostgresMemory, "foresee", foreseen)
+    monkeypatch.setattr(hosts[0]._push_together, "_together", waiting)
+    found: dict[str, str] = {}
+
+    def push(phone: Phone, kind: str, name: str) -> None:
+        found[name] = statuses(phone.push(ops[kind](phone, name)))[0]
+
+    threads = [threading.Thread(target=push, args=(early, first, "head_name"))]
+    threads[0].start()
+    assert written.wait(20)
+    threads.append(threading.Thread(target=push, args=(late, second, "water_source")))
+    threads[1].start()
+    for thread in threads:
+        thread.join(30)
+    held = {"create": "applied", "update": "held"}
+    assert found == {"head_name": held[first], "water_source": held[second] if first == "update" else "applied"}
+    record = hosts[2].get("household", "new")
+    if first == second == "update":
+        assert record is None
+    else:
+        assert record is not None and record.rev == 2
+        assert record.fields == {"head_name": "甲", "water_source": "甲"}
+
+
 def test_hosts_that_make_own_ops_at_once_lose_none(hosts: list[PostgresStore]) -> None:
     def publish(number: int) -> None:
         write_own(hosts[number % 3], "office", "u1",

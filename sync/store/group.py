@@ -6,6 +6,9 @@ hands the lead to the first who came meanwhile. Nobody is answered before the
 commit, and nobody answered waits for the next. When more wait than can be
 served soon, those who come are told to come later: a thread that waits for a
 slow disk is one that answers nobody else.
+
+A round that has only its commit to wait for may pass the lead on before: the
+next one decides while a database writes. Each is still answered after its own commit.
 """
 
 from __future__ import annotations
@@ -36,15 +39,16 @@ class _Waiting(Generic[Work, Answer]):
 
 
 class GroupCommit(Generic[Work, Answer]):
-    """together: does all the work in one transaction and answers each piece; what it raises, all are told.
+    """together: does all the work in one transaction and answers each piece; what it raises, all are told. It may call
+    what it is given beside the work once nothing it has yet to do minds that the next round is begun.
 
     most: pieces of work in one transaction. waiting: how many may stand in the queue. patience: seconds until
     work that nobody has begun is given back.
     """
 
     def __init__(
-        self, together: Callable[[Sequence[Work]], Sequence[Answer]], *, most: int = 64, waiting: int = MOST_WAITING,
-        patience: float = PATIENCE,
+        self, together: Callable[[Sequence[Work], Callable[[], None]], Sequence[Answer]], *, most: int = 64,
+        waiting: int = MOST_WAITING, patience: float = PATIENCE,
     ) -> None:  # fmt: skip
         self._together = together
         self._most = most
@@ -85,18 +89,27 @@ class GroupCommit(Generic[Work, Answer]):
         """Serve the queue's head, oneself first, and pass the lead on."""
         with self._lock:
             group, self._queue = self._queue[: self._most], self._queue[self._most :]
+        passed = False
+
+        def pass_on() -> None:
+            nonlocal passed
+            if passed:
+                return
+            passed = True
+            with self._lock:
+                self._led = bool(self._queue)
+                if self._led:
+                    self._queue[0].leads = True
+                    self._queue[0].woken.release()
+
         try:
-            answers = self._together([one.work for one in group])
+            answers = self._together([one.work for one in group], pass_on)
             for one, answer in zip(group, answers, strict=True):
                 one.answer = answer
         except BaseException as error:
             for one in group:
                 one.error = error
-        with self._lock:
-            self._led = bool(self._queue)
-            if self._led:
-                self._queue[0].leads = True
-                self._queue[0].woken.release()
+        pass_on()
         for one in group:
             if not one.leads:
                 one.woken.release()

@@ -679,6 +679,10 @@ class Intake:
         """Where a put record lay before this round: '' for nowhere, None where nobody asked."""
         return self._areas.get((record.kind, record.id))
 
+    def nowhere(self) -> set[Key]:
+        """What was asked for and not found: whoever else makes it meanwhile takes the ground from under what was decided."""
+        return {key for key, area in self._areas.items() if area == ""}
+
     def newest(self) -> list[Put]:
         """The last put of each record: what the table of records holds afterwards, with all that came from above."""
         found: dict[Key, Put] = {}

@@ -49,11 +49,16 @@ class Foreseen(msgspec.Struct):
     held: dict[Key, list[Waiting]]
 
 
+class Overtaken(Exception):
+    """Another round made, or has waiting, what this one found nowhere."""
+
+
 class PostgresMemory:
-    """One transaction, asked."""
+    """One transaction, asked. asked_n: the last op that was committed when the first question was asked."""
 
     def __init__(self, connection: psycopg.Connection) -> None:
         self._connection = connection
+        self.asked_n: int | None = None
         self._foreseen = Foreseen({}, frozenset(), {}, frozenset(), {}, {})
 
     def foresee(self, install_ids: Sequence[str], ops: Sequence[Op], keys: Sequence[tuple[str, str, str]]) -> None:
@@ -63,7 +68,10 @@ class PostgresMemory:
             "ops": [(county, op.op_id) for op in ops for county in {county_of(op.area), ASIDE}],
             "records": placed,
         }
+        ended = self._connection.execute("SELECT n FROM counter", prepare=True)  # read with the answer to the next
         (answer,) = self._all("SELECT push_ask(%s::json)::text", _json.encode(asked).decode())
+        if self.asked_n is None:
+            ((self.asked_n,),) = ended.fetchall()
         told = _document.decode(answer[0])
         stored = {(row[0], row[1]): Stored(gone_record(*row)) for row in told["gone"] or ()}
         stored |= {(row[0], row[1]): Stored(_record_told(*row)) for name in ("elsewhere", "here") for row in told[name] or ()}
@@ -185,6 +193,24 @@ class PostgresMemory:
             *key,
         )
         return [Stored(record_of(row)) for row in rows]
+
+
+def refuse_overtaken(connection: psycopg.Connection, intake: Intake, last_n: int) -> None:
+    """Rows that are there are locked by who asks for them; what is nowhere cannot be locked. So, once this transaction has
+    the counter: raises Overtaken when an op committed since it asked, up to last_n, is about something it found nowhere.
+
+    Else two rounds at once would both make a record, or one hold an op for a record that the other is making.
+    """
+    asked_n = intake.memory.asked_n if isinstance(intake.memory, PostgresMemory) else None
+    nowhere = intake.nowhere()
+    if asked_n is None or last_n == asked_n or not nowhere:
+        return
+    rows = connection.execute(
+        "SELECT entity, id FROM op WHERE county = ANY(%s) AND n > %s AND n <= %s",
+        (sorted({county_of(kept.arrival.op.area) for kept in intake.kept}), asked_n, last_n), prepare=True,
+    ).fetchall()  # fmt: skip
+    if not nowhere.isdisjoint(rows):
+        raise Overtaken
 
 
 class Came(NamedTuple):

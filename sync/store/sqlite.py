@@ -182,8 +182,8 @@ class SqliteStore(SqliteHistory):
     ) -> PushReply:
         return self._push_together((Pushed(arrivals, raw, credential, heads, marks or {}), now))
 
-    def _push_all(self, work: Sequence[tuple[Pushed, datetime]]) -> Sequence[PushReply]:
-        """Several bodies, from as many threads, in one commit."""
+    def _push_all(self, work: Sequence[tuple[Pushed, datetime]], _: Callable[[], None]) -> Sequence[PushReply]:
+        """Several bodies, from as many threads, in one commit. The file has one writer, so no round passes the lead on."""
         pushes = [pushed for pushed, _ in work]
         received = moment_text(max(now for _, now in work))
         with self._taking_in(received) as (write, intake):
