@@ -290,6 +290,7 @@ class World:
         self.phones = [Phone(self, self.nodes[n % len(self.nodes)], f"u{n}") for n in range(self.size.phones)]
         self.network.quiet = False
         self.deaths = 0
+        self.put_back: set[Server] = set()
         self.followed: dict[int, tuple[str, int]] = {}
         self.seen: dict[int, dict[tuple[str, str], int]] = {}
 
@@ -372,6 +373,7 @@ class World:
         shutil.rmtree(server.folder)
         restore(self.backups[server.folder], server.folder, now=self.clock.now)
         server.store = server.open_it()
+        self.put_back.add(server)
         if isinstance(server, Node):
             server.relay = server.new_relay()
 
@@ -439,12 +441,22 @@ class World:
             for store in (centre, phone.node.store):
                 assert store.acked([install])[install] == len(phone.log), "I4 the log has a gap"
             assert phone.promised <= {op.op_id for op in phone.log}
+        self._compare_put_back()
         self._check_agreement()
         for node in self.nodes:
             # Not before: what the digest would mend must not be there to be mended.
             assert node.relay.compare() == "same", f"I5 the digest found {node.store.mended(3)}"
         self._check_heads()
         self._check_followers()
+
+    def _compare_put_back(self) -> None:
+        """Where node and centre were both put back, an op of the node's own may be in neither any more, while the node still
+        has the record as it came from above: only the comparison, which a new epoch brings on, finds that.
+        """
+        for node in self.nodes:
+            if {node, self.centre} <= self.put_back and node.relay.compare() != "same":
+                strange = [one for one in node.store.mended(50) if one.kind != "device"]
+                assert not strange, f"I5 only the digest found {strange}"
 
     def _check_agreement(self) -> None:
         for node in self.nodes:
