@@ -63,7 +63,7 @@ LATE = "applied_late"
 # What only the node that a device speaks to can tell about its ops; the node above takes its word.
 VOUCHED = frozenset({"device_revoked", "wrong_install", "bad_signature", "unregistered_device", LATE})
 # Records about people, which the law may want erased.
-ABOUT_PEOPLE = frozenset({"household", "member", "visit", "submission", "issue", "sheet", "pairing", "event"})
+ABOUT_PEOPLE = frozenset({"household", "member", "visit", "submission", "issue", "sheet", "pairing", "event", "exemption"})
 
 # A colleague's name is needed on a phone, nothing else about them.
 _DEVICE_USER_FIELDS = frozenset({"username", "name", "role", "area", "unit"})

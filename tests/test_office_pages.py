@@ -16,7 +16,7 @@ import re
 
 import pytest
 from conftest import HOUSEHOLD, OTHER_HOUSEHOLD, VILLAGE
-from office_story import EVIL, JPEG, tell
+from office_story import EVIL, JPEG, author_of, tell
 
 LISTS = ["", "register", "submissions", "visits", "issues", "conflicts", "quarantined", "forms", "devices", "users"]
 OLD = {"head_name": "冉光荣", "group": "1", "water_safe": "no"}
@@ -100,6 +100,20 @@ def test_the_record_says_who_said_it_and_from_which_visit(office, cast, story):
     assert "饮水安全:<del>否</del> → <ins>是</ins>" in history
     group = page[page.index("<dt>组</dt>") :][:300]
     assert "确认" in group
+
+
+def test_a_member_says_who_said_it_and_names_another_where_one_said_more(office, cast, story, here):
+    later = author_of("u-township", "i-office", day=9)
+    here.store.load([later.update("member", "m-1", VILLAGE, {"phone": ("13800001234", "13700009999")}, base_rev=1)])
+    here.tables.catch_up()
+    page = text_of(office(cast.cadre).get(f"/office/households/{HOUSEHOLD}"))
+    person = page[page.index('<article class="person') :].split("</article>")[0]
+    phone = person[person.index("13700009999") :].split("</div>")[0]
+    assert "田镇管 登记 · 2026-11-09" in phone and "/office/submissions/" not in phone
+    number = person[person.index("50023219700101002X") :].split("</div>")[0]
+    assert "登记" not in number  # said with the rest, once for all
+    usual = person[person.index("</dl>") :]
+    assert "冉村干 登记 · 2026-11-02" in usual and "/office/submissions/s-1" in usual
 
 
 def test_a_submission_is_told_in_the_forms_words(office, cast, story):

@@ -128,6 +128,41 @@ def test_a_household_that_is_erased_takes_its_paper_along(old: Any, app: Any, of
     assert jobs.get(job.id) is None and not (jobs.folder / job.id).exists()
 
 
+def test_what_is_erased_above_takes_this_server_s_paper_along(old: Any, app: Any) -> None:
+    """As at a village: the ops that erase arrive, nobody presses a button here."""
+    from app.office.printing import jobs_here
+    from app.print.jobs import new_job
+    from sync.tray import erase_ops
+
+    with app.test_request_context():
+        jobs = jobs_here()
+        made = {
+            id: new_job("sheet", id, "u-cadre", [VILLAGE], 1, "2026-11-27T09:00:00+00:00", households=(id,))
+            for id in (HOUSEHOLD, "h-just", "h-gone")
+        }
+        for job in made.values():
+            (jobs.folder / job.id).mkdir()
+            jobs._write(job)
+    above = Author("i-above", "u-county", clock=lambda: datetime(2026, 11, 2, tzinfo=UTC))
+    wanted = [("submission", "s-old", VILLAGE), ("household", "h-gone", VILLAGE)]
+    old.store.load(erase_ops(wanted, "本人申请删除", above))
+    old.tables.catch_up(wait=True)
+    assert [id for id, job in made.items() if (jobs.folder / job.id).exists()] == ["h-just"]
+
+
+def test_an_erased_household_takes_its_exemptions_along(old: Any, office: Any, cast: Any) -> None:
+    said = {"household_id": HOUSEHOLD, "rule": "r", "member_id": "", "state": "approved", "reason": "母亲在外住院"}
+    author = Author("i-more", "u-township", clock=lambda: datetime(2026, 11, 2, tzinfo=UTC))
+    old.store.load([author.create("exemption", "e-1", VILLAGE, said)])
+    old.tables.catch_up(wait=True)
+    browser = office(cast.county)
+    data = {"csrf_token": token(browser), "reason": "本人申请删除", "head": "冉光荣", "sure": "yes"}
+    assert "豁免 1" in browser.get(f"/office/households/{HOUSEHOLD}/erase").text
+    assert browser.post(f"/office/households/{HOUSEHOLD}/erase", data=data).status_code == 303
+    record = old.store.get("exemption", "e-1")
+    assert record.deleted and record.fields == {"erased": "本人申请删除"}
+
+
 def test_nothing_goes_without_a_reason_a_tick_or_the_right(old: Any, office: Any, cast: Any) -> None:
     before = old.store.latest_seq()
     county = office(cast.county)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from flask import flash, redirect, request, url_for
+from flask import Flask, flash, redirect, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -17,12 +18,15 @@ from app.office import blueprint, page, printing
 from app.office.importing import imports_here
 from app.office.tray import OWN_NAME
 from app.tables import households
+from app.tables.checks import exemptions_of
 from app.tables.lives import events_of
 from app.tables.pairings import pairings_of
 from sync.own import write_own
 from sync.records import CENTRE
 from sync.scope import prefixes_of, within
 from sync.tray import erase_ops
+
+log = logging.getLogger("ruhu.office")
 
 SHORTEST_REASON = 4
 LONGEST_REASON = 300
@@ -67,6 +71,19 @@ def erase(wanted: Sequence[tuple[str, str, str]], reason: str, homes: Sequence[t
     node().tables.catch_up()
 
 
+def forget_paper(app: Flask) -> Callable[[set[str], set[str]], None]:
+    """For the read tables: this server's PDFs of what was erased go, wherever it was erased."""
+
+    def forget(homes: set[str], areas: set[str]) -> None:
+        try:
+            with app.app_context():
+                printing.jobs_here().forget(homes, areas)
+        except OSError as error:  # the register goes on; the PDFs end by themselves
+            log.error("PDFs of erased records were not removed: %s", type(error).__name__)
+
+    return forget
+
+
 def _as_listed(wanted: Sequence[tuple[str, str, str]]) -> list[str]:
     """What tells the erased people in a roster: their numbers, and the name of who has none."""
     whole, everywhere = node().tables, page.scope()
@@ -89,6 +106,7 @@ def everything_about(row: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("submission", households.submissions(tables, scope, [id])),
         ("pairing", pairings_of(tables, scope, id)),
         ("event", events_of(tables, scope, id)),
+        ("exemption", exemptions_of(tables, scope, id)),
     ):
         found |= {(kind, one["id"]): one["area"] for one in rows}
     for change in node().store.quarantined():
@@ -118,5 +136,5 @@ def _page(row: dict[str, Any], fault: str = "") -> str:
 
 
 def _in_order(counts: dict[str, int]) -> Sequence[tuple[str, int]]:
-    order = ("household", "member", "visit", "submission", "issue", "pairing", "event")
+    order = ("household", "member", "visit", "submission", "issue", "pairing", "event", "exemption")
     return sorted(counts.items(), key=lambda pair: order.index(pair[0]) if pair[0] in order else len(order))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +68,8 @@ def household(id: str) -> str:
     visits = households.visits(page.tables(), page.scope(), [id])
     sight = eyes.sight_of(row["area"], id)
     own_history = _history("household", id)
-    history = _steps_of_all(own_history, members)
+    theirs = {member["id"]: _history("member", member["id"]) for member in members}
+    history = _steps_of_all(own_history, theirs.values())
     cited = _cited(history)
     people = page.names(_actors(history, own_history, visits) | {one["author"] for one in cited.values()})
     here = node()
@@ -79,7 +81,7 @@ def household(id: str) -> str:
         may_open=eyes.may_open(row["area"]),
         open_until=sights.until(id),
         parts_of_record=_parts(row, own_history, sight, people),
-        members=[_member(member, sight, people) for member in members],
+        members=[_member(member, theirs[member["id"]], sight, people) for member in members],
         visits=visits,
         issues=households.issues(page.tables(), page.scope(), [id]),
         submissions=households.submissions(page.tables(), page.scope(), [id]),
@@ -109,11 +111,9 @@ def _history(kind: str, id: str) -> Sequence[Any]:
     return node().store.history(kind, id)
 
 
-def _steps_of_all(own: Sequence[Any], members: Sequence[dict[str, Any]]) -> list[Step]:
+def _steps_of_all(own: Sequence[Any], theirs: Iterable[Sequence[Any]]) -> list[Step]:
     """The household's history and its members', the latest first."""
-    found = steps(own)
-    for member in members:
-        found += steps(_history("member", member["id"]))
+    found = [step for told in (own, *theirs) for step in steps(told)]
     return sorted(found, key=lambda step: step.seq, reverse=True)
 
 
@@ -152,17 +152,32 @@ def _since(row: dict[str, Any]) -> dict[str, str]:
     return loaded if isinstance(loaded, dict) else {}
 
 
-def _member(row: dict[str, Any], sight: Sight, people: dict[str, str]) -> dict[str, Any]:
-    lang, shown = language(), sight.fields(row)
+def _member(row: dict[str, Any], history: Sequence[Any], sight: Sight, people: dict[str, str]) -> dict[str, Any]:
+    """said: whose word most of it is; a field names somebody only where that is another's or another day's."""
+    lang, shown, since = language(), sight.fields(row), _since(row)
+    spoken = said(history, row)
+    words_of = Counter(_word(spoken[name]) for name in MEMBER_FIELDS if name in spoken)
+    usual = words_of.most_common(1)[0][0] if words_of else None
     fields = [
-        (words.field_label("member", name, lang), words.value_in_words("member", name, shown[name], lang, people))
+        Shown(
+            words.field_label("member", name, lang),
+            words.value_in_words("member", name, shown[name], lang, people),
+            since.get(name, ""),
+            None if (one := spoken.get(name)) is None or _word(one) == usual else one,
+        )
         for name in MEMBER_FIELDS
     ]
     return {
         "name": shown["full_name"],
         "gone": row["state"] not in ("", "active"),
-        "fields": [(label, value) for label, value in fields if value],
+        "fields": [field for field in fields if field.value],
+        "said": next((one for name in MEMBER_FIELDS if (one := spoken.get(name)) and _word(one) == usual), None),
     }
+
+
+def _word(one: Said) -> tuple[str, str, str]:
+    """What makes two values one person's word: who, the day, the visit. Whether it was new or confirmed is told by field."""
+    return (one.actor, one.when[:10], one.submission)
 
 
 def _cited(history: Sequence[Step]) -> dict[str, dict[str, str]]:

@@ -23,6 +23,7 @@ ENTITIES = {
     "village": ("村情", "village"),
     "pairing": ("帮扶结对", "pairing"),
     "event": ("变动", "change"),
+    "exemption": ("豁免", "exemption"),
 }
 ROLES = {
     "cadre": ("村干部", "Village cadre"),

@@ -57,6 +57,8 @@ class Tables:
     def __init__(self, path: Path | str, store: Source) -> None:
         self.path = str(path)
         self.eyes: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+        self.on_erased: Callable[[set[str], set[str]], None] | None = None
+        """Told the households and places of what was erased, before its rows go: what else shows it is to go first."""
         self.store = store
         self._lock = threading.Lock()
         self._threads = threading.local()
@@ -167,7 +169,9 @@ class Tables:
 
     def _take(self, page: Page) -> None:
         records = page.records
-        erased = any(is_erased(record) for record in records)
+        erased = [record for record in records if is_erased(record)]
+        if erased and self.on_erased:
+            self.on_erased(self._homes_of(erased), {record.area for record in erased})
         with self._transaction() as db:
             for kind, of_kind in groupby(sorted(records, key=_kind), key=_kind):
                 if kind in rows.TABLE_OF:
@@ -182,6 +186,15 @@ class Tables:
             with suppress(sqlite3.OperationalError):  # a reader is at work: the next one does it
                 self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._position = page.seq
+
+    def _homes_of(self, records: Sequence[Record]) -> set[str]:
+        """The households these are, or belong to as far as their rows still tell."""
+        found = {record.id for record in records if record.kind == "household"}
+        for record in records:
+            if "household_id" in rows.COLUMNS.get(record.kind, ()):
+                question = f"SELECT household_id FROM [{rows.TABLE_OF[record.kind]}] WHERE id = ?"  # noqa: S608 - names of ours
+                found |= {home for (home,) in self._writer.execute(question, [record.id])}
+        return found
 
     def _note_senders(self, db: sqlite_utils.Database, ids: Sequence[str]) -> None:
         """Who sent a submission and when it came in stands with its op, not in the record."""
