@@ -14,6 +14,8 @@ from __future__ import annotations
 import io
 import json
 import re
+import subprocess
+import sys
 import uuid
 from collections import Counter
 from dataclasses import replace
@@ -28,10 +30,11 @@ from app.codelists import code_lists
 from app.demo.id_numbers import id_number
 from app.idnumber import read_id
 from app.office import importing
-from app.roster import cells, compare, headings, making, reading, worker
+from app.roster import beside, cells, compare, headings, making, reading, worker
 from app.roster.compare import Comparison, Wish
 from app.roster.jobs import Imports
 from app.roster.known import Known
+from app.roster.lines import Line, Lines
 from app.roster.places import Places
 from app.roster.plan import DONE, KEPT, OPEN, Plan
 from app.roster.taking import Taker
@@ -707,6 +710,75 @@ def test_every_code_has_words():
     assert named - set(LINES) == set()
 
 
+# --- read by a process of its own ---------------------------------------------------------------------------
+
+MIXED = [
+    *(person(n, name=f"冉{'甲乙丙丁'[n % 4]}{n // 4}", home=str(7000 + n // 3), relation="儿子" if n % 3 else "户主",
+             more=("小学", "3", "监测户" if n % 100 == 50 else "脱贫户")) for n in range(1_200)),
+    person(2, name="坏号码", id_no="500156199001011234"), ["", "", "没有的村", "", "", "某人"], ["合计"],
+    person(5, name="后来的", home="7000", relation="女儿"),
+]  # fmt: skip
+
+
+def planned(desk):
+    plan = desk.plan
+    return plan.meta(), plan.lines(), plan.left(OPEN, 5_000)
+
+
+def test_a_large_file_is_read_beside_with_the_same_plan(desk, monkeypatch):
+    """Several pieces, findings of every origin, households that go on in another piece; the same import, so the same ids."""
+    desk.upload(workbook([HEAD, *MIXED]))
+    desk.check()
+    alone = planned(desk)
+    calls, popen = [], subprocess.Popen
+    monkeypatch.setattr(beside.subprocess, "Popen", lambda *given, **more: calls.append(given) or popen(*given, **more))
+    monkeypatch.setattr(worker, "BESIDE_FROM", 0)
+    monkeypatch.setattr(worker.os, "cpu_count", lambda: 2)
+    desk.do("back")
+    desk.check()
+    assert planned(desk) == alone and len(calls) == 1
+    assert len(alone[2]) > 600 and {"id_twice", "id_checksum", "unknown_place", "household_differs"} <= {
+        one.code for line in alone[1] for one in line.findings}  # fmt: skip
+
+
+@pytest.mark.parametrize("lacking", ["process", "core"])
+def test_without_a_second_process_or_core_the_file_is_read_here(desk, monkeypatch, lacking):
+    def refused(*_given, **_more):
+        assert lacking == "process"
+        raise BlockingIOError("no more processes")
+
+    monkeypatch.setattr(beside.subprocess, "Popen", refused)
+    monkeypatch.setattr(worker, "BESIDE_FROM", 0)
+    monkeypatch.setattr(worker.os, "cpu_count", lambda: 1 if lacking == "core" else 2)
+    desk.upload(workbook([HEAD, *FAMILY]))
+    assert desk.check().state == "checked"
+    assert desk.plan.counted() == {OPEN: 5}
+
+
+def test_what_the_process_that_reads_cannot_read_is_told_as_ever(desk, monkeypatch):
+    monkeypatch.setattr(worker, "BESIDE_FROM", 0)
+    monkeypatch.setattr(worker.os, "cpu_count", lambda: 2)
+    desk.upload(workbook([HEAD, *FAMILY]))
+    job = desk.here().get(desk.id)
+    (desk.here().path(job) / job.file).write_bytes(b"PK\x03\x04 broken since")
+    job = desk.check()
+    assert (job.state, job.error) == ("mapping", "not_a_workbook")
+
+
+def test_a_reading_that_breaks_off_leaves_no_plan(tmp_path):
+    """What was read so far is a whole number of pieces: only the last one says that it was all."""
+    told = [Line(number, ["x"], {"key": "1"}, {}) for number in range(900)]
+    whole = io.BytesIO()
+    beside.write(whole, told)
+    (tmp_path / "cut").write_bytes(whole.getvalue()[:-6])
+    tell = f"import os, sys; sys.stdout.buffer.write(open({str(tmp_path / 'cut')!r}, 'rb').read()); sys.stdout.flush(); "
+    for end, code in (("sys.exit(7)", 7), ("os.kill(os.getpid(), 9)", -9), ("sys.exit(0)", 1)):
+        command = [sys.executable, "-c", tell + end]
+        with pytest.raises(beside.Failed) as failed:
+            list(beside.read(command))
+        assert failed.value.code == code
+
+
 class Nothing:
     """A register that knows nobody."""
 
@@ -718,10 +790,10 @@ def test_the_comparison_is_the_same_each_time():
     def run():
         planned = []
         targets = tuple(headings.guess(HEAD, {}))
-        comparison = Comparison("r", Wish(targets, True), reader(), Nothing(), Places(NAMES, ["500156"]), TODAY,
-                                plan=planned.append, say=lambda line: None)  # fmt: skip
-        for number, row in enumerate(FAMILY, 2):
-            comparison.take(number, row)
+        places = Places(NAMES, ["500156"])
+        comparison = Comparison("r", Wish(targets, True), Nothing(), places, plan=planned.append, say=lambda line: None)
+        for line in Lines(targets, True, reader(), places, TODAY).each(enumerate(FAMILY, 2)):
+            comparison.take(line)
         comparison.finish()
         return planned
 
@@ -733,10 +805,11 @@ def test_new_records_lie_together_in_every_index():
 
     def ids(run):
         planned = []
-        comparison = Comparison(run, Wish(("household.head_name", "place.code"), False), reader(), Nothing(),
-                                Places(NAMES, ["500156"]), TODAY, plan=planned.append, say=lambda line: None)  # fmt: skip
-        for number in range(2, 9_000):
-            comparison.take(number, ["冉大山", VILLAGE])
+        targets, places = ("household.head_name", "place.code"), Places(NAMES, ["500156"])
+        comparison = Comparison(run, Wish(targets, False), Nothing(), places, plan=planned.append, say=lambda line: None)
+        rows = ((number, ["冉大山", VILLAGE]) for number in range(2, 9_000))
+        for line in Lines(targets, False, reader(), places, TODAY).each(rows):
+            comparison.take(line)
         comparison.finish()
         return [one.id for one in planned]
 

@@ -12,12 +12,11 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
-from app.roster.cells import ASK, ERROR, WARNING, Finding, Reader
-from app.roster.lines import HEAD, Line, Lines, Values
+from app.roster.cells import ASK, ERROR, WARNING, Finding
+from app.roster.lines import HEAD, Line, Values, columns_of
 from app.roster.places import Places
 
 Row = dict[str, Any]
@@ -26,7 +25,6 @@ FILL, OVERWRITE = "fill", "overwrite"
 SAME, NEW = "same", "new"
 AHEAD = 400
 """So many lines are read before the register is asked about all of them."""
-_TOTALS = ("合计", "总计", "小计", "填表", "审核", "制表", "备注", "说明", "注:", "注:")
 
 
 class Register(Protocol):
@@ -87,26 +85,22 @@ class Comparison:
     """
 
     def __init__(
-        self, run: str, wish: Wish, reader: Reader, register: Register, places: Places, today: date, *,
+        self, run: str, wish: Wish, register: Register, places: Places, *,
         plan: Callable[[Planned], None], say: Callable[[Line], None],
     ) -> None:  # fmt: skip
         self.wish, self.register, self.places = wish, register, places
         self.counts: Counter[str] = Counter()
         self._run = f"ruhu-import:{run}:"
         self._plan, self._say = plan, say
-        self._lines = Lines(wish.targets, wish.by_person, reader, places, today)
-        self._column = self._lines.column
+        self._column = columns_of(wish.targets)
         self._ahead: list[Line] = []
         self._homes: dict[str, Home] = {}
         self._open: list[Line] = []
         self._key = ""
 
-    def take(self, number: int, cells: Sequence[str]) -> None:
-        """The next line, by its number in the spreadsheet."""
-        filled = len(cells) - cells.count("")
-        if not filled or (filled <= 3 and next(filter(None, cells)).startswith(_TOTALS)):
-            return
-        self._ahead.append(self._lines.read(number, cells))
+    def take(self, line: Line) -> None:
+        """The next line that is about somebody."""
+        self._ahead.append(line)
         if len(self._ahead) >= AHEAD:
             self._go_on()
 

@@ -1,16 +1,18 @@
 """Lines of a roster read one after the other: what stands in each, and where its household is. Decides nothing of the register.
 
 Most cells repeat what the line above says of the same household: those are
-read once.
+read once. Lines can be spelled out for another process, which then has what it
+would have read itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from operator import itemgetter
 from typing import Any
+
+import msgspec
 
 from app.idnumber import read_id
 from app.roster.cells import ERROR, WARNING, Finding, Read, Reader
@@ -22,15 +24,20 @@ HEAD = "01"
 _PLACE = ("code", "county", "township", "village", "address")
 
 
-@dataclass(slots=True)
-class Line:
-    """One line as it was read. home: shared by lines that say the same of their household."""
+_TOTALS = ("合计", "总计", "小计", "填表", "审核", "制表", "备注", "说明", "注:", "注:")
+
+
+class Line(msgspec.Struct, array_like=True, gc=False):
+    """One line as it was read. home: the same object in lines that say the same of their household.
+
+    cells: as they came, or as JSON from another process.
+    """
 
     number: int
-    cells: Sequence[str]
-    home: Mapping[str, str]
+    cells: Any
+    home: Values
     member: Values
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Finding] = msgspec.field(default_factory=list)
     place: str = ""
     match: dict[str, Any] | None = None
 
@@ -81,7 +88,7 @@ class Lines:
     """targets: one a column (`app.roster.headings`). by_person: a line is a person, else a household by its head."""
 
     def __init__(self, targets: Sequence[str], by_person: bool, reader: Reader, places: Places, today: date) -> None:
-        self.column = {target: at for at, target in enumerate(targets) if target}
+        self.column = columns_of(targets)
         self._by_person, self._reader, self._places, self._today = by_person, reader, places, today
         self._home, self._member, self._named = (self._part(targets, one) for one in ("household", "member", "place"))
         self._width = max(self._home.width, self._member.width, self._named.width)
@@ -96,6 +103,13 @@ class Lines:
 
     def _reading(self, entity: str, name: str) -> Callable[[str], Read]:
         return Read if entity == "place" or name == "key" else self._reader.of(entity, name)
+
+    def each(self, rows: Iterable[tuple[int, Sequence[str]]]) -> Iterator[Line]:
+        """The lines that are about somebody, of rows with their numbers in the spreadsheet."""
+        for number, cells in rows:
+            filled = len(cells) - cells.count("")
+            if filled and not (filled <= 3 and next(filter(None, cells)).startswith(_TOTALS)):
+                yield self.read(number, cells)
 
     def read(self, number: int, cells: Sequence[str]) -> Line:
         """The next line, by its number in the spreadsheet."""
@@ -155,3 +169,42 @@ class Lines:
         before = seen.setdefault(value, line.number)
         if before != line.number:
             line.findings.append(Finding(ERROR, code, self.column.get(target, -1), {"line": str(before)}))
+
+
+def columns_of(targets: Sequence[str]) -> dict[str, int]:
+    """Where the column of each target is."""
+    return {target: at for at, target in enumerate(targets) if target}
+
+
+# --- from one process to another --------------------------------------------------------------------------
+
+
+class _Sent(Line, array_like=True, gc=False):
+    cells: msgspec.Raw
+    home: Values | None
+
+
+_encoded = msgspec.json.Encoder(enc_hook=dict).encode
+_decoded = msgspec.json.Decoder(list[_Sent]).decode
+
+
+class Spelling:
+    """Lines as bytes, a piece at a time. A household that goes on is not spelled again: the one who reads has it."""
+
+    def __init__(self) -> None:
+        self._home: Values | None = None
+
+    def bytes_of(self, lines: Sequence[Line]) -> bytes:
+        """The lines themselves are of no use afterwards."""
+        for line in lines:
+            if line.home is self._home:
+                line.home = None  # type: ignore[assignment]
+            else:
+                self._home = line.home
+        return _encoded(lines)
+
+    def lines_of(self, piece: bytes) -> Sequence[Line]:
+        lines = _decoded(piece)
+        for line in lines:
+            self._home = line.home = self._home if line.home is None else line.home
+        return lines

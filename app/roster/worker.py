@@ -2,6 +2,7 @@
 
     python -m app.roster.worker look FOLDER     first rows of every sheet → look.json
     python -m app.roster.worker compare FOLDER  the whole file against the register → plan.db
+    python -m app.roster.worker lines FOLDER    the lines of the file, read, for `compare` → stdout
     python -m app.roster.worker areas FOLDER    codes and names of places → areas.json
     python -m app.roster.worker holds FOLDER    whether one of some texts stands in a cell → holds.json
     python -m app.roster.worker staff FOLDER    people who are to get accounts → staff.json
@@ -18,6 +19,7 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Iterable, Iterator
 from datetime import date
 from itertools import islice
 from pathlib import Path
@@ -25,11 +27,12 @@ from typing import Any
 
 from app.areas import read_list
 from app.codelists import code_lists
-from app.roster import reading
+from app.roster import beside, reading
 from app.roster.cells import Reader
 from app.roster.compare import Comparison, Wish
 from app.roster.headings import find_header
 from app.roster.known import Known
+from app.roster.lines import Line, Lines
 from app.roster.places import Places
 from app.roster.plan import Writer
 from app.roster.staff import MOST as STAFF_AT_MOST
@@ -39,6 +42,8 @@ from app.roster.staff import to_text
 MEMORY = 2 * 1024**3
 LOOKED_AT = 30
 PROGRESS_EVERY = 2_000
+BESIDE_FROM = 1_000_000
+"""Bytes of a file, of some thousands of people, from which on reading it in a process of its own is worth its start."""
 
 
 def look(folder: Path, task: dict[str, Any]) -> None:
@@ -55,26 +60,50 @@ def look(folder: Path, task: dict[str, Any]) -> None:
 
 
 def compare(folder: Path, task: dict[str, Any]) -> None:
-    known = Known(Path(task["read_db"]), *task["scope"], task["targets"])
-    today = date.fromisoformat(task["today"])
+    known, places = _register(task)
     writer = Writer(folder)
     wish = Wish(tuple(task["targets"]), task["by_person"], task["mode"],
                 {int(line): said for line, said in task["decisions"].items()})  # fmt: skip
-    places = Places(known.area_names(), task["prefixes"], task["village"], known.successors())
-    comparison = Comparison(task["run"], wish, Reader(code_lists(), today), known, places, today,
-                            plan=writer.plan, say=writer.say)  # fmt: skip
-    number = 0
+    comparison = Comparison(task["run"], wish, known, places, plan=writer.plan, say=writer.say)
+    for done, line in enumerate(_lines(folder, task, places), 1):
+        comparison.take(line)
+        if done % PROGRESS_EVERY == 0:
+            write_json(folder / "progress.json", {"done": line.number})
+    counts = comparison.finish()
+    writer.close({"counts": dict(counts)})
+    known.close()
+
+
+def lines(folder: Path, task: dict[str, Any]) -> None:
+    known, places = _register(task)
+    known.close()
+    beside.write(sys.stdout.buffer, _read(folder, task, places))
+
+
+def _lines(folder: Path, task: dict[str, Any], places: Places) -> Iterable[Line]:
+    """Read by another process while this one compares, where that is worth its start and can be had."""
+    large = (folder / task["file"]).stat().st_size >= BESIDE_FROM and (os.cpu_count() or 1) > 1
+    found = beside.read([sys.executable, "-m", "app.roster.worker", "lines", str(folder)]) if large else None
+    return _read(folder, task, places) if found is None else found
+
+
+def _read(folder: Path, task: dict[str, Any], places: Places) -> Iterator[Line]:
+    today = date.fromisoformat(task["today"])
+    read = Lines(task["targets"], task["by_person"], Reader(code_lists(), today), places, today)
+    return read.each(_numbered(folder, task))
+
+
+def _numbered(folder: Path, task: dict[str, Any]) -> Iterator[tuple[int, reading.Row]]:
     for number, row in enumerate(reading.rows(folder / task["file"], task["kind"], task["sheet"]), 1):
-        if number <= task["header"]:
-            continue
         if number - task["header"] > reading.MOST_ROWS:
             raise reading.Unreadable("too_many_rows")
-        comparison.take(number, row)
-        if number % PROGRESS_EVERY == 0:
-            write_json(folder / "progress.json", {"done": number})
-    counts = comparison.finish()
-    writer.close({"counts": dict(counts), "rows": number})
-    known.close()
+        if number > task["header"]:
+            yield number, row
+
+
+def _register(task: dict[str, Any]) -> tuple[Known, Places]:
+    known = Known(Path(task["read_db"]), *task["scope"], task["targets"])
+    return known, Places(known.area_names(), task["prefixes"], task["village"], known.successors())
 
 
 def areas(folder: Path, task: dict[str, Any]) -> None:
@@ -119,7 +148,9 @@ def main(argv: list[str]) -> int:
     step, folder = argv[0], Path(argv[1])
     task = json.loads((folder / "task.json").read_text("utf-8"))
     try:
-        {"look": look, "compare": compare, "areas": areas, "holds": holds, "staff": staff}[step](folder, task)
+        STEPS[step](folder, task)
+    except beside.Failed as failed:
+        return failed.code  # it has said why
     except reading.Unreadable as error:
         write_json(folder / "failed.json", {"code": str(error)})
         return 3
@@ -127,6 +158,9 @@ def main(argv: list[str]) -> int:
         write_json(folder / "failed.json", {"code": "too_large"})
         return 3
     return 0
+
+
+STEPS = {"look": look, "compare": compare, "lines": lines, "areas": areas, "holds": holds, "staff": staff}
 
 
 def limit_memory() -> None:
