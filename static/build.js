@@ -21,7 +21,7 @@ const TARGET = ['chrome90'];
 const WASM = join(here, '../node_modules/zxing-wasm/dist/reader/zxing_reader.wasm');
 const STYLES = ['base.css', 'app.css', 'form.css'];
 /** Modules that are not needed to sign in and fill a form: kept when the page asks, after the first screen. */
-const EXTRAS = ['zxing-wasm', 'phone.po', 'core/functions-rare.js'];
+const EXTRAS = ['zxing-wasm', 'phone.po', 'core/functions-rare.js', 'core/sounds-table.js'];
 
 /** gettext catalogues become modules, so that a language is a chunk of its own. @type {import('esbuild').Plugin} */
 const catalogues = {

@@ -1,18 +1,22 @@
-"""Writes static/js/core/pinyin-table.js: the pinyin initial of every GB 2312 character.
+"""Writes static/js/core/pinyin-table.js and sounds-table.js: the initial and the reading of every GB 2312 character.
 
 GB 2312 level 1 is ordered by pinyin and every browser can decode it, so the
-table is one letter a character in the order of the standard, a few KB in all.
+first table is one letter a character in the order of the standard, a few KB in
+all; the second two digits for the syllable, and comes to a phone later.
 Run it again only when the list of surname readings changes:
 ``python static/make_pinyin.py``.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from pypinyin import Style, pinyin
 
-TARGET = Path(__file__).parent / "js" / "core" / "pinyin-table.js"
+CORE = Path(__file__).parent / "js" / "core"
+TARGET = CORE / "pinyin-table.js"
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 # Characters read otherwise as a surname or place name; the letters are added to the usual one.
 SURNAMES = {
@@ -56,6 +60,30 @@ def main() -> None:
         f"export const LETTERS = '{letters.rstrip()}';\n\n"
         "/** Character and letter, for readings as a surname. */\n"
         f"export const SURNAMES = '{surnames}';\n",
+        encoding="utf-8",
+    )
+    write_sounds()
+
+
+def write_sounds() -> None:
+    """As app/tables/names.py reads, so that phone and office find the same names alike."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from app.tables import names
+
+    readings = [names._reading(character) if character else "" for character in gb2312()]
+    syllables = ["", *sorted({reading for reading in readings if reading})]
+    codes = [divmod(syllables.index(reading), len(DIGITS)) for reading in readings]
+    while codes[-1] == (0, 0):
+        codes.pop()
+    surnames = [character + said[0] for character, said in sorted(names.SURNAMES.items())]
+    (CORE / "sounds-table.js").write_text(
+        "/** Readings in the order of GB 2312, rows 16 to 87. Made by static/make_pinyin.py. */\n\n"
+        "/** The first is none. */\n"
+        f"export const SYLLABLES = '{' '.join(syllables)}';\n\n"
+        "/** Two digits of base 36 a character: which syllable. */\n"
+        f"export const CODES = '{''.join(DIGITS[high] + DIGITS[low] for high, low in codes)}';\n\n"
+        "/** Character and syllable, where a surname is read otherwise. */\n"
+        f"export const SURNAMES = '{' '.join(surnames)}';\n",
         encoding="utf-8",
     )
 

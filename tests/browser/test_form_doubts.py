@@ -3,7 +3,8 @@
 1. what became doubtful asks for a line of reason; the reason reaches the office with the submission
 2. what cannot be true has to be corrected, and a tap goes to its question
 3. whose ID number somebody of another household has is named with that household, and a tap goes there too
-4. what was doubtful before and was not touched stops nobody (test_one_visit.py counts the taps)
+4. a name that somebody of the register has is pointed out while it is typed, with a way to look and back to the draft
+5. what was doubtful before and was not touched stops nobody (test_one_visit.py counts the taps)
 """
 
 from __future__ import annotations
@@ -144,3 +145,35 @@ def test_who_stands_in_another_household_is_named(nodes: TwoNodes, phone: Browse
     assert f"(也在{other}户)" in row.inner_text()
     row.locator(".doubt-jump").click()
     page.wait_for_selector('.question[data-path$="/id_no"]:visible')
+
+
+def test_a_name_of_the_register_is_pointed_out_while_it_is_typed(nodes: TwoNodes, phone: BrowserContext) -> None:
+    page = phone.new_page()
+    sign_in(page, nodes.village.url)
+    other = page.locator(FIRST_ROW).nth(9).get_attribute("data-id") or ""
+    head = page.locator(FIRST_ROW).nth(9).locator("b").first.inner_text()
+    page.locator(FIRST_ROW).nth(3).click()
+    page.click("[data-name=start]")
+    page.wait_for_selector(".form-foot")
+    phone.set_offline(True)
+    for _ in range(10):
+        if page.locator(".form-body .member-add:visible").count():
+            break
+        answer_page(page)
+        where = page.inner_text(".form-where")
+        page.click(".form-foot .form-next")
+        page.wait_for_function("was => document.querySelector('.form-where')?.innerText !== was", arg=where)
+    page.click(".form-body .member-add")
+    name = page.locator('.question[data-path$="/full_name"]:visible input')
+    name.fill("没有这个人")
+    page.wait_for_timeout(1_000)
+    assert not page.locator(".alike").count()
+    name.fill(head)
+    page.wait_for_selector(".alike")
+    assert "同名" in page.inner_text(".alike") and f"{head}户" in page.inner_text(".alike")
+    page.locator(".alike button").first.click()
+    page.wait_for_selector("[data-name=start]")
+    assert other in page.url
+    page.go_back()
+    page.wait_for_selector('.question[data-path$="/full_name"]:visible input')
+    assert page.input_value('.question[data-path$="/full_name"]:visible input') == head

@@ -11,7 +11,7 @@ const english = catalogueOf(readFileSync(join(ROOT, 'app/translations/en/LC_MESS
 const HAN = /\p{Script=Han}/u;
 
 /** Not words to a person: tables, what words are recognised by, the name of a language, both languages at once. */
-const NO_TEXTS = new Set(['js/core/pinyin-table.js', 'js/core/dates.js', 'js/core/search.js', 'js/core-cli.js', 'js/preview.js']);
+const NO_TEXTS = new Set(['js/core/pinyin-table.js', 'js/core/sounds-table.js', 'js/core/alike.js', 'js/core/dates.js', 'js/core/search.js', 'js/core-cli.js', 'js/preview.js']);
 const NOT_TRANSLATED = new Set(['中文', 'English / 中文']);
 
 /** The string literals of a module that hold Chinese, comments left out. @param {string} source */

@@ -10,6 +10,7 @@ import { carriedAtOpening, confirmed, pruned, unconfirmed } from './form-carried
 import { checkPage, openPoints, problems } from './form-check.js';
 import { createFiles } from './form-files.js';
 import { createFrame } from './form-frame.js';
+import { createHints } from './form-hints.js';
 import { jumpRows } from './form-jumps.js';
 import { createMembers, repeatOf } from './form-members.js';
 import { asText, lastIndex, plain, summary } from './form-model.js';
@@ -140,6 +141,7 @@ function fill(root, ctx, params, opened) {
   const view = createView(screen, form, opened.pages, {
     painted: paintFrame,
     turned: () => {
+      hints.forget();
       quiet?.arrived(view.card?.at ?? view.page.path);
       frame.fold();
     },
@@ -148,6 +150,12 @@ function fill(root, ctx, params, opened) {
   const members = createMembers(screen, view, {
     settle, keep: writer.touch, event: (name, path) => quiet?.event(name, path), note: (...lines) => frame.note(...lines),
     at: (path) => (stored || !opened.fresh) && at(path),
+  });
+  const hints = createHints(form, {
+    fieldOf: (path) => model.node(path)?.save_to ?? '',
+    questionOf: (path) => (closed ? undefined : view.bindings()?.get(path)?.element),
+    hintOf: async (path) => (await import('./form-alike.js')).hintOf(ctx, screen, path, (id) => (
+      void settle().then((kept) => kept && ctx.go(`#/household/${id}`)))),
   });
   const others = definition.languages.filter((one) => one !== 'default');
   const frame = createFrame(root, t, {
@@ -231,6 +239,7 @@ function fill(root, ctx, params, opened) {
     at(path);
     view.repaint(changed);
     writer.touch();
+    hints.answered(path);
   }
 
   /** @param {string} path */
@@ -460,6 +469,7 @@ function fill(root, ctx, params, opened) {
     window.removeEventListener('pagehide', going);
     window.removeEventListener('beforeunload', closing);
     if (placing !== null) clearTimeout(placing);
+    hints.forget();
     writer.stop();
     view.close();
     opened.release?.();
