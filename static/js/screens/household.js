@@ -1,8 +1,8 @@
 /** One household: who lives there, what is known with its date, visits, issues; start a visit or note that nobody was met. */
 import { grouped } from '../core/code.js';
 import { entriesOf, goneTo } from '../core/lives.js';
-import { dateOf } from '../core/since.js';
 import { localDate } from '../data/ids.js';
+import { allKnown, sourceOf } from './household-known.js';
 import { issueRow } from './issues.js';
 import { eventLine, formLinks, word } from './rows.js';
 import { button, element } from './widgets/dom.js';
@@ -50,7 +50,8 @@ export async function show(root, ctx, params) {
       .map((/** @type {any} */ one) => element('p', { class: 'member' }, element('b', {}, one.fields.full_name),
         ` ${words('relation', one.fields.relation)} · ${words('sex', one.fields.sex)} · ${ageOf(one.fields.birth_date)}`))),
     element('section', { class: 'card' }, element('h2', {}, t('已知情况')), element('dl', {}, ...KNOWN.filter(([name]) => fields[name]).flatMap(([name, label]) => [
-      element('dt', {}, t(label)), element('dd', {}, words(name, fields[name]), element('small', {}, ` ${dateOf(household, name)}`))]))),
+      element('dt', {}, t(label)), element('dd', {}, words(name, fields[name]), ' ', element('small', {}, sourceOf(t, household, name, visits)))]))),
+    allKnown(ctx, household, members, visits),
     ...(events.length ? [element('section', { class: 'card', 'data-name': 'events' }, element('h2', {}, t('身份和家庭变动')),
       ...events.slice(0, EVENTS_SHOWN).map((one) => eventLine(ctx, one)))] : []),
     element('section', { class: 'card' }, element('h2', {}, t('走访记录')), ...(visits.length ? visits.slice(0, 12).map((/** @type {any} */ one) =>
