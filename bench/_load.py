@@ -152,11 +152,12 @@ def cpu_seconds(pid: int) -> float:
 
 
 def cpu_of_tree(pid: int) -> float:
-    """As `cpu_seconds`, with the processes it started, also those that have ended."""
+    """As `cpu_seconds`, with the processes it and those started, also those that have ended."""
     cells = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     ended = (int(cells[13]) + int(cells[14])) / os.sysconf("SC_CLK_TCK")
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return cpu_seconds(pid) + ended + sum(cpu_seconds(int(child)) for child in children)
+    # A child is listed under the thread that started it.
+    children = [child for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]
+    return cpu_seconds(pid) + ended + sum(cpu_of_tree(int(child)) for child in children)
 
 
 def main() -> None:

@@ -6,8 +6,10 @@ import contextlib
 import http.client
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+import time
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -159,23 +161,43 @@ def phones_at(url: str, count: int, username: str = "qingshui") -> list[Phone]:
     """That many installs, each with its share of the village's households."""
     form = visit_form()
     phones = [Phone(url, form, username) for _ in range(count)]
-    for place, household in enumerate(sorted(phones[0].pulled("household"), key=lambda one: one["id"])):
-        phones[place % count].households.append(household)
+    share(phones, sorted(phones[0].pulled("household"), key=lambda one: one["id"]))
     return phones
+
+
+def share(phones: Sequence[Phone], households: Sequence[dict[str, Any]]) -> None:
+    """Every household is one phone's."""
+    for place, phone in enumerate(phones):
+        phone.households = list(households[place :: len(phones)])
 
 
 @dataclass
 class Centre:
-    """A running centre; database: its PostgreSQL, if it has one."""
+    """A running centre; database: its PostgreSQL, if it has one. read_tables: the file of what its pages show."""
 
     node: NodeProcess
     database: Postgres | None
+    read_tables: Path
 
     def cpu(self) -> float:
         """Seconds of processor that the server and its database have used."""
         assert self.node.process is not None
-        used = _load.cpu_seconds(self.node.process.pid)
+        used = _load.cpu_of_tree(self.node.process.pid)
         return used + (_load.cpu_of_tree(self.database.pid) if self.database else 0.0)
+
+    def seen(self) -> tuple[int, int]:
+        """Submissions in the read tables: all of them, and those that wait for their second look."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.read_tables}?mode=ro", uri=True, timeout=10)) as tables:
+            return tables.execute("SELECT count(*), count(*) FILTER (WHERE reviewed = 0) FROM submissions").fetchone()
+
+    def wait_until_seen(self, count: int = 0, *, patience: float = 600.0) -> int:
+        """Until at least so many submissions are in the read tables and all of them were looked at again; answers how many."""
+        end = time.monotonic() + patience
+        while (seen := self.seen())[0] < count or seen[1]:
+            if time.monotonic() > end:
+                raise RuntimeError(f"{count} submissions were expected to be looked at again: {seen}")
+            time.sleep(0.1)
+        return seen[0]
 
 
 @contextlib.contextmanager
@@ -190,9 +212,10 @@ def centre(folder: Path, *, households: int, postgres: bool, arguments: Sequence
             subprocess.run([sys.executable, "-m", "app.commands", "move", "--data", str(folder / "centre"), "--to", url],
                            cwd=ROOT, check=True, stdout=subprocess.DEVNULL)  # fmt: skip
             upstream = ["--upstream", url]
-        node = NodeProcess(folder / ("host" if database else "centre"), *upstream, *arguments).start()
+        data = folder / ("host" if database else "centre")
+        node = NodeProcess(data, *upstream, *arguments).start()
         try:
-            yield Centre(node, database)
+            yield Centre(node, database, data / "read.db")
         finally:
             node.stop()
     finally:

@@ -72,6 +72,12 @@ class FakeStore:
         record = self._records.get((kind, id))
         return None if record is None or record.deleted else record
 
+    def records(self, kind: str, ids: Sequence[str]) -> dict[str, Record]:
+        return {id: one for id in ids if (one := self.get(kind, id))}
+
+    def histories(self, kind: str, ids: Sequence[str], since: int = 0) -> dict[str, list[Change]]:
+        return {id: found for id in ids if (found := self.history(kind, id, since))}
+
     def history(self, kind: str, id: str, since: int = 0) -> list[Change]:
         return [change for change in self._history.get((kind, id), []) if change.seq >= since]
 

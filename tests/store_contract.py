@@ -469,6 +469,17 @@ class StoreContract:
             assert store.pull(Scope(area_prefixes=(prefix,)), None, 500).records == ()
         assert len(store.pull(EVERYTHING, None, 500).records) == 7
 
+    def test_l8_many_are_asked_for_as_one_by_one(self, store: Store, phone: Phone) -> None:
+        phone.push(phone.water("well", "piped"), phone.visit("s1"), phone.water("piped", "tank"), phone.water("x", "y", "h3"))
+        ids = ["h1", "h2", "h3", "nobody"]
+        assert store.records("household", ids) == {id: one for id in ids if (one := store.get("household", id))}
+        assert store.records("submission", ids) == store.histories("household", []) == {}
+        third = store.history("household", "h1")[-1].seq
+        for since in (0, third, third + 1):
+            one_by_one = {id: found for id in ids if (found := store.history("household", id, since))}
+            assert store.histories("household", ids, since) == one_by_one
+        assert [change.seq for change in store.histories("household", ids, third)["h1"]] == [third]
+
     def test_l7_changes_follow_the_log(self, store: Store, phone: Phone) -> None:
         start = store.changes(0, 500)
         assert start.seq == store.latest_seq() and not start.more

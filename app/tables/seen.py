@@ -26,8 +26,8 @@ class Readable(Protocol):
 class History(Protocol):
     """What taking a record back needs of a Store."""
 
-    def get(self, kind: str, id: str) -> Record | None: ...
-    def history(self, kind: str, id: str, since: int = 0) -> Sequence[Change]: ...
+    def records(self, kind: str, ids: Sequence[str]) -> Mapping[str, Record]: ...
+    def histories(self, kind: str, ids: Sequence[str], since: int = 0) -> Mapping[str, Sequence[Change]]: ...
     def ops_of_submission(self, id: str) -> Sequence[Change]: ...
 
 
@@ -71,9 +71,11 @@ def register_seen(
     found: dict[str, list[dict[str, str]]] = {}
     for kind, of_kind in ids.items():
         rows = []
+        # Years of visits are asked for at once; hardly one of them was changed since.
+        records, since = store.records(kind, of_kind), store.histories(kind, of_kind, seq)
         for id in of_kind:
-            record = store.get(kind, id)
-            before = fields_before(record.fields, store.history(kind, id, seq), seq) if record else None
+            record = records.get(id)
+            before = fields_before(record.fields, since.get(id, ()), seq) if record else None
             if before is None:
                 continue
             own = [change.op for change in changes if change.op.entity == kind and change.op.id == id]

@@ -136,6 +136,9 @@ class Store(Protocol):
     def get(self, kind: str, id: str) -> Record | None:
         """The visible record, tombstones included (``deleted``), or None."""
 
+    def records(self, kind: str, ids: Sequence[str]) -> dict[str, Record]:
+        """As `get`, of many records of a kind at once; only of those that are there."""
+
     def pull(self, scope: Scope, cursor: str | None, limit: int) -> Page:
         """Records in scope changed since the cursor, in seq order, each once, at its newest.
 
@@ -153,6 +156,9 @@ class Store(Protocol):
 
     def history(self, kind: str, id: str, since: int = 0) -> list[Change]:
         """What happened to one record, oldest first; since: from that `Change.seq` on."""
+
+    def histories(self, kind: str, ids: Sequence[str], since: int = 0) -> dict[str, list[Change]]:
+        """As `history`, of many records of a kind at once; only of those that have any."""
 
     def makers(self, kind: str, ids: Sequence[str]) -> dict[str, Maker]:
         """Who made each record and when that came in, of those whose first op is here."""

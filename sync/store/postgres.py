@@ -63,7 +63,7 @@ from sync.store.high_water import OF_DATABASE, HighWater
 from sync.store.intake import Draft, Intake, Pushed
 from sync.store.kept import kept_of
 from sync.store.memory import Key
-from sync.store.pages import kept_page_of, moment_text, page_of, place_of, token_hash
+from sync.store.pages import by_record, kept_page_of, moment_text, page_of, place_of, token_hash
 from sync.store.postgres_blobs import PostgresBlobs
 from sync.store.postgres_intake import (
     CLAIMED,
@@ -314,6 +314,10 @@ class PostgresStore:
         found = self._one(f"SELECT {RECORD} FROM record WHERE kind = %s AND id = %s".encode(), kind, id)  # noqa: S608
         return record_of(found) if found else None
 
+    def records(self, kind: str, ids: Sequence[str]) -> dict[str, Record]:
+        rows = self._all(f"SELECT {RECORD} FROM record WHERE kind = %s AND id = ANY(%s)".encode(), kind, list(ids))  # noqa: S608
+        return {record.id: record for record in map(record_of, rows)}
+
     def latest_seq(self, *, note: bool = True) -> int:
         """The end of the log. note: this host remembers it, to notice a database put back to an earlier day."""
         end = int(self._one("SELECT seq FROM counter")[0])
@@ -357,6 +361,11 @@ class PostgresStore:
 
     def history(self, kind: str, id: str, since: int = 0) -> list[Change]:
         return self._changes_where("entity = %s AND id = %s AND n >= %s AND status <> 'quarantined'", kind, id, since)
+
+    def histories(self, kind: str, ids: Sequence[str], since: int = 0) -> dict[str, list[Change]]:
+        return by_record(self._changes_where(
+            "entity = %s AND id = ANY(%s) AND n >= %s AND status <> 'quarantined'", kind, list(ids), since
+        ))  # fmt: skip
 
     def makers(self, kind: str, ids: Sequence[str]) -> dict[str, Maker]:
         rows = self._all(

@@ -15,6 +15,7 @@ from sync.problems import Problem
 from sync.protocol import actor_of_body, op_of_body
 from sync.records import Change, Record
 from sync.store.base import Maker
+from sync.store.pages import by_record
 from sync.store.sqlite_intake import RECORD, record_of
 
 _json = msgspec.json.Encoder()
@@ -36,8 +37,21 @@ class SqliteHistory:
         found = self._all(f"SELECT {RECORD} FROM record WHERE kind = ? AND id = ?", kind, id)  # noqa: S608
         return record_of(found[0]) if found else None
 
+    def records(self, kind: str, ids: Sequence[str]) -> dict[str, Record]:
+        rows = self._all(
+            f"SELECT {RECORD} FROM record WHERE kind = ? AND id IN (SELECT value FROM json_each(?))",  # noqa: S608
+            kind, _json.encode(ids).decode(),
+        )  # fmt: skip
+        return {record.id: record for record in map(record_of, rows)}
+
     def history(self, kind: str, id: str, since: int = 0) -> list[Change]:
         return self._changes_where("entity = ? AND id = ? AND n >= ? AND status != 'quarantined'", kind, id, since)
+
+    def histories(self, kind: str, ids: Sequence[str], since: int = 0) -> dict[str, list[Change]]:
+        return by_record(self._changes_where(
+            "entity = ? AND id IN (SELECT value FROM json_each(?)) AND n >= ? AND status != 'quarantined'",
+            kind, _json.encode(ids).decode(), since,
+        ))  # fmt: skip
 
     def makers(self, kind: str, ids: Sequence[str]) -> dict[str, Maker]:
         rows = self._all(
