@@ -115,3 +115,22 @@ def test_a_number_written_down_that_another_household_has(store, tables):
     assert elsewhere("50023219700101002X") == "1"
     assert elsewhere("50023219700101002X", household="other") == "0"
     assert elsewhere("500232196003030031", "") == "0" and elsewhere() == "0"
+
+
+def test_what_is_asked_of_other_visits_reads_an_index_only_as_far_as_needed(tmp_path: Path) -> None:
+    """Else each visit costs what all before it cost together."""
+    tables = Tables(tmp_path / "read.db", FakeStore())
+    tables.catch_up()
+    asked: list[tuple[str, Any]] = []
+
+    class Noting:
+        def execute(self, sql: str, values: Any) -> Any:
+            asked.append((sql, values))
+            return tables.reading().execute(sql, values)
+
+    visit_facts(Noting(), {"form_id": "visit", "area": VILLAGE, "id": "s", "sender": "u", "ended": "2026-11-01T10:00"}, "", "", NOW)
+    plans = {sql: [row[3] for row in tables.reading().execute(f"EXPLAIN QUERY PLAN {sql}", values)] for sql, values in asked}
+    assert len(plans) == 5
+    for sql, steps in plans.items():
+        tables_read = [step for step in steps if "json_each" not in step]
+        assert not [step for step in tables_read if step.startswith("SCAN") or "ORDER BY" in step], (sql, steps)

@@ -318,9 +318,9 @@ def visit_facts(db: Any, row: Mapping[str, Any], location: str, home: str, now: 
     value = row.get
     minutes = minutes_between(value("started", ""), value("ended", ""))
     usual = db.execute(
-        "SELECT started, ended FROM submissions WHERE form_id = ? AND area >= ? AND area < ? AND id <> ?"
+        "SELECT started, ended FROM submissions WHERE form_id = ? AND substr(area, 1, 9) = ? AND id <> ?"
         " ORDER BY ended DESC LIMIT 60",
-        [value("form_id", ""), value("area", "")[:9], value("area", "")[:9] + ":", value("id", "")],
+        [value("form_id", ""), value("area", "")[:9], value("id", "")],
     ).fetchall()
     known = sorted(float(m) for m in (minutes_between(a, b) for a, b in usual) if m)
     photos = db.execute(

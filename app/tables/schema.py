@@ -10,7 +10,7 @@ import sqlite_utils
 
 from forms.register import FIELDS
 
-VERSION = 14
+VERSION = 15
 
 # Columns of every record, beside its own fields.
 RECORD: dict[str, type] = {"id": str, "area": str, "rev": int, "seq": int, "pending": int, "since": str}
@@ -212,8 +212,10 @@ INDEXES = (
     "CREATE INDEX IF NOT EXISTS findings_area ON findings(area, rule)",
     "CREATE INDEX IF NOT EXISTS exemptions_household ON exemptions(household_id)",
     "CREATE INDEX IF NOT EXISTS photos_submission ON photos(submission_id)",
-    "CREATE INDEX IF NOT EXISTS submissions_digest ON submissions(answers_digest)",
-    "CREATE INDEX IF NOT EXISTS submissions_usual ON submissions(form_id, area, ended)",
+    "CREATE INDEX IF NOT EXISTS submissions_digest ON submissions(answers_digest, household_id)",
+    # A township's latest: its villages' visits would else all be sorted for each new one.
+    "CREATE INDEX IF NOT EXISTS submissions_usual ON submissions(form_id, substr(area, 1, 9), ended)",
+    "CREATE INDEX IF NOT EXISTS submissions_sender ON submissions(sender, ended, household_id)",
     "CREATE INDEX IF NOT EXISTS sights_who ON sights(who, day)",
     "CREATE INDEX IF NOT EXISTS conflicts_entity ON conflicts(entity, entity_id)",
 )
