@@ -60,7 +60,7 @@ class BlobRef(msgspec.Struct, frozen=True):
     size: Count
 
 
-class Op(msgspec.Struct, frozen=True, kw_only=True):
+class Op(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One immutable statement by one actor on one device.
 
     kind is create, update, void or erase; ``sig`` is not used: heads are signed, not ops.
@@ -92,7 +92,7 @@ class Op(msgspec.Struct, frozen=True, kw_only=True):
     sig: str | None = None
 
 
-class Arrival(msgspec.Struct, frozen=True):
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """An op with the bytes it came as. ``hash`` is what we computed, never what was claimed.
 
     fault: problem code when the op can be named but not applied; such an op
@@ -105,7 +105,7 @@ class Arrival(msgspec.Struct, frozen=True):
     fault: str | None = None
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Current state of one thing. The keys of the wire.
 
     rev: the centre's number, 0 until it confirmed the record. seq: place in

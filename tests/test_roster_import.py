@@ -14,10 +14,12 @@ from __future__ import annotations
 import io
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 import uuid
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -36,7 +38,7 @@ from app.roster.jobs import Imports
 from app.roster.known import Known
 from app.roster.lines import Line, Lines
 from app.roster.places import Places
-from app.roster.plan import DONE, KEPT, OPEN, Plan
+from app.roster.plan import DONE, KEPT, OPEN, UNDONE, Plan
 from app.roster.taking import Taker
 from app.roster.worker import write_json
 from forms.rules.facts import check_character
@@ -580,6 +582,22 @@ def test_pieces_that_a_kill_left_unmarked_are_found_however_many(desk, here, mon
     assert taker(desk, here, job).take_in() is True
     assert plan.counted() == {DONE: 5} and here.store.latest_seq() == before
     assert all(len(here.store.history("household", row["id"])) == 1 for row in households(here).values() if row["code"])
+
+
+def test_a_plan_of_an_earlier_version_is_taken_in_and_back(desk, here):
+    """Its ops have in one row what lies in two tables now; plans are kept for months."""
+    job = a_plan(desk, FAMILY)
+    with closing(sqlite3.connect(desk.plan.path)) as db:
+        db.executescript("""
+            CREATE TABLE old (n INTEGER PRIMARY KEY, line INTEGER, kind TEXT, entity TEXT, id TEXT, area TEXT, base_rev INTEGER,
+              fields TEXT, state INTEGER DEFAULT 0, why TEXT DEFAULT '');
+            INSERT INTO old SELECT n, line, kind, entity, id, area, base_rev, fields, state, why FROM op JOIN what USING (n);
+            DROP TABLE op; DROP TABLE what; ALTER TABLE old RENAME TO op; CREATE INDEX op_state ON op(state, entity, n);""")
+    assert taker(desk, here, job).take_in() is True
+    assert desk.plan.counted() == {DONE: 5}
+    assert len(desk.plan.made() & {row["id"] for row in households(here).values()}) == 2
+    assert taker(desk, here, job).take_back(lambda entity, id: "") is True
+    assert desk.plan.counted() == {UNDONE: 5}
 
 
 def test_a_stopped_program_leaves_the_rest_for_later(desk, here, monkeypatch):

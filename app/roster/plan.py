@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,14 +29,16 @@ Place = tuple[str, int]
 """(entity, number) of an op, in the order in which they are made."""
 BEGINNING: Place = ("household", 0)
 # One entity a question: asked for both at once, SQLite sorts everything that is left for every piece.
-_IN_ORDER = "INDEXED BY op_state WHERE state = ? AND entity = ?"
+_IN_ORDER = "WHERE state = ? AND entity = ?"
+_BY_STATE = "INDEXED BY op_state"
 
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE line (n INTEGER PRIMARY KEY, severity TEXT, cells TEXT, findings TEXT, ask TEXT);
-CREATE TABLE op (n INTEGER PRIMARY KEY, line INTEGER, kind TEXT, entity TEXT, id TEXT, area TEXT, base_rev INTEGER,
-  fields TEXT, state INTEGER DEFAULT 0, why TEXT DEFAULT '');
+CREATE TABLE op (n INTEGER PRIMARY KEY, kind TEXT, entity TEXT, state INTEGER DEFAULT 0, why TEXT DEFAULT '');
+CREATE TABLE what (n INTEGER PRIMARY KEY, line INTEGER, id TEXT, area TEXT, base_rev INTEGER, fields TEXT);
 """
+# Marking an op writes its row anew: what the op says lies apart, or every piece would write all of it to disk again.
 _AFTERWARDS = """
 CREATE INDEX op_state ON op(state, entity, n);
 CREATE INDEX line_severity ON line(severity, n);
@@ -84,12 +87,16 @@ class Writer:
         self._db.execute("PRAGMA synchronous = OFF")
         self._db.execute("PRAGMA journal_mode = OFF")
         self._db.executescript(_SCHEMA)
+        self._count = 0
         self._ops: list[tuple[Any, ...]] = []
+        self._whats: list[tuple[Any, ...]] = []
         self._lines: list[tuple[Any, ...]] = []
 
     def plan(self, op: Planned) -> None:
         fields = _json.encode(op.fields).decode()
-        self._ops.append((op.line, op.kind, op.entity, op.id, op.area, op.base_rev, fields))
+        self._count += 1
+        self._ops.append((self._count, op.kind, op.entity))
+        self._whats.append((self._count, op.line, op.id, op.area, op.base_rev, fields))
         if len(self._ops) >= BUFFER:
             self._flush()
 
@@ -110,11 +117,11 @@ class Writer:
         self._part.replace(self.path)
 
     def _flush(self) -> None:
-        self._db.executemany(
-            "INSERT INTO op (line, kind, entity, id, area, base_rev, fields) VALUES (?, ?, ?, ?, ?, ?, ?)", self._ops
-        )
+        self._db.executemany("INSERT INTO op (n, kind, entity) VALUES (?, ?, ?)", self._ops)
+        self._db.executemany("INSERT INTO what VALUES (?, ?, ?, ?, ?, ?)", self._whats)
         self._db.executemany("INSERT OR REPLACE INTO line VALUES (?, ?, ?, ?, ?)", self._lines)
         self._ops.clear()
+        self._whats.clear()
         self._lines.clear()
 
 
@@ -157,10 +164,10 @@ class Plan:
         entity, n = after
         found = []
         if entity == "household":
-            found = self._ops(f"{_IN_ORDER} AND n > ? ORDER BY n LIMIT ?", state, "household", n, limit)
+            found = self._ops(f"{_IN_ORDER} AND n > ? ORDER BY n LIMIT ?", state, "household", n, limit, by=_BY_STATE)
         if len(found) < limit:
             n = n if entity == "member" else 0
-            found += self._ops(f"{_IN_ORDER} AND n > ? ORDER BY n LIMIT ?", state, "member", n, limit - len(found))
+            found += self._ops(f"{_IN_ORDER} AND n > ? ORDER BY n LIMIT ?", state, "member", n, limit - len(found), by=_BY_STATE)
         return found
 
     def some(self, numbers: Sequence[int]) -> list[PlannedOp]:
@@ -170,14 +177,14 @@ class Plan:
 
     def left_backwards(self, limit: int) -> list[PlannedOp]:
         """What is done and may be undone, members before their households."""
-        found = self._ops(f"{_IN_ORDER} ORDER BY n DESC LIMIT ?", DONE, "member", limit)
+        found = self._ops(f"{_IN_ORDER} ORDER BY n DESC LIMIT ?", DONE, "member", limit, by=_BY_STATE)
         if len(found) < limit:
-            found += self._ops(f"{_IN_ORDER} ORDER BY n DESC LIMIT ?", DONE, "household", limit - len(found))
+            found += self._ops(f"{_IN_ORDER} ORDER BY n DESC LIMIT ?", DONE, "household", limit - len(found), by=_BY_STATE)
         return found
 
     def made(self) -> set[str]:
         """Ids of the records this import made."""
-        return {row[0] for row in self._all("SELECT id FROM op WHERE kind = 'create'")}
+        return {row[0] for row in self._all(f"SELECT id FROM op {self._what} WHERE kind = 'create'")}  # noqa: S608
 
     def kept(self, limit: int) -> list[PlannedOp]:
         return self._ops(f"WHERE state = {KEPT} ORDER BY n LIMIT ?", limit)
@@ -193,10 +200,16 @@ class Plan:
                 sql = "UPDATE op SET state = ?, why = ? WHERE n IN (SELECT value FROM json_each(?))"
                 db.execute(sql, (*said, _json.encode(numbers).decode()))
 
-    def _ops(self, more: str, *values: Any) -> list[PlannedOp]:
+    def _ops(self, where: str, *values: Any, by: str = "") -> list[PlannedOp]:
         names = "n, line, kind, entity, id, area, base_rev, fields, state, why"
-        rows = self._all(f"SELECT {names} FROM op {more}", *values)  # noqa: S608 - texts of ours
+        rows = self._all(f"SELECT {names} FROM op {by} {self._what} {where}", *values)  # noqa: S608 - texts of ours
         return [PlannedOp(*row[:7], _fields(row[7]), *row[8:]) for row in rows]
+
+    @cached_property
+    def _what(self) -> str:
+        """What the ops say. In a plan of an earlier version it stands in their own rows."""
+        apart = self._all("SELECT 1 FROM sqlite_master WHERE name = 'what'")
+        return "CROSS JOIN what USING (n)" if apart else ""
 
     def _all(self, sql: str, *values: Any) -> list[Any]:
         with closing(self._open()) as db:

@@ -84,7 +84,7 @@ class Pushed(NamedTuple):
     marks: Mapping[str, str] = {}
 
 
-class Kept(msgspec.Struct):
+class Kept(msgspec.Struct, gc=False):
     """An op to write down. n is negative until placed."""
 
     arrival: Arrival
@@ -113,7 +113,7 @@ class Draft(NamedTuple):
     heads: tuple[ServerHead, ...]
 
 
-class Put(msgspec.Struct):
+class Put(msgspec.Struct, gc=False):
     """The visible record at a new place of the log. fresh: also what came from above."""
 
     record: Record
