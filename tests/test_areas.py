@@ -362,6 +362,14 @@ def test_what_the_merger_wrote_and_somebody_changed_stays(here, merged):
     assert here.store.get("small_area", "s-1").fields["villages"] == f"{VILLAGE} 500156105299"
 
 
+def test_people_have_the_place_before_its_households_and_it_opens_last(here, merged):
+    """Cut off half way, nobody's household lies where its cadre may not go."""
+    found = recode.carry_back(here.store, NEXT_VILLAGE, actor="u-county", clock=here.now)
+    kinds = [step.entity for step in found.steps]
+    assert kinds.index("household") > max(at for at, kind in enumerate(kinds) if kind == "user")
+    assert set(kinds[-kinds.count("area") :]) == {"area"}
+
+
 def test_nobody_parts_what_is_not_theirs(office, cast, merged):
     for person, status in ((cast.stranger, 404), (cast.township, 403), (cast.cadre, 403)):
         assert office(person).get(f"/office/areas/{NEXT_VILLAGE}/part").status_code == status, person.id

@@ -15,7 +15,7 @@ import io
 import re
 
 import pytest
-from conftest import HOUSEHOLD, OTHER_HOUSEHOLD, VILLAGE
+from conftest import HOUSEHOLD, NEXT_VILLAGE, OTHER_HOUSEHOLD, VILLAGE
 from office_story import EVIL, JPEG, author_of, tell
 
 LISTS = ["", "register", "submissions", "visits", "issues", "conflicts", "quarantined", "forms", "devices", "users"]
@@ -275,3 +275,44 @@ def test_a_broken_form_of_the_library_is_told_in_words(office, cast, here):
     page = text_of(office(cast.county).get("/office/forms"))
     for words in ("bad.md", "第 12 行", "括号没有闭合 zh", "补上括号"):
         assert words in page
+
+
+# --- finding people and exemptions ------------------------------------------------------------------------------
+
+
+def listed(page):
+    return set(re.findall(r"<td data-label=\"用户名\">([^<]+)", text_of(page)))
+
+
+def test_people_are_found_by_name_unit_place_and_role(office, cast, here):
+    browser = office(cast.county)
+    everyone = listed(browser.get("/office/users"))
+    assert {"cadre", "township", "neighbour"} <= everyone and "stranger" not in everyone
+    token = re.search(r'name="csrf_token" value="([^"]+)"', browser.get("/office/users").text)[1]
+
+    def search(**typed):
+        reply = browser.post("/office/users", data={"csrf_token": token} | typed)
+        assert reply.status_code == 303 and "冉" not in reply.location and "%E5" not in reply.location
+        return browser.get(reply.location)
+
+    assert listed(search(text="冉村干")) == {"cadre"}
+    assert listed(search(text="CADRE")) == {"cadre"}
+    assert listed(search(role="township")) == {"township"}
+    assert listed(search(village=VILLAGE)) == {"cadre", "village-node"}
+    assert listed(search(village=NEXT_VILLAGE, role="cadre")) == {"neighbour"}
+    assert "没有找到这样的人" in search(text="100%").text and "没有找到这样的人" in search(text="' or 1=1 --").text
+
+
+def test_exemptions_are_listed_by_place(office, cast, here):
+    author = author_of("u-township", "i-office")
+    said = {"rule": "r", "member_id": "", "state": "requested", "reason": "在外住院"}
+    small = {"name": "另一片", "villages": NEXT_VILLAGE}
+    here.store.load([
+        author.create("exemption", "e-1", VILLAGE, said | {"household_id": HOUSEHOLD}),
+        author.create("small_area", "s-1", NEXT_VILLAGE[:9] + "000", small),
+    ])  # fmt: skip
+    here.tables.catch_up()
+    browser = office(cast.county)
+    there = {path: "在外住院" in text_of(browser.get(f"/office/exemptions{path}"))
+             for path in ("", f"?village={VILLAGE}", f"?village={NEXT_VILLAGE}", "?small=s-1", "?small=no-such")}  # fmt: skip
+    assert list(there.values()) == [True, True, False, False, False]

@@ -19,6 +19,8 @@ from app.errors import Problem
 from app.node import node
 from app.office import blueprint, page
 from app.office.devices import phone_name
+from app.office.eyes import Own
+from app.office.typed import Typed
 from app.qr import qr_svg
 from app.tables import others
 from app.tables.clock import local_time
@@ -30,6 +32,7 @@ from sync.records import BROWSER, Grant, Op, Record
 from sync.scope import ROLES, grants_in, may_give, prefix_of, refusal
 
 OWN_NAME = "people"
+typed = Typed()
 MANAGERS = ("township", "county")
 SHORTEST = 8
 _TEXTS = {"name": 40, "unit": 80, "phone": 20}
@@ -39,8 +42,21 @@ _REFUSED = (_l("您不能这样改:角色不能高于您自己,区域要在您�
 @blueprint.get("/users")
 @office("township", "county", "cadre")
 def users() -> str:
-    found = others.find_users(page.tables(), page.scope(), page.page_number())
-    return page.show("users.html", found=found, manages=_manages())
+    number = request.args.get("s", "")
+    text = typed.text(current_user().id, number) if number else ""
+    area, role = page.area_wish(), request.args.get("role", "")
+    found = others.find_users(page.tables(), page.scope(), text or "", page.places_wish(), role, page.page_number())
+    return page.show("users.html", found=found, manages=_manages(), text=Own(text or ""), lost=text is None, area=area,
+                     role=role, roles=list(ROLES), villages=page.villages())  # fmt: skip
+
+
+@blueprint.post("/users")
+@office("township", "county", "cadre")
+def search_users() -> AnyResponse:
+    """Take the typed name out of the form, so that it never stands in an address."""
+    kept = {name: request.form.get(name, "") for name in ("village", "small", "role")}
+    number = typed.keep(current_user().id, request.form.get("text", ""))
+    return redirect(url_for("office.users", **{name: value for name, value in (kept | {"s": number}).items() if value}), 303)
 
 
 def _manages() -> bool:

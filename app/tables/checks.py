@@ -269,10 +269,11 @@ def open_findings(tables: Tables, scope: HasPrefixes) -> int:
     return count(tables, f"SELECT count(*) FROM findings WHERE {where.sql}", where.values)  # noqa: S608
 
 
-def find_exemptions(tables: Tables, scope: HasPrefixes, state: str = "", page: int = 1) -> Found:
-    """Those that wait for an answer first, then the ones that end soonest."""
+def find_exemptions(tables: Tables, scope: HasPrefixes, state: str = "", area: str = "", page: int = 1) -> Found:
+    """Those that wait for an answer first, then the ones that end soonest. area: as `Conditions.add_within` takes it."""
     where = Conditions(scope, "e.")
     where.add_if(state, "e.state = ?")
+    where.add_within(area)
     source = "exemptions e LEFT JOIN households h ON h.id = e.household_id LEFT JOIN members m ON m.id = e.member_id"
     columns = 'e.*, h.head_name, h."group", h.house_no, m.full_name'
     return page_of(tables, columns, source, where, "e.state <> 'requested', e.valid_until, e.id", page)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.tables.follow import Tables
+from app.tables.names import normal
 from app.tables.query import Conditions, Found, Row, count, every, one, page_of
 from app.tables.scope import HasPrefixes, area_clause
 from sync.scope import ancestors_of, prefix_of, within
@@ -102,8 +103,13 @@ def _here_or_above(scope: HasPrefixes, column: str = "area") -> tuple[str, list[
     return f"({within} OR {column} IN ({marks}))", [*values, *above]
 
 
-def find_users(tables: Tables, scope: HasPrefixes, page: int = 1) -> Found:
+def find_users(tables: Tables, scope: HasPrefixes, text: str = "", area: str = "", role: str = "", page: int = 1) -> Found:
+    """text: every word of it stands in the name, the username or the unit. area: as `Conditions.add_within` takes it."""
     where = Conditions(scope)
+    for word in normal(text).split():
+        where.add("(instr(lower(name), ?) OR instr(lower(username), ?) OR instr(lower(unit), ?))", word, word, word)
+    where.add_within(area)
+    where.add_if(role, "role = ?")
     return page_of(tables, "*", "users", where, "area, role, username, id", page)
 
 
