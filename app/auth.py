@@ -105,7 +105,7 @@ def sign_in(here: Node, username: str, password: str, address: str) -> User:
     and a disabled account, and too_many_tries with Retry-After.
     """
     account = username.casefold()
-    wait = here.throttle.wait(account, address, time.monotonic())
+    wait = here.throttle.wait(account, address, time.time())
     if wait:
         words = _("试错次数太多,%(n)s 秒内不能登录。", n=wait)
         raise Problem("too_many_tries", message=words, headers={"Retry-After": str(wait)})
@@ -113,7 +113,7 @@ def sign_in(here: Node, username: str, password: str, address: str) -> User:
     fits = password_fits(record.fields.get("password_hash", "") if record else "", password)
     user = user_of(record) if record and fits else None
     if user is None or not user.grants:
-        here.throttle.failed(account, address, time.monotonic())
+        here.throttle.failed(account, address, time.time())
         log.warning("a sign-in was refused")
         raise Problem("bad_sign_in")
     here.throttle.succeeded(account, address)

@@ -38,7 +38,7 @@ def show_secret() -> Response:
     """The phone's claim and the code it shows; nothing of the person it is for."""
     here, sent = node(), json_sent("secret", "key")
     address = request.remote_addr or ""
-    wait = here.throttle.wait("#enrol", address, time.monotonic(), pair_only=True)
+    wait = here.throttle.wait("#enrol", address, time.time(), pair_only=True)
     if wait:
         raise Problem("too_many_tries", headers={"Retry-After": str(wait)})
     found = here.store.enrolment(secret_hash=enrolling.hash_of(enrolling.tidy(sent["secret"])))
@@ -50,7 +50,7 @@ def show_secret() -> Response:
         lost_install=str(sent.get("lost_install") or "")[:100], now=here.now(),
     )  # fmt: skip
     if found is None or after is None or not here.store.change_enrolment(found, after):
-        here.throttle.failed("#enrol", address, time.monotonic())
+        here.throttle.failed("#enrol", address, time.time())
         raise Problem("invitation_gone")
     return jsonify({"claim": claim, "code": after.code, "seconds": int(enrolling.LASTS.total_seconds())})
 

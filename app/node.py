@@ -28,7 +28,7 @@ from app.tables.checks import check_some
 from app.tables.follow import Tables
 from app.tables.review import review_some
 from app.tables.review_process import ReviewProcess
-from app.throttle import Throttle
+from app.throttle import NOTE, Throttle
 from app.upstream import UPSTREAM_FILE, read_upstream
 from forms.isolated import Checker
 from forms.library import Library, load_library
@@ -230,6 +230,7 @@ def open_node(config: Config) -> Node:
             designs=Designs(config.data_dir / "designs"),
             identity=keys.identity(config.data_dir),
             relay=_relay_of(config, store),
+            throttle=Throttle(config.data_dir / NOTE),
             # A database keeps its own disk, and says so when it is full.
             room=Room(None if is_database(config.upstream) else config.data_dir),
             complaints=[library_line(problem, config.lang) for problem in library.problems],

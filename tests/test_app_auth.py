@@ -1,7 +1,7 @@
 """Signing in and who may call what.
 
 1. an unknown name, a wrong password and a disabled account get the same answer
-2. wrong tries slow down the one who errs, not the village
+2. wrong tries slow down the one who errs, not the village, over a restart too
 3. an office cookie opens pages and no sync; a phone's token the other way round
 4. changed rights count at once
 5. every endpoint declares who may call it
@@ -11,6 +11,8 @@
 from __future__ import annotations
 
 import re
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,6 +117,43 @@ def test_a_success_clears_only_the_own_pair() -> None:
     assert throttle.wait("a", "2", 0.0) == 0
     throttle.succeeded("a", "1")
     assert throttle.wait("a", "1", 0.0) == 0
+
+
+def test_a_restart_forgives_nobody(tmp_path: Path) -> None:
+    note, now = tmp_path / "tries.log", time.time()
+    before = Throttle(note)
+    for _try in range(FREE_TRIES["pair"]):
+        before.failed("冉村干", "10.0.0.1", now)
+        before.failed("other", "10.0.0.1", now)
+    before.succeeded("other", "10.0.0.1")
+    before.failed("old", "10.0.0.2", now - WINDOW - 1)
+    note.write_text(note.read_text("ascii") + '[17, "torn', "ascii")
+    after = Throttle(note)
+    assert after.wait("冉村干", "10.0.0.1", now) > 0
+    assert after.wait("other", "10.0.0.1", now) == 0 and after.wait("冉村干", "10.0.0.2", now) == 0
+    text = note.read_text("utf-8")
+    assert "10.0.0.1" not in text and "冉村干" not in text
+    assert len(text.splitlines()) == 2 * FREE_TRIES["pair"] + 1, "what is over is not kept"
+
+
+def test_the_note_of_tries_stays_short_and_a_full_disk_keeps_nobody_out(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("app.throttle.MOST_LINES", 20)
+    throttle, now = Throttle(tmp_path / "tries.log"), time.time()
+    for n in range(100):
+        throttle.failed(f"name {n}", "10.0.0.9", now)
+    assert len((tmp_path / "tries.log").read_text().splitlines()) <= 21
+    assert throttle.wait("anybody", "10.0.0.9", now) == 0, "a village shares one address"
+    nowhere = Throttle(tmp_path / "no" / "folder" / "tries.log")
+    for _try in range(FREE_TRIES["pair"]):
+        nowhere.failed("a", "1", now)
+    assert nowhere.wait("a", "1", now) > 0
+
+
+def test_a_server_opened_anew_remembers_wrong_tries(here: Any, client: Any, cast: Any) -> None:
+    for _try in range(FREE_TRIES["pair"]):
+        sign_in(client, cast.cadre.username, "wrong")
+    again = Throttle(here.throttle.path)
+    assert again.wait(cast.cadre.username, "127.0.0.1", time.time()) > 0
 
 
 def test_signing_out_ends_the_token(phone: Any, cast: Any) -> None:

@@ -241,13 +241,13 @@ def _wrong_with(me: Record | None, old: str, new: str, again: str) -> str:
 def _wrong_password(kept: str, old: str) -> str:
     """Guessing at a page that somebody left open is slowed down as at the sign-in."""
     throttle, account, address = node().throttle, f"#own {current_user().id}", request.remote_addr or ""
-    wait = throttle.wait(account, address, time.monotonic(), pair_only=True)
+    wait = throttle.wait(account, address, time.time(), pair_only=True)
     if wait:
         return _("试错次数太多,%(n)s 秒后再试。", n=wait)
     if password_fits(kept, old):
         throttle.succeeded(account, address)
         return ""
-    throttle.failed(account, address, time.monotonic())
+    throttle.failed(account, address, time.time())
     return _("现在的密码不对。")
 
 
