@@ -22,7 +22,10 @@ import _load
 from browser.servers import ROOT, NodeProcess, make_demo
 from postgres import Postgres
 
+from forms.definition import Form
+from forms.instance import Instance
 from forms.library import load_library
+from forms.register import FIELDS
 from sync import keys, logs, protocol
 from sync.author import Author
 from sync.records import Op
@@ -79,17 +82,17 @@ class Phone:
         fields, area = household["fields"], household["area"]
         day, submission = f"2026-{number % 12 + 1:02}-{number // 12 % 28 + 1:02}", author.ids()
         sent = {
-            "form_id": form.form_id, "form_version": form.version, "form_hash": form.hash,
+            **form.named, "form_hash": form.form.hash,
             "household_id": household["id"], "sheet": "", "started": f"{day}T19:00:00", "ended": f"{day}T19:12:00",
-            "instance_name": fields["head_name"], "answers": form.answers, "carried": {},
+            "instance_name": fields["head_name"], "answers": household["answers"], "carried": {},
         }  # fmt: skip
         visit = {
-            "household_id": household["id"], "submission_id": submission, "form_id": form.form_id, "date": day,
+            "household_id": household["id"], "submission_id": submission, "form_id": form.form.form_id, "date": day,
             "outcome": "met", "cadre": self.user["id"], "cadre_name": self.user["name"], "note": "家中一切正常。",
         }  # fmt: skip
         change = {"last_visit": (fields.get("last_visit", ""), day)}
         fields["last_visit"] = day
-        named = {"submission": submission, "form_id": form.form_id, "form_version": form.version}
+        named = {"submission": submission, **form.named}
         return [
             author.create("submission", submission, area, sent, **named),
             author.create("visit", author.ids(), area, visit, **named),
@@ -135,33 +138,48 @@ def confirm(replies: Sequence[bytes], hashes: dict[str, str]) -> None:
 
 @dataclass
 class VisitForm:
-    """The shipped visit form with an answer to every question, as deep as the form is."""
+    """The shipped visit form, as a cadre fills it where nothing but the day is new."""
 
-    form_id: str
-    version: str
-    hash: str
-    answers: dict[str, Any]
+    form: Form
+
+    @property
+    def named(self) -> dict[str, str]:
+        return {"form_id": self.form.form_id, "form_version": self.form.version}
+
+    def answers(self, household: dict[str, Any], members: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """What the form sends for a household, all that is known of its people carried over."""
+        known = {kind: [_row(kind, one) for one in of_kind] for kind, of_kind in (("household", [household]), ("member", members))}
+        filled = Instance(self.form, now=datetime.now().astimezone(), external=known, prefill={"household_id": household["id"]},
+                          ids=lambda: "0-0-1")  # fmt: skip
+        for path, answer in ANSWERED.items():
+            filled.set_value(f"/data/{path}", answer)
+        return filled.finalize().answers
+
+
+ANSWERED = {"meet/outcome": "met", "meet/respondent": "head", "problems/has_problem": "no", "close/satisfaction": "5"}
+
+
+def _row(kind: str, record: dict[str, Any]) -> dict[str, str]:
+    fields = {name: "" if value is None else str(value) for name, value in record["fields"].items()}
+    label = fields.get("head_name" if kind == "household" else "full_name", "")
+    return {field.name: "" for field in FIELDS[kind]} | fields | {"name": record["id"], "label": label}
 
 
 def visit_form() -> VisitForm:
-    compiled = load_library(LIBRARY).forms["visit"]
-    answers: dict[str, Any] = {}
-    for node in compiled.definition["nodes"]:
-        if node["kind"] != "question":
-            continue
-        *groups, name = node["path"].split("/")[2:]
-        inside = answers
-        for group in groups:
-            inside = inside.setdefault(group, {})
-        inside[name] = "1200" if node["type"] in ("integer", "decimal") else "yes"
-    return VisitForm("visit", compiled.version, compiled.hash, answers)
+    return VisitForm(load_library(LIBRARY).forms["visit"])
 
 
 def phones_at(url: str, count: int, username: str = "qingshui") -> list[Phone]:
     """That many installs, each with its share of the village's households."""
     form = visit_form()
     phones = [Phone(url, form, username) for _ in range(count)]
-    share(phones, sorted(phones[0].pulled("household"), key=lambda one: one["id"]))
+    people: dict[str, list[dict[str, Any]]] = {}
+    for member in phones[0].pulled("member"):
+        people.setdefault(member["fields"].get("household_id", ""), []).append(member)
+    households = sorted(phones[0].pulled("household"), key=lambda one: one["id"])
+    for household in households:
+        household["answers"] = form.answers(household, people.get(household["id"], []))
+    share(phones, households)
     return phones
 
 

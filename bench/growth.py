@@ -47,6 +47,10 @@ class Load:
     def __init__(self, author: Author) -> None:
         self.author = author
         self.form = visit_form()
+        one = {"household_id": "h", "state": "active", "sex": "1", "birth_date": "1980-05-06"}
+        people = [{"id": f"m{line}", "fields": {**one, "full_name": f"家人{line}", "line": f"{line}", "relation": f"0{line}"}}
+                  for line in range(1, 5)]  # fmt: skip
+        self.answers = self.form.answers({"id": "h", "fields": {"head_name": "家人1"}}, people)
         self.households: list[list[str]] = []
         self.visits = 0
 
@@ -62,8 +66,7 @@ class Load:
         household[2] = day = f"2026-{self.visits % 12 + 1:02}-{self.visits // 12 % 28 + 1:02}"
         self.visits += 1
         submission = self.author.ids()
-        sent: dict[str, Any] = {"form_id": "visit", "form_version": self.form.version, "household_id": id,
-                                "answers": self.form.answers}  # fmt: skip
+        sent: dict[str, Any] = {**self.form.named, "household_id": id, "answers": self.answers}
         visit = {"household_id": id, "submission_id": submission, "date": day, "outcome": "met"}
         return [
             self.author.create("submission", submission, area, sent, submission=submission),
