@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import re
@@ -32,7 +33,7 @@ from app.codelists import code_lists
 from app.demo.id_numbers import id_number
 from app.idnumber import read_id
 from app.office import importing
-from app.roster import beside, cells, compare, headings, making, reading, worker
+from app.roster import beside, cells, compare, headings, making, reading, unpacked, worker
 from app.roster.compare import Comparison, Wish
 from app.roster.jobs import Imports
 from app.roster.known import Known
@@ -759,6 +760,41 @@ def test_a_large_file_is_read_beside_with_the_same_plan(desk, monkeypatch):
         one.code for line in alone[1] for one in line.findings}  # fmt: skip
 
 
+def test_a_workbook_is_unpacked_once_and_its_rows_go_when_they_are_taken_in(desk, monkeypatch):
+    """Lines above the first, blank ones, numbers: what was kept says what the workbook said."""
+    rows = [[], ["某村花名册"], [], HEAD, *FAMILY, [4, "土坎镇", "清水村", "", "5003", "冉 四", "户主", "", "", "", 3.5, "脱贫户"]]
+    desk.upload(workbook(rows))
+    job, folder = desk.here().get(desk.id), desk.here().path(desk.here().get(desk.id))
+    read = list(reading.rows(folder / job.file, ".xlsx", job.sheet))
+    assert list(unpacked.rows(folder, job.sheet)) == read and read[-1][-2:] == ["3.5", "脱贫户"]
+    desk.check()
+    kept = planned(desk)
+    unpacked.forget(folder)
+    desk.do("back")
+    desk.check()
+    assert planned(desk) == kept
+    desk.upload(workbook(rows))
+    monkeypatch.setattr(reading, "_workbook", lambda *_: pytest.fail("unpacked again"))
+    desk.check()
+    folder = desk.here().path(desk.here().get(desk.id))
+    assert list(folder.glob("rows-*"))
+    assert desk.do("run").state == "done"
+    assert not list(folder.glob("rows-*"))
+
+
+@pytest.mark.parametrize("why", ["too large", "no room"])
+def test_rows_that_are_too_large_or_find_no_room_are_not_kept(tmp_path, monkeypatch, why):
+    def full(*_paths):
+        raise OSError(errno.ENOSPC, "no space left")
+
+    if why == "too large":
+        monkeypatch.setattr(unpacked, "MOST_UNPACKED", 300)
+    else:
+        monkeypatch.setattr(unpacked.os, "replace", full)
+    unpacked.keep(tmp_path, "s", [["x" * 40]] * 100)
+    assert unpacked.rows(tmp_path, "s") is None and not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("lacking", ["process", "core"])
 def test_without_a_second_process_or_core_the_file_is_read_here(desk, monkeypatch, lacking):
     def refused(*_given, **_more):
@@ -779,6 +815,7 @@ def test_what_the_process_that_reads_cannot_read_is_told_as_ever(desk, monkeypat
     desk.upload(workbook([HEAD, *FAMILY]))
     job = desk.here().get(desk.id)
     (desk.here().path(job) / job.file).write_bytes(b"PK\x03\x04 broken since")
+    unpacked.forget(desk.here().path(job))
     job = desk.check()
     assert (job.state, job.error) == ("mapping", "not_a_workbook")
 

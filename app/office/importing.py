@@ -22,7 +22,7 @@ from app.keys import code_key
 from app.node import node
 from app.office import blueprint, page, words
 from app.office.workbooks import text_sheet, workbook_sent
-from app.roster import headings, jobs, reading
+from app.roster import headings, jobs, reading, unpacked
 from app.roster.cells import ASK, ERROR, Finding
 from app.roster.compare import FILL, NEW, OVERWRITE, SAME
 from app.roster.jobs import Import, Imports
@@ -292,6 +292,8 @@ def _taker(app: Any, here: Imports, job: Import) -> Taker:
 def _run_of(app: Any) -> jobs.Work:
     def run(here: Imports, job: Import) -> Import:
         whole = _taker(app, here, job).take_in()
+        if whole:
+            unpacked.forget(here.path(job))
         return replace(job, state=jobs.DONE if whole else jobs.STOPPED, finished=_now())
 
     return run

@@ -21,13 +21,13 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import date
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from app.areas import read_list
 from app.codelists import code_lists
-from app.roster import beside, reading
+from app.roster import beside, reading, unpacked
 from app.roster.cells import Reader
 from app.roster.compare import Comparison, Wish
 from app.roster.headings import find_header
@@ -47,12 +47,15 @@ BESIDE_FROM = 1_000_000
 
 
 def look(folder: Path, task: dict[str, Any]) -> None:
-    """The sheets with their first rows and the header each seems to have."""
+    """The sheets with their first rows and the header each seems to have; all rows are kept for comparing."""
     path, kind = folder / task["file"], task["kind"]
     found = []
     for name in reading.sheets(path, kind):
-        first = list(islice(reading.rows(path, kind, name), LOOKED_AT))
+        rows = reading.rows(path, kind, name)
+        first = list(islice(rows, LOOKED_AT))
         if any(cell for row in first for cell in row):
+            if kind != ".csv":
+                unpacked.keep(folder, name, chain(first, rows))
             found.append({"name": name, "first": first, "header": find_header(first).line})
     if not found:
         raise reading.Unreadable("empty_file")
@@ -94,7 +97,9 @@ def _read(folder: Path, task: dict[str, Any], places: Places) -> Iterator[Line]:
 
 
 def _numbered(folder: Path, task: dict[str, Any]) -> Iterator[tuple[int, reading.Row]]:
-    for number, row in enumerate(reading.rows(folder / task["file"], task["kind"], task["sheet"]), 1):
+    found = unpacked.rows(folder, task["sheet"])
+    rows = reading.rows(folder / task["file"], task["kind"], task["sheet"]) if found is None else found
+    for number, row in enumerate(rows, 1):
         if number - task["header"] > reading.MOST_ROWS:
             raise reading.Unreadable("too_many_rows")
         if number > task["header"]:
