@@ -223,8 +223,8 @@ def office_sign_in() -> AnyResponse | str | tuple[str, int]:
 def _office_session(form: SignInForm) -> AnyResponse:
     here = node()
     user = sign_in(here, (form.username.data or "").strip(), form.password.data or "", request.remote_addr or "")
-    if not user.roles & set(OFFICE_ROLES):
-        raise Problem("bad_sign_in")
+    if not user.roles & set(OFFICE_ROLES):  # the password was right, so this tells nobody anything new
+        raise Problem("bad_sign_in", message=_("这是村级节点联网用的账号,不能登录办公端。"), next=_("请用您自己的账号登录。"))
     given = here.store.add_install(user.id, kind="browser", name="")
     session.clear()  # nothing of the visitor before signing in may live on
     session["token"] = given.token

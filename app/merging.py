@@ -18,7 +18,7 @@ from sync.records import Change, Record
 FORM_ID = "merge"
 """Stands in form_id of every op of a merge, with the merge's id as version: that is how it is found again."""
 NOT_CHOSEN = frozenset({"code", "other_codes", "merged_into", "last_visit", "split_from"})
-_GONE_WITH_IT = ("member", "visit", "issue", "pairing", "event")
+_GONE_WITH_IT = ("member", "visit", "issue", "pairing", "event", "exemption")
 
 
 def differing(kept: Mapping[str, Any], gone: Mapping[str, Any]) -> list[str]:
@@ -42,7 +42,7 @@ def steps_of_merge(
     """Everything a merge does.
 
     chosen_from_gone: fields whose value the other one knows better. belonging:
-    members, visits, issues, pairings and events of the one that goes. stay: ids of members that
+    members, visits, issues, pairings, events and exemptions of the one that goes. stay: ids of members that
     are people whom the kept household has already; they stay behind with it.
     """
     wanted, behind = set(chosen_from_gone), set(stay)

@@ -210,7 +210,10 @@ def test_an_office_cookie_opens_no_sync_and_a_token_no_office(office: Any, phone
 def test_node_accounts_have_no_office(client: Any, cast: Any) -> None:
     token = client.get("/office/sign-in").text.partition('name="csrf_token"')[2].partition('value="')[2].partition('"')[0]
     data = {"username": cast.node.username, "password": cast.node.password, "csrf_token": token}
-    assert client.post("/office/sign-in", data=data).status_code == 401
+    reply = client.post("/office/sign-in", data=data)
+    assert reply.status_code == 401 and "村级节点联网用的账号" in reply.text
+    wrong = client.post("/office/sign-in", data=data | {"password": "wrong"})
+    assert wrong.status_code == 401 and "村级节点" not in wrong.text, "whoever guesses learns nothing"
 
 
 def test_lost_rights_are_lost_at_once(office: Any, cast: Any, here: Any) -> None:

@@ -43,6 +43,7 @@ def pair(here):
         made("pairing", "p-b", VILLAGE, {"household_id": "h-b", "helper_role": "helper", "helper_name": "甲"}),
         made("event", "e-b", VILLAGE, {"household_id": "h-b", "what": "identified", "date": "2014-01-01"}),
         made("issue", "i-b", VILLAGE, {"household_id": "h-b", "description": "漏雨", "state": "open"}),
+        made("exemption", "x-b", VILLAGE, {"household_id": "h-b", "rule": "r", "state": "approved", "reason": "核实过"}),
         made("submission", "s-b", VILLAGE, {"household_id": "h-b", "form_id": "visit", "answers": {}, "ended": "2026-10-01"}),
         made("household", "h-far", OTHER_VILLAGE, home),
     ])  # fmt: skip
@@ -109,6 +110,18 @@ def test_side_by_side_shows_what_differs(desk):
     assert "谭大海" in desk.browser.get("/office/duplicates").text
 
 
+def test_where_numbers_are_masked_the_page_says_how_to_tell_them_apart(desk, office, cast, here):
+    """A cadre sees them; a county does for ten minutes, once a reason was given for both."""
+    assert "十分钟内回到这里" not in desk.browser.get("/office/merge?kept=h-a&gone=h-b").text
+    county = Desk(office(cast.county))
+    page = county.browser.get("/office/merge?kept=h-a&gone=h-b").text
+    assert "十分钟内回到这里" in page and "222" not in page
+    for id in ("h-a", "h-b"):
+        assert county.post(f"/office/households/{id}/open", reason="核对重复的户").status_code == 303
+    page = county.browser.get("/office/merge?kept=h-a&gone=h-b").text
+    assert "十分钟内回到这里" not in page and "222" in page
+
+
 def test_a_merge_and_where_the_old_leads(desk, here, pair):
     reply = desk.post("/office/merge", **{"kept": "h-a", "gone": "h-b", "field-phone": "gone"})
     assert reply.status_code == 303 and reply.location.endswith("/h-a")
@@ -118,7 +131,8 @@ def test_a_merge_and_where_the_old_leads(desk, here, pair):
     assert names(here, "h-a") == ["谭大海", "谭小海"]
     assert [row["id"] for row in households.visits(here.tables, SCOPE, ["h-a"])] == ["v-b"]
     assert [row["id"] for row in households.issues(here.tables, SCOPE, ["h-a"])] == ["i-b"]
-    assert [here.store.get(*one).fields["household_id"] for one in (("pairing", "p-b"), ("event", "e-b"))] == ["h-a"] * 2
+    went = (("pairing", "p-b"), ("event", "e-b"), ("exemption", "x-b"))
+    assert [here.store.get(*one).fields["household_id"] for one in went] == ["h-a"] * 3
     assert [row["id"] for row in households.submissions(here.tables, SCOPE, ["h-a"])] == ["s-b"]
     assert found(here, "谭大海") == ["h-a"]
     # The old card, the old address, a visit that comes in late under the old id.

@@ -18,9 +18,10 @@ from app.i18n import language
 from app.node import node
 from app.office import blueprint, page, words
 from app.office.eyes import sight_of
-from app.office.mask import Sight
+from app.office.mask import PERSONAL, Sight
 from app.steps import Step
 from app.tables import households
+from app.tables.checks import exemptions_of
 from app.tables.duplicates import NAME, NUMBER, PERSON, SOUND, likely_pairs
 from app.tables.lives import events_of
 from app.tables.pairings import pairings_of
@@ -62,6 +63,7 @@ def merge() -> str:
     return page.show(
         "merge.html",
         unmasked=sight.numbers,
+        hidden=not sight.numbers and bool(PERSONAL & set(merging.differing(kept.fields, gone.fields))),
         kept=kept,
         gone=gone,
         fields=[
@@ -133,6 +135,7 @@ def _belonging(id: str) -> list[tuple[str, str]]:
     lists = {"member": households.members, "visit": households.visits, "issue": households.issues}
     found = [(kind, row["id"]) for kind, of in lists.items() for row in of(page.tables(), page.scope(), [id])]
     found += [("pairing", row["id"]) for row in pairings_of(page.tables(), page.scope(), id)]
+    found += [("exemption", row["id"]) for row in exemptions_of(page.tables(), page.scope(), id)]
     return [*found, *(("event", row["id"]) for row in events_of(page.tables(), page.scope(), id))]
 
 
