@@ -24,10 +24,11 @@ from app.designs import Designs
 from app.outside import refresh_views
 from app.people import People
 from app.publish import FormShelf, publish_library
-from app.tables.checks import check_some
+from app.tables.elsewhere import FAR_BEHIND, TablesElsewhere
 from app.tables.follow import Tables
-from app.tables.review import review_some
-from app.tables.review_process import ReviewProcess
+from app.tables.one_writer import AnotherWriter
+from app.tables.review import FormReviewer
+from app.tables.upkeep import look_for_a_page
 from app.throttle import NOTE, Throttle
 from app.upstream import UPSTREAM_FILE, read_upstream
 from forms.isolated import Checker
@@ -45,9 +46,7 @@ from sync.store.tombstones import KEEP_DAYS
 
 log = logging.getLogger("ruhu.node")
 
-FOLLOW_SECONDS = 0.5
 TIDY_SECONDS = 3600.0
-REVIEWS_AT_ONCE = 100
 
 
 class NodeProblem(Exception):
@@ -58,6 +57,7 @@ class NodeProblem(Exception):
 class Node:
     """What the views work with.
 
+    tables: written by this process until it starts, and by one of their own from then on.
     complaints: lines to show whoever started it. on_close: called before the
     store closes, by parts that run something of their own (print jobs).
     """
@@ -66,7 +66,7 @@ class Node:
     store: Store
     forms: FormShelf
     library: Library
-    tables: Tables
+    tables: Tables | TablesElsewhere
     people: People
     designs: Designs
     identity: Identity
@@ -114,10 +114,11 @@ class Node:
         return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def start(self) -> None:
-        """Begin following the store and the upstream, each in a thread of its own."""
+        """Begin what goes on beside the requests: a thread each, and the writer of the read tables."""
         if not self.config.background:
             return
-        jobs = {"audit": self._audit, "tables": self._follow, "review": self._review, "tombstones": self._tidy}
+        self._hand_over_tables()
+        jobs = {"audit": self._audit, "tombstones": self._tidy}
         if self.relay:
             jobs["relay"] = self._relay
         for name, job in jobs.items():
@@ -138,35 +139,23 @@ class Node:
         self.tables.close()
         self.store.close()
 
-    def _follow(self) -> None:
-        while not self._stopping.wait(FOLLOW_SECONDS):
-            try:
-                self.tables.catch_up(wait=True)
-            except Exception as error:  # the next look may succeed; pages catch up on their own
-                log.error("read tables are behind: %s", type(error).__name__)
-                self._stopping.wait(30)
+    def freshen_tables(self) -> None:
+        """For a page: have what is stored in the read tables, with what follows from the latest of it."""
+        if isinstance(self.tables, TablesElsewhere):
+            self.tables.catch_up_and_look()
+            return
+        self.tables.catch_up(limit=FAR_BEHIND)
+        look_for_a_page(self.tables, FormReviewer(self.tables, self.store, self.forms, amounts()), self.now())
 
-    def _review(self) -> None:
-        """The second look at visits and the checks: in a thread of its own, so that the tables never wait for it."""
-        store = self.config.upstream if is_database(self.config.upstream) else str(self.config.data_dir / "store.db")
-        reviewer = ReviewProcess(store, Path(self.tables.path), self.forms)
-        try:
-            self._review_with(reviewer)
-        finally:
-            reviewer.close()
-
-    def _review_with(self, reviewer: ReviewProcess) -> None:
-        pause = FOLLOW_SECONDS
-        while not self._stopping.wait(pause):
-            try:
-                done = review_some(self.tables, reviewer, REVIEWS_AT_ONCE)
-                checked = check_some(self.tables, self.now(), defaults=amounts(), look=reviewer.look_at)
-                if not done and not checked:
-                    reviewer.rest()
-                pause = 0 if done == REVIEWS_AT_ONCE or checked else FOLLOW_SECONDS
-            except Exception as error:
-                log.error("visits were not looked at again: %s", type(error).__name__)
-                self._stopping.wait(30)
+    def _hand_over_tables(self) -> None:
+        """From here on a process of its own is their one writer, and this one only reads them."""
+        path, on_erased = self.tables.path, self.tables.on_erased
+        self.tables.close()
+        database = self.config.upstream if is_database(self.config.upstream) else ""
+        work = {"folder": str(self.config.data_dir), "database": database, "checked": True}
+        self.tables = TablesElsewhere(path, self.store, work)
+        self.tables.on_erased = on_erased
+        self.tables.start()
 
     def _audit(self) -> None:
         wait = FIRST_AFTER
@@ -243,6 +232,11 @@ def open_node(config: Config) -> Node:
 def _tables(path: Path, store: Store) -> Tables:
     try:
         return Tables(path, store)
+    except AnotherWriter as error:
+        raise NodeProblem(
+            f"页面用的查询表 {path} 正被另一个进程写入({error.by})。请结束它,或稍等片刻再启动 · "
+            "another process is writing the read tables; end it, or start again in a moment"
+        ) from error
     except sqlite3.Error as error:
         raise NodeProblem(
             f"页面用的查询表 {path} 打不开({error})。请检查磁盘空间;这个文件可以删除,会自动重建 · "

@@ -22,6 +22,7 @@ from app import create_app
 from app.accepting import Server, TlsAdapter
 from app.config import Config
 from app.connections import Connection
+from app.logs import log_to_stderr
 from app.node import NodeProblem, open_node
 from app.origin.authority import ensure, files_in
 from app.origin.expiry import CertificateWatch
@@ -44,7 +45,7 @@ def serve(config: Config, say: Callable[[str], None], ready: Callable[[], None] 
     ready is called once connections are accepted. SIGTERM and Ctrl-C stop it:
     requests under way are finished, then the store is closed.
     """
-    _log_to_stderr()
+    log_to_stderr()
     here = None
     beside: list[Beside] = []
     try:
@@ -225,25 +226,3 @@ def _server_error(msg: str = "", level: int = logging.INFO, traceback: bool = Fa
     kind = sys.exc_info()[0]
     if level >= logging.ERROR:
         log.error("server: %s", kind.__name__ if kind else "error")
-
-
-def _log_to_stderr() -> None:
-    """Warnings and worse of our own loggers, one line each."""
-    ours = logging.getLogger("ruhu")
-    if not ours.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s %(message)s"))
-        ours.addHandler(handler)
-        ours.setLevel(logging.WARNING)
-        ours.propagate = False
-
-
-# Whatever some reader of a log takes for the end of a line, or a terminal for a command.
-_BREAKS = {code: ascii(chr(code))[1:-1] for code in (*range(9), *range(10, 32), *range(127, 160), 0x2028, 0x2029)}
-
-
-class OneLine(logging.Formatter):
-    """A record is one line whatever a value holds, so that nobody can forge a second one."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return super().format(record).translate(_BREAKS)

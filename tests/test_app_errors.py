@@ -15,7 +15,7 @@ import pytest
 
 from app.access import public
 from app.errors import BY_STATUS, CATALOGUE, SYNC_STATUS
-from app.serve import OneLine
+from app.logs import OneLine
 from sync import problems
 
 SECRET = "冉光荣 500231199001011234"

@@ -36,7 +36,7 @@ from test_access_matrix import (
     world,  # noqa: F401
 )
 
-from app.serve import OneLine
+from app.logs import OneLine
 from forms.register import FIELDS
 from sync.author import Author
 from sync.scope import OFFICE_ROLES

@@ -11,29 +11,18 @@ import sqlite3
 
 from flask import Blueprint
 
-from app.checks import amounts
 from app.errors import is_disk_full
 from app.node import node
-from app.tables.checks import check_some
-from app.tables.review import FormReviewer, review_some
 
 blueprint = Blueprint("office", __name__, url_prefix="/office", template_folder="../templates")
 
 log = logging.getLogger("ruhu.office")
 
-# A first look at a big county must not hang until all of it is read; the page says what is missing.
-CATCH_UP_AT_MOST = 20_000
-CHECKS_AT_MOST = 20
-REVIEWS_AT_MOST = 5  # some ten milliseconds each; the node's own thread does the rest
-
 
 @blueprint.before_request
 def _catch_up() -> None:
-    here = node()
     try:
-        here.tables.catch_up(limit=CATCH_UP_AT_MOST)
-        review_some(here.tables, FormReviewer(here.tables, here.store, here.forms, amounts()), REVIEWS_AT_MOST)
-        check_some(here.tables, here.now(), limit=CHECKS_AT_MOST, defaults=amounts())
+        node().freshen_tables()
     except sqlite3.Error as error:
         if not is_disk_full(error):
             raise

@@ -16,7 +16,7 @@ from app.i18n import language
 from app.node import node
 from app.office import eyes, words
 from app.office.history import short_time
-from app.tables import Tables, households, others
+from app.tables import ReadTables, households, others
 from app.tables.clock import local_time
 from sync.records import Scope
 
@@ -24,7 +24,7 @@ _DAY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 _DIGITS = re.compile(r"^\d{2,20}$")
 
 
-def tables() -> Tables:
+def tables() -> ReadTables:
     """The read tables with personal data masked, as in lists; `node().tables` are for what decides and is not shown."""
     return node().tables.through(eyes.masked_row)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
@@ -17,12 +18,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import groupby
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Any
 
 from app.tables.follow import Tables
 from app.tables.pairings import keep_helped
 from app.tables.query import Conditions, Found, Row, count, each, every, one, page_of
+from app.tables.reading import ReadTables
 from app.tables.scope import HasPrefixes
 from forms.expression.geometry import length, points
 from forms.expression.values import EvaluationError
@@ -89,7 +91,7 @@ def check_some(
     return len(ids)
 
 
-def due(tables: Tables) -> int:
+def due(tables: ReadTables) -> int:
     """Households not yet looked at."""
     return int(tables.reading().execute("SELECT count(*) FROM check_due").fetchone()[0])
 
@@ -111,8 +113,15 @@ def _looked_at(
             lines = look(chunk, now, defaults) if look else None
             yield look_at(tables.reading().conn, chunk, now, defaults) if lines is None else lines
         return
-    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn"), initializer=os.nice, initargs=(NICE,)) as pool:
+    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn"), initializer=_begin_worker) as pool:
         yield from pool.map(_in_a_process, ((tables.path, chunk, now, defaults) for chunk in chunks))
+
+
+def _begin_worker() -> None:
+    """At low priority, and no longer than whoever it works for, however that ends."""
+    os.nice(NICE)
+    if parent := parent_process():
+        threading.Thread(target=lambda: (parent.join(), os._exit(0)), daemon=True).start()
 
 
 def _in_a_process(work: tuple[str, Sequence[str], datetime, dict[str, str]]) -> list[Line]:
@@ -234,28 +243,28 @@ _SOURCE = "findings f JOIN households h ON h.id = f.household_id LEFT JOIN membe
 _ORDER = "CASE f.severity WHEN 'block' THEN 0 WHEN 'flag' THEN 1 ELSE 2 END, f.rule, f.area, h.place_key, f.key"
 
 
-def find_findings(tables: Tables, scope: HasPrefixes, wish: FindingWish, page: int = 1) -> Found:
+def find_findings(tables: ReadTables, scope: HasPrefixes, wish: FindingWish, page: int = 1) -> Found:
     return page_of(tables, _COLUMNS, _SOURCE, _asked_for(scope, wish), _ORDER, page)
 
 
-def each_finding(tables: Tables, scope: HasPrefixes, wish: FindingWish) -> Iterator[Row]:
+def each_finding(tables: ReadTables, scope: HasPrefixes, wish: FindingWish) -> Iterator[Row]:
     where = _asked_for(scope, wish)
     yield from each(tables, f"SELECT {_COLUMNS} FROM {_SOURCE} WHERE {where.sql} ORDER BY {_ORDER}", where.values)  # noqa: S608
 
 
-def findings_of(tables: Tables, scope: HasPrefixes, household_id: str) -> list[Row]:
+def findings_of(tables: ReadTables, scope: HasPrefixes, household_id: str) -> list[Row]:
     where = Conditions(scope, "f.")
     where.add("f.household_id = ?", household_id)
     return every(tables, f"SELECT {_COLUMNS} FROM {_SOURCE} WHERE {where.sql} ORDER BY {_ORDER}", where.values)  # noqa: S608
 
 
-def finding(tables: Tables, scope: HasPrefixes, key: str) -> Row | None:
+def finding(tables: ReadTables, scope: HasPrefixes, key: str) -> Row | None:
     where = Conditions(scope, "f.")
     where.add("f.key = ?", key)
     return one(tables, f"SELECT {_COLUMNS} FROM {_SOURCE} WHERE {where.sql}", where.values)  # noqa: S608
 
 
-def by_rule(tables: Tables, scope: HasPrefixes, area: str = "") -> list[Row]:
+def by_rule(tables: ReadTables, scope: HasPrefixes, area: str = "") -> list[Row]:
     """How many each rule finds, exempted ones apart."""
     where = Conditions(scope)
     where.add_within(area)
@@ -263,13 +272,13 @@ def by_rule(tables: Tables, scope: HasPrefixes, area: str = "") -> list[Row]:
     return every(tables, sql, where.values)
 
 
-def open_findings(tables: Tables, scope: HasPrefixes) -> int:
+def open_findings(tables: ReadTables, scope: HasPrefixes) -> int:
     where = Conditions(scope)
     where.add("exempt = 0")
     return count(tables, f"SELECT count(*) FROM findings WHERE {where.sql}", where.values)  # noqa: S608
 
 
-def find_exemptions(tables: Tables, scope: HasPrefixes, state: str = "", area: str = "", page: int = 1) -> Found:
+def find_exemptions(tables: ReadTables, scope: HasPrefixes, state: str = "", area: str = "", page: int = 1) -> Found:
     """Those that wait for an answer first, then the ones that end soonest. area: as `Conditions.add_within` takes it."""
     where = Conditions(scope, "e.")
     where.add_if(state, "e.state = ?")
@@ -279,19 +288,19 @@ def find_exemptions(tables: Tables, scope: HasPrefixes, state: str = "", area: s
     return page_of(tables, columns, source, where, "e.state <> 'requested', e.valid_until, e.id", page)
 
 
-def exemption(tables: Tables, scope: HasPrefixes, id: str) -> Row | None:
+def exemption(tables: ReadTables, scope: HasPrefixes, id: str) -> Row | None:
     where = Conditions(scope)
     where.add("id = ?", id)
     return one(tables, f"SELECT * FROM exemptions WHERE {where.sql}", where.values)  # noqa: S608
 
 
-def exemptions_of(tables: Tables, scope: HasPrefixes, household_id: str) -> list[Row]:
+def exemptions_of(tables: ReadTables, scope: HasPrefixes, household_id: str) -> list[Row]:
     where = Conditions(scope)
     where.add("household_id = ?", household_id)
     return every(tables, f"SELECT * FROM exemptions WHERE {where.sql}", where.values)  # noqa: S608
 
 
-def waiting_exemptions(tables: Tables, scope: HasPrefixes) -> int:
+def waiting_exemptions(tables: ReadTables, scope: HasPrefixes) -> int:
     where = Conditions(scope)
     where.add("state = 'requested'")
     return count(tables, f"SELECT count(*) FROM exemptions WHERE {where.sql}", where.values)  # noqa: S608

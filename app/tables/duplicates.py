@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from app.tables.follow import Tables
 from app.tables.names import natural_key, normal, sort_key
 from app.tables.query import Conditions, Row, every
+from app.tables.reading import ReadTables
 from app.tables.scope import HasPrefixes
 from app.tables.search import match_expression
 
@@ -17,7 +17,7 @@ NUMBER, PERSON, NAME, SOUND = "number", "person", "name", "sound"
 _COLUMNS = "a.id AS a, b.id AS b"
 
 
-def likely_pairs(tables: Tables, scope: HasPrefixes, area: str = "") -> list[Row]:
+def likely_pairs(tables: ReadTables, scope: HasPrefixes, area: str = "") -> list[Row]:
     """Pairs of households: a, b (ids) and reasons, the surest first, at most MOST. area: one of the two lies there."""
     found: dict[tuple[str, str], list[str]] = {}
     for reason, question in ((NUMBER, _numbers), (PERSON, _people), (NAME, _names), (SOUND, _sounds)):
@@ -41,7 +41,7 @@ def _other(area: str) -> str:
     return "<>" if area else ">"
 
 
-def _numbers(tables: Tables, scope: HasPrefixes, area: str) -> list[Row]:
+def _numbers(tables: ReadTables, scope: HasPrefixes, area: str) -> list[Row]:
     """The same national household number."""
     first, second = _where(scope, area, "a."), _where(scope, "", "b.")
     sql = (
@@ -51,7 +51,7 @@ def _numbers(tables: Tables, scope: HasPrefixes, area: str) -> list[Row]:
     return every(tables, sql, [*first.values, *second.values])
 
 
-def _people(tables: Tables, scope: HasPrefixes, area: str) -> list[Row]:
+def _people(tables: ReadTables, scope: HasPrefixes, area: str) -> list[Row]:
     """A person of the same ID number lives in both."""
     first, second = _where(scope, area, "p."), _where(scope, "", "q.")
     sql = (
@@ -64,7 +64,7 @@ def _people(tables: Tables, scope: HasPrefixes, area: str) -> list[Row]:
     return every(tables, sql, [*first.values, *second.values])
 
 
-def _names(tables: Tables, scope: HasPrefixes, area: str) -> list[Row]:
+def _names(tables: ReadTables, scope: HasPrefixes, area: str) -> list[Row]:
     """Heads of one name in one village and group, or of one birth date."""
     first = _where(scope, area, "a.")
     sql = (
@@ -78,7 +78,7 @@ def _names(tables: Tables, scope: HasPrefixes, area: str) -> list[Row]:
     return every(tables, sql, first.values)
 
 
-def _sounds(tables: Tables, scope: HasPrefixes, area: str) -> list[Row]:
+def _sounds(tables: ReadTables, scope: HasPrefixes, area: str) -> list[Row]:
     """Heads whose names sound alike, of one village, group and house number."""
     first = _where(scope, area, "a.")
     sound = "substr({0}.head_key, 1, length({0}.head_key) - length({0}.head_name))"
@@ -93,7 +93,7 @@ def _sounds(tables: Tables, scope: HasPrefixes, area: str) -> list[Row]:
 # --- while somebody types one in ------------------------------------------------------------------------------
 
 
-def likely_people(tables: Tables, scope: HasPrefixes, typed: Mapping[str, str], area: str) -> list[Row]:
+def likely_people(tables: ReadTables, scope: HasPrefixes, typed: Mapping[str, str], area: str) -> list[Row]:
     """Who of the reader's places the typed person may be, the surest first: members.*, head_name, why (number, name, sound).
 
     By ID number anywhere; by name where no birth date speaks against it; in the village by the same birth date and a name
@@ -120,7 +120,7 @@ def likely_people(tables: Tables, scope: HasPrefixes, typed: Mapping[str, str], 
     return list(found.values())[:SHOWN]
 
 
-def likely_households(tables: Tables, scope: HasPrefixes, typed: Mapping[str, str], area: str) -> list[Row]:
+def likely_households(tables: ReadTables, scope: HasPrefixes, typed: Mapping[str, str], area: str) -> list[Row]:
     """Households that the typed one may be: households.*, why. By number anywhere, by name or by door in the village."""
     found: dict[str, Row] = {}
     door = f"{natural_key(typed.get('group', ''))} {natural_key(typed.get('house_no', ''))}"
@@ -139,7 +139,7 @@ def likely_households(tables: Tables, scope: HasPrefixes, typed: Mapping[str, st
     return list(found.values())[:SHOWN]
 
 
-def _members(tables: Tables, scope: HasPrefixes, sql: str, *values: str | int, most: int = 50) -> list[Row]:
+def _members(tables: ReadTables, scope: HasPrefixes, sql: str, *values: str | int, most: int = 50) -> list[Row]:
     where = Conditions(scope, "m.")
     where.add(sql, *values)
     question = (

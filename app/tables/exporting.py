@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.tables.follow import Tables
 from app.tables.household_wish import HouseholdWish, asked_for
 from app.tables.households import SORTS
 from app.tables.query import Conditions, count
+from app.tables.reading import ReadTables
 from app.tables.scope import HasPrefixes, area_clause
 
 LISTS = ("households", "members", "visits", "issues", "submissions")
@@ -30,7 +30,7 @@ class ExportWish:
 
 
 def each_row(
-    tables: Tables, scope: HasPrefixes, name: str, columns: Sequence[str], wish: ExportWish
+    tables: ReadTables, scope: HasPrefixes, name: str, columns: Sequence[str], wish: ExportWish
 ) -> Iterator[tuple[Any, ...]]:
     """The area and the columns asked for of every row in scope. A column is a name of the list's own table, or ``home.NAME``.
 
@@ -43,7 +43,7 @@ def each_row(
     yield from tables.reading().execute(sql, where.values)
 
 
-def count_rows(tables: Tables, scope: HasPrefixes, name: str, wish: ExportWish) -> int:
+def count_rows(tables: ReadTables, scope: HasPrefixes, name: str, wish: ExportWish) -> int:
     """How many of them there are."""
     source, where, _order = _asked_for(scope, name, wish)
     return count(tables, f"SELECT count(*) FROM {source} WHERE {where.sql}", where.values)  # noqa: S608

@@ -1,14 +1,13 @@
 """The follower: reads what changed in the store and brings the read tables up to it.
 
 One writer connection, which is also the only one that checkpoints (SQLite
-before 3.51.3 can lose pages otherwise); readers get one connection per
-thread. A page of changes and the new position are one transaction.
+before 3.51.3 can lose pages otherwise), and one process that has it. A page of
+changes and the new position are one transaction.
 """
 
 from __future__ import annotations
 
 import contextlib
-import copy
 import logging
 import sqlite3
 import threading
@@ -23,6 +22,8 @@ import sqlite_utils
 from app.tables import rows, schema
 from app.tables.clock import local_time
 from app.tables.names import arabic, initials, tokens
+from app.tables.one_writer import hold
+from app.tables.reading import BUSY_MS, ReadTables
 from sync.erasing import is_erased
 from sync.problems import Problem
 from sync.records import Page, Record
@@ -39,6 +40,10 @@ CHECKPOINT_PAGES = 4_000  # 16 MB: a first build would else write its pages home
 _BETWEEN = "\ue000"
 
 
+OnErased = Callable[[set[str], set[str]], None]
+"""Told the households and places of what was erased, before its rows go: what else shows it is to go first."""
+
+
 class Source(Protocol):
     """What the follower needs of a Store."""
 
@@ -51,27 +56,32 @@ class Source(Protocol):
     def makers(self, kind: str, ids: Sequence[str]) -> Mapping[str, Maker]: ...
 
 
-class Tables:
-    """The read tables of one node, at a path that may be deleted at any time the node is stopped."""
+class Tables(ReadTables):
+    """The read tables of one node and their one writer, at a path that may be deleted at any time the node is stopped.
 
-    def __init__(self, path: Path | str, store: Source) -> None:
-        self.path = str(path)
-        self.eyes: Callable[[dict[str, Any]], dict[str, Any]] | None = None
-        self.on_erased: Callable[[set[str], set[str]], None] | None = None
-        """Told the households and places of what was erased, before its rows go: what else shows it is to go first."""
+    checked: somebody has just seen that the file is sound. Raises AnotherWriter.
+    """
+
+    def __init__(self, path: Path | str, store: Source, *, checked: bool = False) -> None:
+        super().__init__(str(path))
+        self.on_erased: OnErased | None = None
         self.store = store
         self._lock = threading.Lock()
-        self._threads = threading.local()
-        self._readers: list[sqlite3.Connection] = []
-        remove_damaged(Path(path))
-        self._writer = sqlite_utils.Database(_connect(self.path))
-        self._writer.execute("PRAGMA journal_mode = WAL")
-        self._writer.execute("PRAGMA synchronous = NORMAL")
-        self._writer.execute(f"PRAGMA cache_size = -{CACHE_KB}")
-        self._writer.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-        self._writer.execute("PRAGMA secure_delete = ON")  # an erased value leaves no bytes behind
-        self._indexed = False
-        self._position = self._read_position()
+        self._held = hold(Path(path))
+        try:
+            if not checked:
+                remove_damaged(Path(path))
+            self._writer = sqlite_utils.Database(_connect(self.path))
+            self._writer.execute("PRAGMA journal_mode = WAL")
+            self._writer.execute("PRAGMA synchronous = NORMAL")
+            self._writer.execute(f"PRAGMA cache_size = -{CACHE_KB}")
+            self._writer.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+            self._writer.execute("PRAGMA secure_delete = ON")  # an erased value leaves no bytes behind
+            self._indexed = False
+            self._position = self._read_position()
+        except BaseException:
+            self._held.close()
+            raise
 
     def catch_up(self, limit: int | None = None, *, wait: bool = False) -> int:
         """Take in what changed since last time, at most about limit records; answers how many.
@@ -103,27 +113,10 @@ class Tables:
         with self._lock, self._transaction() as db:
             yield db
 
-    def through(self, eyes: Callable[[dict[str, Any]], dict[str, Any]]) -> Tables:
-        """The same tables for one question: their rows as these eyes see them."""
-        seen = copy.copy(self)
-        seen.eyes = eyes
-        return seen
-
-    def reading(self) -> sqlite_utils.Database:
-        """This thread's reader. Only modules of this package use it: their queries take a scope."""
-        db: sqlite_utils.Database | None = getattr(self._threads, "db", None)
-        if db is None:
-            connection = _connect(self.path)
-            connection.execute("PRAGMA query_only = 1")
-            connection.execute("PRAGMA wal_autocheckpoint = 0")
-            self._readers.append(connection)
-            db = self._threads.db = sqlite_utils.Database(connection)
-        return db
-
     def close(self) -> None:
-        for connection in (*self._readers, self._writer.conn):
-            connection.close()
-        self._readers.clear()
+        super().close()
+        self._writer.conn.close()
+        self._held.close()
 
     # Position
 
@@ -381,7 +374,7 @@ def remove_damaged(path: Path) -> None:
 
 
 def _connect(path: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=15)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000)
     return connection
 
 

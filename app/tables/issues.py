@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from app.tables.follow import Tables
 from app.tables.query import Conditions, Found, Row, each, every, one, page_of
+from app.tables.reading import ReadTables
 from app.tables.scope import HasPrefixes
 from forms.issues import CLOSED, OVERDUE, SOON, SUBMITTED, soon_until
 from sync.scope import prefix_of
@@ -34,24 +34,24 @@ class IssueWish:
     until: str = ""
 
 
-def find_issues(tables: Tables, scope: HasPrefixes, wish: IssueWish, page: int = 1) -> Found:
+def find_issues(tables: ReadTables, scope: HasPrefixes, wish: IssueWish, page: int = 1) -> Found:
     """What is open first, the nearest deadline first; then what waits for closing, then what is closed."""
     return page_of(tables, _COLUMNS, _SOURCE, _asked_for(scope, wish), ORDER, page)
 
 
-def each_issue(tables: Tables, scope: HasPrefixes, wish: IssueWish) -> Iterator[Row]:
+def each_issue(tables: ReadTables, scope: HasPrefixes, wish: IssueWish) -> Iterator[Row]:
     where = _asked_for(scope, wish)
     sql = f"SELECT {_COLUMNS} FROM {_SOURCE} WHERE {where.sql} ORDER BY i.area, {ORDER}"  # noqa: S608
     yield from each(tables, sql, where.values)
 
 
-def issue(tables: Tables, scope: HasPrefixes, id: str) -> Row | None:
+def issue(tables: ReadTables, scope: HasPrefixes, id: str) -> Row | None:
     where = Conditions(scope, "i.")
     where.add("i.id = ?", id)
     return one(tables, f"SELECT {_COLUMNS} FROM {_SOURCE} WHERE {where.sql}", where.values)  # noqa: S608
 
 
-def unclosed_of_check(tables: Tables, scope: HasPrefixes, household: str, member: str, rule: str) -> str:
+def unclosed_of_check(tables: ReadTables, scope: HasPrefixes, household: str, member: str, rule: str) -> str:
     """The id of the issue that was already raised from this finding and is not closed; '' when there is none."""
     where = Conditions(scope, "i.")
     where.add("i.household_id = ? AND i.member_id = ? AND i.rule = ? AND i.state <> ?", household, member, rule, CLOSED)
@@ -59,7 +59,7 @@ def unclosed_of_check(tables: Tables, scope: HasPrefixes, household: str, member
     return found["id"] if found else ""
 
 
-def counts(tables: Tables, scope: HasPrefixes, today: str) -> Row:
+def counts(tables: ReadTables, scope: HasPrefixes, today: str) -> Row:
     """unclosed, overdue, soon, submitted, closed; over the whole scope."""
     where = Conditions(scope, "i.")
     sums, values = _sums(today)
@@ -67,7 +67,7 @@ def counts(tables: Tables, scope: HasPrefixes, today: str) -> Row:
     return {name: value or 0 for name, value in (row or {}).items()}
 
 
-def by_place(tables: Tables, scope: HasPrefixes, today: str, area: str = "") -> list[Row]:
+def by_place(tables: ReadTables, scope: HasPrefixes, today: str, area: str = "") -> list[Row]:
     """The counts of every village in a place, or of every township when there are several; place: its code."""
     found = _by_place(tables, scope, today, area, 9)
     if len(found) < 2:
@@ -75,7 +75,7 @@ def by_place(tables: Tables, scope: HasPrefixes, today: str, area: str = "") -> 
     return found
 
 
-def _by_place(tables: Tables, scope: HasPrefixes, today: str, area: str, digits: int) -> list[Row]:
+def _by_place(tables: ReadTables, scope: HasPrefixes, today: str, area: str, digits: int) -> list[Row]:
     where = Conditions(scope, "i.")
     where.add_within(prefix_of(area))
     sums, values = _sums(today)

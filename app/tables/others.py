@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.tables.follow import Tables
 from app.tables.names import normal
 from app.tables.query import Conditions, Found, Row, count, every, one, page_of
+from app.tables.reading import ReadTables
 from app.tables.scope import HasPrefixes, area_clause
 from sync.scope import ancestors_of, prefix_of, within
 
@@ -14,7 +14,7 @@ _BESIDE = 'h.head_name, h."group", h.house_no'
 
 
 def find_visits(
-    tables: Tables,
+    tables: ReadTables,
     scope: HasPrefixes,
     *,
     area: str = "",
@@ -34,20 +34,20 @@ def find_visits(
     return page_of(tables, columns, source, where, "v.date DESC, v.id DESC", page)
 
 
-def find_conflicts(tables: Tables, scope: HasPrefixes, page: int = 1) -> Found:
+def find_conflicts(tables: ReadTables, scope: HasPrefixes, page: int = 1) -> Found:
     """Differences that wait for a person, the latest first."""
     where = Conditions(scope)
     where.add("state NOT IN ('resolved', 'closed')")
     return page_of(tables, "*", "conflicts", where, "seq DESC", page)
 
 
-def open_conflicts(tables: Tables, scope: HasPrefixes) -> int:
+def open_conflicts(tables: ReadTables, scope: HasPrefixes) -> int:
     where = Conditions(scope)
     where.add("state NOT IN ('resolved', 'closed')")
     return count(tables, f"SELECT count(*) FROM conflicts WHERE {where.sql}", where.values)  # noqa: S608
 
 
-def conflicts_of(tables: Tables, scope: HasPrefixes, entity: str, ids: Sequence[str]) -> list[Row]:
+def conflicts_of(tables: ReadTables, scope: HasPrefixes, entity: str, ids: Sequence[str]) -> list[Row]:
     """What waits for a person about these records."""
     where = Conditions(scope)
     where.add("state NOT IN ('resolved', 'closed') AND entity = ?", entity)
@@ -56,25 +56,25 @@ def conflicts_of(tables: Tables, scope: HasPrefixes, entity: str, ids: Sequence[
     return every(tables, sql, where.values)
 
 
-def find_decisions(tables: Tables, scope: HasPrefixes, page: int = 1) -> Found:
+def find_decisions(tables: ReadTables, scope: HasPrefixes, page: int = 1) -> Found:
     """What people of the office decided about ops that had been set aside, the latest first."""
     return page_of(tables, "*", "decisions", Conditions(scope), "seq DESC", page)
 
 
-def area_names(tables: Tables, scope: HasPrefixes) -> dict[str, str]:
+def area_names(tables: ReadTables, scope: HasPrefixes) -> dict[str, str]:
     """Names of the places in scope and of those they lie in, by 12-digit code."""
     where, values = _here_or_above(scope, "code")
     return {row["code"]: row["name"] for row in every(tables, f"SELECT code, name FROM areas WHERE {where}", values)}  # noqa: S608
 
 
-def successors(tables: Tables, scope: HasPrefixes) -> dict[str, str]:
+def successors(tables: ReadTables, scope: HasPrefixes) -> dict[str, str]:
     """Codes that are no longer in use → the place in scope that took over."""
     clause, values = area_clause(scope, "successor")
     sql = f"SELECT code, successor FROM areas WHERE successor <> '' AND {clause}"  # noqa: S608
     return {row["code"]: row["successor"] for row in every(tables, sql, values)}
 
 
-def areas_within(tables: Tables, scope: HasPrefixes, parent: str) -> list[Row]:
+def areas_within(tables: ReadTables, scope: HasPrefixes, parent: str) -> list[Row]:
     """The places in one, with the households of each: code, name, level, until, successor, households."""
     clause, values = area_clause(scope, "code")
     ends = [prefix_of(parent) if parent else "", (prefix_of(parent) if parent else "") + ":"]
@@ -89,7 +89,7 @@ def areas_within(tables: Tables, scope: HasPrefixes, parent: str) -> list[Row]:
     return places
 
 
-def small_areas(tables: Tables, scope: HasPrefixes) -> list[Row]:
+def small_areas(tables: ReadTables, scope: HasPrefixes) -> list[Row]:
     """Small areas of which the reader may see at least one village."""
     found = every(tables, "SELECT * FROM small_areas ORDER BY name, id")
     return [row for row in found if any(within(code, scope.area_prefixes) for code in row["villages"].split())]
@@ -103,7 +103,7 @@ def _here_or_above(scope: HasPrefixes, column: str = "area") -> tuple[str, list[
     return f"({within} OR {column} IN ({marks}))", [*values, *above]
 
 
-def find_users(tables: Tables, scope: HasPrefixes, text: str = "", area: str = "", role: str = "", page: int = 1) -> Found:
+def find_users(tables: ReadTables, scope: HasPrefixes, text: str = "", area: str = "", role: str = "", page: int = 1) -> Found:
     """text: every word of it stands in the name, the username or the unit. area: as `Conditions.add_within` takes it."""
     where = Conditions(scope)
     for word in normal(text).split():
@@ -113,7 +113,7 @@ def find_users(tables: Tables, scope: HasPrefixes, text: str = "", area: str = "
     return page_of(tables, "*", "users", where, "area, role, username, id", page)
 
 
-def people_over(tables: Tables, scope: HasPrefixes, area: str) -> list[Row]:
+def people_over(tables: ReadTables, scope: HasPrefixes, area: str) -> list[Row]:
     """Accounts in scope whose own place holds this one, the nearest first."""
     where = Conditions(scope)
     where.add("coalesce(state, '') <> 'disabled'")
@@ -122,7 +122,7 @@ def people_over(tables: Tables, scope: HasPrefixes, area: str) -> list[Row]:
     return sorted((row for row in found if area.startswith(prefix_of(row["area"]))), key=lambda row: -len(prefix_of(row["area"])))
 
 
-def staff_lists(tables: Tables, scope: HasPrefixes, limit: int = 20) -> list[Row]:
+def staff_lists(tables: ReadTables, scope: HasPrefixes, limit: int = 20) -> list[Row]:
     """Lists of people taken in, the latest first: batch (an id that begins with its moment), people, first (a name)."""
     where = Conditions(scope)
     where.add("batch <> ''")
@@ -130,27 +130,27 @@ def staff_lists(tables: Tables, scope: HasPrefixes, limit: int = 20) -> list[Row
     return every(tables, sql, [*where.values, limit])
 
 
-def people_of_list(tables: Tables, scope: HasPrefixes, batch: str) -> list[str]:
+def people_of_list(tables: ReadTables, scope: HasPrefixes, batch: str) -> list[str]:
     """Ids of the people that a list made accounts for."""
     where = Conditions(scope)
     where.add("batch = ? AND batch <> ''", batch)
     return [row["id"] for row in every(tables, f"SELECT id FROM users WHERE {where.sql} ORDER BY username", where.values)]  # noqa: S608
 
 
-def users_by_id(tables: Tables, scope: HasPrefixes) -> dict[str, Row]:
+def users_by_id(tables: ReadTables, scope: HasPrefixes) -> dict[str, Row]:
     where = Conditions(scope)
     found = every(tables, f"SELECT * FROM users WHERE {where.sql}", where.values)  # noqa: S608
     return {row["id"]: row for row in found}
 
 
-def told_devices(tables: Tables, scope: HasPrefixes) -> list[Row]:
+def told_devices(tables: ReadTables, scope: HasPrefixes) -> list[Row]:
     """Devices of people that a server told of, the newest first."""
     where = Conditions(scope)
     question = f"SELECT * FROM devices WHERE {where.sql} AND user_id <> '' ORDER BY enrolled_at DESC"  # noqa: S608
     return every(tables, question, where.values)
 
 
-def user_names(tables: Tables, scope: HasPrefixes, ids: Sequence[str]) -> dict[str, str]:
+def user_names(tables: ReadTables, scope: HasPrefixes, ids: Sequence[str]) -> dict[str, str]:
     """Names of people who acted on a record one may see; whoever is unknown is missing."""
     if not ids or not scope.area_prefixes:
         return {}
@@ -159,19 +159,19 @@ def user_names(tables: Tables, scope: HasPrefixes, ids: Sequence[str]) -> dict[s
     return {row["id"]: row["name"] or row["username"] for row in found}
 
 
-def published_forms(tables: Tables, scope: HasPrefixes) -> list[Row]:
+def published_forms(tables: ReadTables, scope: HasPrefixes) -> list[Row]:
     """Published forms, those of the places above included."""
     where, values = _here_or_above(scope)
     return every(tables, f"SELECT * FROM forms WHERE {where} ORDER BY form_id", values)  # noqa: S608
 
 
-def reaches_everything(tables: Tables, scope: HasPrefixes) -> bool:
+def reaches_everything(tables: ReadTables, scope: HasPrefixes) -> bool:
     """Whether no place known here lies beside the scope: its reader answers for all there is."""
     inside, values = _here_or_above(scope, "code")
     return bool(scope.area_prefixes) and not count(tables, f"SELECT count(*) FROM areas WHERE NOT {inside}", values)  # noqa: S608
 
 
-def record_area(tables: Tables, scope: HasPrefixes, kind: str, id: str) -> str | None:
+def record_area(tables: ReadTables, scope: HasPrefixes, kind: str, id: str) -> str | None:
     """The area of a household, member, visit, issue or submission in scope; None when it is not."""
     table = {"household": "households", "member": "members", "visit": "visits", "issue": "issues"}.get(
         kind, "submissions"

@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.tables.follow import Tables
 from app.tables.query import PAGE_SIZE, Conditions, Found, Row, every
+from app.tables.reading import ReadTables
 from app.tables.schema import IN_NEED
 from app.tables.scope import HasPrefixes
 
@@ -61,8 +61,9 @@ def _helped(ids: str, values: Sequence[Any], today: str) -> tuple[str, list[Any]
 
 
 def without_valid_helper(
-    tables: Tables, scope: HasPrefixes, doubts: Doubts, counts: Mapping[str, int], *, area: str = "", why: str = "", page: int = 1
-) -> Found:
+    tables: ReadTables, scope: HasPrefixes, doubts: Doubts, counts: Mapping[str, int], *,
+    area: str = "", why: str = "", page: int = 1,
+) -> Found:  # fmt: skip
     """Households that need a helper and whose one is missing or doubtful: h.* and why. Undated ones only when asked for.
 
     counts: what `counts_of_doubts` said; looking a second time only to count would cost as much again.
@@ -84,14 +85,14 @@ def without_valid_helper(
     return Found(every(tables, sql, [*where.values, PAGE_SIZE, (number - 1) * PAGE_SIZE]), total, number, PAGE_SIZE)
 
 
-def counts_of_doubts(tables: Tables, scope: HasPrefixes, doubts: Doubts, area: str = "") -> dict[str, int]:
+def counts_of_doubts(tables: ReadTables, scope: HasPrefixes, doubts: Doubts, area: str = "") -> dict[str, int]:
     """How many households for each reason; '' are those with a valid one."""
     doubtful, values = _doubtful(tables, scope, doubts, area)
     found = every(tables, f"SELECT why, count(*) AS n FROM {doubtful} GROUP BY why", values)  # noqa: S608
     return {row["why"]: row["n"] for row in found}
 
 
-def _doubtful(tables: Tables, scope: HasPrefixes, doubts: Doubts, area: str) -> tuple[str, list[Any]]:
+def _doubtful(tables: ReadTables, scope: HasPrefixes, doubts: Doubts, area: str) -> tuple[str, list[Any]]:
     """(id, why) of every household that needs a helper, as a source of a query, with its values.
 
     What was noted, and worked out now for what changed since; all of it on a day the checks have not begun.
@@ -112,7 +113,7 @@ def _doubtful(tables: Tables, scope: HasPrefixes, doubts: Doubts, area: str) -> 
     return source, [json.dumps(sorted(doubts.stopped)), json.dumps(sorted(doubts.away)), *given]
 
 
-def helpers_at_work(tables: Tables, scope: HasPrefixes) -> list[Row]:
+def helpers_at_work(tables: ReadTables, scope: HasPrefixes) -> list[Row]:
     """Each account that a household names as its helper, with each village: helper, village, households."""
     where = Conditions(scope)
     where.add("helper <> ''")
@@ -123,7 +124,7 @@ def helpers_at_work(tables: Tables, scope: HasPrefixes) -> list[Row]:
     return every(tables, sql, where.values)
 
 
-def pairings_of(tables: Tables, scope: HasPrefixes, household_id: str) -> list[Row]:
+def pairings_of(tables: ReadTables, scope: HasPrefixes, household_id: str) -> list[Row]:
     """Every pairing of a household, those that run first, then the latest."""
     where = Conditions(scope)
     where.add("household_id = ?", household_id)
@@ -131,7 +132,7 @@ def pairings_of(tables: Tables, scope: HasPrefixes, household_id: str) -> list[R
     return every(tables, sql, where.values)
 
 
-def posts(tables: Tables, scope: HasPrefixes, area: str = "") -> list[Row]:
+def posts(tables: ReadTables, scope: HasPrefixes, area: str = "") -> list[Row]:
     """Posts in the villages themselves, those that run first."""
     where = Conditions(scope)
     where.add_within(area)
@@ -139,7 +140,7 @@ def posts(tables: Tables, scope: HasPrefixes, area: str = "") -> list[Row]:
     return every(tables, f"SELECT * FROM pairings WHERE {where.sql} ORDER BY area, ended <> '', started DESC, id", where.values)  # noqa: S608
 
 
-def to_hand_over(tables: Tables, scope: HasPrefixes, id: str, name: str, area: str = "") -> list[Row]:
+def to_hand_over(tables: ReadTables, scope: HasPrefixes, id: str, name: str, area: str = "") -> list[Row]:
     """Households of a helper: id, head_name, "group", house_no, area, status, by_name (no account stands there),
     issues (how many unclosed ones of it are theirs)."""
     where = Conditions(scope, "h.")
@@ -154,7 +155,7 @@ def to_hand_over(tables: Tables, scope: HasPrefixes, id: str, name: str, area: s
     return every(tables, sql, [id, name, *where.values])
 
 
-def other_issues(tables: Tables, scope: HasPrefixes, id: str, without: Sequence[str], area: str = "") -> list[Row]:
+def other_issues(tables: ReadTables, scope: HasPrefixes, id: str, without: Sequence[str], area: str = "") -> list[Row]:
     """Unclosed issues that somebody owns in households that are not theirs: id, household_id, area."""
     where = Conditions(scope)
     where.add_within(area)
@@ -163,14 +164,14 @@ def other_issues(tables: Tables, scope: HasPrefixes, id: str, without: Sequence[
     return every(tables, f"SELECT id, household_id, area FROM issues WHERE {where.sql} ORDER BY area, id", where.values)  # noqa: S608
 
 
-def handed_over_by(tables: Tables, scope: HasPrefixes, handover: str) -> list[Row]:
+def handed_over_by(tables: ReadTables, scope: HasPrefixes, handover: str) -> list[Row]:
     """The pairings that a handover made."""
     where = Conditions(scope)
     where.add("handover = ? AND handover <> ''", handover)
     return every(tables, f"SELECT * FROM pairings WHERE {where.sql}", where.values)  # noqa: S608
 
 
-def handovers(tables: Tables, scope: HasPrefixes, limit: int = 20) -> list[Row]:
+def handovers(tables: ReadTables, scope: HasPrefixes, limit: int = 20) -> list[Row]:
     """The latest handovers: handover, started, helper, to_name, taken_from, households."""
     where = Conditions(scope)
     where.add("handover <> ''")

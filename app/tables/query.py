@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.tables.follow import Tables
+from app.tables.reading import ReadTables
 from app.tables.scope import HasPrefixes, area_clause
 
 Row = dict[str, Any]
@@ -70,27 +70,27 @@ class Found:
         return self.first + len(self.rows) - 1 if self.rows else 0
 
 
-def each(tables: Tables, sql: str, values: Sequence[Any] = ()) -> Iterator[Row]:
+def each(tables: ReadTables, sql: str, values: Sequence[Any] = ()) -> Iterator[Row]:
     """The rows one at a time, as whoever the tables were asked for sees them. Every query of rows comes through here."""
     found = tables.reading().query(sql, list(values))
     return map(tables.eyes, found) if tables.eyes else iter(found)
 
 
-def every(tables: Tables, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+def every(tables: ReadTables, sql: str, values: Sequence[Any] = ()) -> list[Row]:
     return list(each(tables, sql, values))
 
 
-def one(tables: Tables, sql: str, values: Sequence[Any] = ()) -> Row | None:
+def one(tables: ReadTables, sql: str, values: Sequence[Any] = ()) -> Row | None:
     return next(iter(every(tables, sql, values)), None)
 
 
-def count(tables: Tables, sql: str, values: Sequence[Any] = ()) -> int:
+def count(tables: ReadTables, sql: str, values: Sequence[Any] = ()) -> int:
     answer = tables.reading().execute(sql, list(values)).fetchone()
     return int(answer[0] or 0)
 
 
 def page_of(
-    tables: Tables, columns: str, source: str, where: Conditions, order: str, number: int, size: int = PAGE_SIZE
+    tables: ReadTables, columns: str, source: str, where: Conditions, order: str, number: int, size: int = PAGE_SIZE
 ) -> Found:
     """One page of a list. columns, source and order are texts of ours, never of a request."""
     total = count(tables, f"SELECT count(*) FROM {source} WHERE {where.sql}", where.values)  # noqa: S608

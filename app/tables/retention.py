@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.tables.follow import Tables
 from app.tables.query import Conditions, Row, count, every
+from app.tables.reading import ReadTables
 from app.tables.scope import HasPrefixes
 
 _GONE = "(SELECT max(m.change_date) FROM members m WHERE m.household_id = h.id)"
@@ -18,7 +18,7 @@ _KINDS = {
 }
 
 
-def due(tables: Tables, scope: HasPrefixes, kind: str, before: str, limit: int) -> list[Row]:
+def due(tables: ReadTables, scope: HasPrefixes, kind: str, before: str, limit: int) -> list[Row]:
     """The oldest first: id, area, day, household_id, head_name, group, house_no. before: a day."""
     source, where, day = _asked(scope, kind, before)
     alias = _KINDS[kind][1]
@@ -30,7 +30,7 @@ def due(tables: Tables, scope: HasPrefixes, kind: str, before: str, limit: int) 
     return every(tables, sql, [*where.values, limit])
 
 
-def how_many(tables: Tables, scope: HasPrefixes, kind: str, before: str) -> int:
+def how_many(tables: ReadTables, scope: HasPrefixes, kind: str, before: str) -> int:
     source, where, _day = _asked(scope, kind, before)
     return count(tables, f"SELECT count(*) FROM {source} WHERE {where.sql}", where.values)  # noqa: S608 - names of ours
 

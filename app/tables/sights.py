@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from app.tables.follow import Tables
 from app.tables.query import Conditions, Found, Row, count, every, page_of
+from app.tables.reading import ReadTables
 from app.tables.scope import HasPrefixes
 
 
-def opened(tables: Tables, scope: HasPrefixes, who: str, since: str) -> dict[str, str]:
+def opened(tables: ReadTables, scope: HasPrefixes, who: str, since: str) -> dict[str, str]:
     """Households that this person opened after that moment, each with when last."""
     where = Conditions(scope)
     where.add("who = ? AND household_id <> '' AND whole = 'yes' AND julianday(at) > julianday(?)", who, since)
@@ -16,7 +16,7 @@ def opened(tables: Tables, scope: HasPrefixes, who: str, since: str) -> dict[str
 
 
 def find_sights(
-    tables: Tables, scope: HasPrefixes, *, since: str = "", until: str = "", who: str = "", whole: bool = False, page: int = 1
+    tables: ReadTables, scope: HasPrefixes, *, since: str = "", until: str = "", who: str = "", whole: bool = False, page: int = 1
 ) -> Found:
     """The latest first. since and until are days."""
     where = Conditions(scope, "s.")
@@ -29,7 +29,7 @@ def find_sights(
     return page_of(tables, 's.*, h.head_name, h."group", h.house_no', source, where, "s.at DESC, s.id DESC", page)
 
 
-def readers(tables: Tables, scope: HasPrefixes) -> list[Row]:
+def readers(tables: ReadTables, scope: HasPrefixes) -> list[Row]:
     """Those of whom there is any: id, name; for the filter."""
     where = Conditions(scope, "s.")
     sql = (
@@ -39,13 +39,13 @@ def readers(tables: Tables, scope: HasPrefixes) -> list[Row]:
     return every(tables, sql, where.values)
 
 
-def files_of(tables: Tables, who: str, since: str, *, whole: bool) -> int:
+def files_of(tables: ReadTables, who: str, since: str, *, whole: bool) -> int:
     """How many files this person took along after that moment, wherever they lie: it is about the person."""
     sql = "SELECT count(*) FROM sights WHERE who = ? AND what = 'file' AND whole = ? AND julianday(at) > julianday(?)"
     return count(tables, sql, [who, "yes" if whole else "", since])
 
 
-def busiest(tables: Tables, scope: HasPrefixes, since: str) -> list[Row]:
+def busiest(tables: ReadTables, scope: HasPrefixes, since: str) -> list[Row]:
     """Who took files along since then: who, name, files, whole, rows, most_in_a_day; the most first."""
     where = Conditions(scope, "s.")
     where.add("s.what = 'file' AND julianday(s.at) > julianday(?)", since)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from app.tables.follow import Tables
 from app.tables.query import Conditions, Found, Row, count, each, every, one, page_of
+from app.tables.reading import ReadTables
 from app.tables.scope import HasPrefixes
 
 # The names a list shows beside a submission: whose it is and who made it.
@@ -33,18 +33,18 @@ class SubmissionWish:
     flagged: bool = False
 
 
-def find_submissions(tables: Tables, scope: HasPrefixes, wish: SubmissionWish, page: int = 1) -> Found:
+def find_submissions(tables: ReadTables, scope: HasPrefixes, wish: SubmissionWish, page: int = 1) -> Found:
     return page_of(tables, _COLUMNS, _SOURCE, _asked_for(scope, wish), _ORDER, page)
 
 
-def each_submission(tables: Tables, scope: HasPrefixes, wish: SubmissionWish) -> Iterator[Row]:
+def each_submission(tables: ReadTables, scope: HasPrefixes, wish: SubmissionWish) -> Iterator[Row]:
     """All of them, one at a time, oldest first, without holding them in memory."""
     where = _asked_for(scope, wish)
     sql = f"SELECT {_COLUMNS} FROM {_SOURCE} WHERE {where.sql} ORDER BY s.ended, s.id"  # noqa: S608
     yield from each(tables, sql, where.values)
 
 
-def submission(tables: Tables, scope: HasPrefixes, id: str) -> Row | None:
+def submission(tables: ReadTables, scope: HasPrefixes, id: str) -> Row | None:
     where = Conditions(scope, "s.")
     where.add("s.id = ?", id)
     return one(tables, f"SELECT {_COLUMNS} FROM {_SOURCE} WHERE {where.sql}", where.values)  # noqa: S608
@@ -62,7 +62,7 @@ def _asked_for(scope: HasPrefixes, wish: SubmissionWish) -> Conditions:
     return where
 
 
-def form_counts(tables: Tables, scope: HasPrefixes) -> list[Row]:
+def form_counts(tables: ReadTables, scope: HasPrefixes) -> list[Row]:
     """How many submissions there are of each form and version: form_id, form_version, submissions, latest."""
     where = Conditions(scope)
     sql = (
@@ -76,7 +76,7 @@ def form_counts(tables: Tables, scope: HasPrefixes) -> list[Row]:
 _ANSWERS = "json_tree(CASE WHEN json_valid(s.answers) THEN s.answers ELSE '{}' END) t"
 
 
-def answered(tables: Tables, scope: HasPrefixes, form_id: str, names: Sequence[str]) -> dict[str, dict[str, int]]:
+def answered(tables: ReadTables, scope: HasPrefixes, form_id: str, names: Sequence[str]) -> dict[str, dict[str, int]]:
     """Question name → version → how many submissions hold an answer to it. Inside repeats a submission counts once."""
     found: dict[str, dict[str, int]] = {}
     for row in _grouped(tables, scope, form_id, names, "s.form_version"):
@@ -84,7 +84,7 @@ def answered(tables: Tables, scope: HasPrefixes, form_id: str, names: Sequence[s
     return found
 
 
-def chosen(tables: Tables, scope: HasPrefixes, form_id: str, names: Sequence[str]) -> dict[str, dict[str, int]]:
+def chosen(tables: ReadTables, scope: HasPrefixes, form_id: str, names: Sequence[str]) -> dict[str, dict[str, int]]:
     """Question name → answer as it was sent → how many submissions hold it."""
     found: dict[str, dict[str, int]] = {}
     for row in _grouped(tables, scope, form_id, names, "t.atom"):
@@ -92,7 +92,7 @@ def chosen(tables: Tables, scope: HasPrefixes, form_id: str, names: Sequence[str
     return found
 
 
-def _grouped(tables: Tables, scope: HasPrefixes, form_id: str, names: Sequence[str], by: str) -> list[Row]:
+def _grouped(tables: ReadTables, scope: HasPrefixes, form_id: str, names: Sequence[str], by: str) -> list[Row]:
     """by: a column of ours."""
     if not names:
         return []
@@ -107,7 +107,7 @@ def _grouped(tables: Tables, scope: HasPrefixes, form_id: str, names: Sequence[s
     return every(tables, sql, where.values)
 
 
-def visitors(tables: Tables, scope: HasPrefixes) -> list[Row]:
+def visitors(tables: ReadTables, scope: HasPrefixes) -> list[Row]:
     """Who made submissions in scope: id, name; for the filter of a list. By name, not by number of visits."""
     where = Conditions(scope, "s.")
     sql = (
@@ -118,14 +118,14 @@ def visitors(tables: Tables, scope: HasPrefixes) -> list[Row]:
     return every(tables, sql, where.values)
 
 
-def arrived_on(tables: Tables, scope: HasPrefixes, day: str) -> int:
+def arrived_on(tables: ReadTables, scope: HasPrefixes, day: str) -> int:
     """How many submissions came in on that day, by this server's record."""
     where = Conditions(scope)
     where.add("substr(received, 1, 10) = ?", day)
     return count(tables, f"SELECT count(*) FROM submissions WHERE {where.sql}", where.values)  # noqa: S608
 
 
-def flagged(tables: Tables, scope: HasPrefixes) -> int:
+def flagged(tables: ReadTables, scope: HasPrefixes) -> int:
     """How many submissions have something a person should look at."""
     where = _asked_for(scope, SubmissionWish(flagged=True))
     return count(tables, f"SELECT count(*) FROM submissions s WHERE {where.sql}", where.values)  # noqa: S608

@@ -1,0 +1,128 @@
+"""The one writer of the read tables of a node that serves: a process of its own (docs/decisions/0027-one-writer-of-read-tables.md).
+
+It follows the store, looks at visits again and checks households, behind the
+pushes: at lower priority and without sharing their interpreter's lock. The
+store it only looks at. It ends when its standard input does, which is when the
+server does, however that came about.
+
+    python -m app.tables.writer_process
+
+One line of JSON each way. In: what it is to work on, {"tables", "folder", "database", "checked"}, then
+{"n", "look"} for a page that waits, {"forgotten"} once nothing else of the server's shows what is about to be erased.
+Out: {"ready"} when the tables are open, {"n"} when a page can go on, {"erased", "areas"} before something is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from app.checks import amounts
+from app.logs import log_to_stderr
+from app.publish import FormShelf
+from app.tables.follow import Tables
+from app.tables.review import FormReviewer
+from app.tables.review_process import ReviewProcess
+from app.tables.upkeep import Ask, Upkeep
+
+NICE = 2
+"""Pushes come first, but where both cores are busy the tables must not fall far behind."""
+FORGET_SECONDS = 30.0
+LAST_SECONDS = 3.0
+"""For what is under way when the server is gone. A transaction that is cut off is none."""
+
+
+def main() -> None:
+    os.nice(NICE)
+    log_to_stderr()
+    heard, said = _own(sys.stdin.fileno(), os.devnull), _own(sys.stdout.fileno(), None)
+    work: dict[str, Any] = json.loads(heard.readline() or b"null") or sys.exit(0)
+    told = _Told(heard, said)
+    threading.Thread(target=told.listen, daemon=True).start()
+    folder, database = Path(work["folder"]), str(work["database"])
+    store: Any = _store(folder, database)
+    tables = Tables(work["tables"], store, checked=bool(work["checked"]))
+    tables.on_erased = told.forget
+    shelf = FormShelf(store)
+    reviewer = ReviewProcess(database or str(folder / "store.db"), Path(tables.path), shelf)
+    upkeep = Upkeep(tables, reviewer, FormReviewer(tables, store, shelf, amounts()), lambda: datetime.now().astimezone())
+    told.begin(upkeep)
+    told.say({"ready": os.getpid()})
+    upkeep.run()
+    tables.close()
+
+
+def _store(folder: Path, database: str) -> Any:
+    if database:
+        from sync.store.postgres import PostgresStore  # not loaded on a village box
+
+        return PostgresStore(database, connections=2)
+    from sync.store.sqlite_looking import SqliteLooking
+
+    return SqliteLooking(folder)
+
+
+class _Told:
+    """Listens to the server, from before there is anything to ask until it is gone."""
+
+    def __init__(self, heard: Any, said: Any) -> None:
+        self._heard, self._said = heard, said
+        self._saying = threading.Lock()
+        self._forgotten = threading.Event()
+        self._upkeep: Upkeep | None = None
+        self._gone = False
+        self._lock = threading.Lock()
+
+    def begin(self, upkeep: Upkeep) -> None:
+        with self._lock:
+            self._upkeep = upkeep
+            if self._gone:
+                upkeep.stop()
+
+    def listen(self) -> None:
+        for line in iter(self._heard.readline, b""):
+            asked = json.loads(line)
+            if "forgotten" in asked:
+                self._forgotten.set()
+            elif self._upkeep:  # nobody asks before it has said that it is ready
+                self._upkeep.ask(Ask(partial(self.say, {"n": asked["n"]}), bool(asked["look"])))
+        last = threading.Timer(LAST_SECONDS, os._exit, (0,))
+        last.daemon = True
+        last.start()
+        with self._lock:
+            self._gone = True
+            if self._upkeep:
+                self._upkeep.stop()
+
+    def forget(self, homes: set[str], areas: set[str]) -> None:
+        """Have the server remove what else shows them. Raises TimeoutError: then their rows stay, until the next try."""
+        self._forgotten.clear()
+        self.say({"erased": sorted(homes), "areas": sorted(areas)})
+        if not self._forgotten.wait(FORGET_SECONDS):
+            raise TimeoutError("the server did not say that it has removed what shows erased records")
+
+    def say(self, what: dict[str, Any]) -> None:
+        with self._saying, suppress(OSError):  # nobody is there to hear it
+            self._said.write(json.dumps(what).encode() + b"\n")
+
+
+def _own(fd: int, instead: str | None) -> Any:
+    """The stream on that descriptor for this process alone: what it starts must not keep the server's pipe open.
+
+    instead: what stands there from now on; None is standard error.
+    """
+    mine = open(os.dup(fd), "rb" if instead else "wb", buffering=-1 if instead else 0)  # noqa: SIM115 - as long as the process
+    other = os.open(instead, os.O_RDONLY) if instead else sys.stderr.fileno()
+    os.dup2(other, fd)
+    return mine
+
+
+if __name__ == "__main__":
+    main()
