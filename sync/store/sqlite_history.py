@@ -29,8 +29,8 @@ class SqliteHistory:
 
     @classmethod
     def looking_on(cls, path: Path) -> SqliteHistory:
-        """Over a file that another process writes. Opened read-only, it can neither write nor checkpoint."""
-        connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, check_same_thread=False)
+        """Over a file that another process writes."""
+        connection = look_on(path)
         return cls(lambda sql, *values: connection.execute(sql, values).fetchall())
 
     def get(self, kind: str, id: str) -> Record | None:
@@ -93,3 +93,8 @@ class SqliteHistory:
                 changes.append(Change(seq=n, op=op_of_body(body), status=status, rev=rev, received_at=received, code=code,
                                       hash=hash_))  # fmt: skip
         return changes
+
+
+def look_on(path: Path) -> sqlite3.Connection:
+    """A connection to a file that another process writes. Opened read-only, it can neither write nor checkpoint."""
+    return sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, check_same_thread=False, isolation_level=None)

@@ -6,13 +6,12 @@ import sqlite3
 import threading
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import quote
 
 from sync.records import Page
 from sync.store.blobs import BlobFolder
 from sync.store.pages import page_of
 from sync.store.sqlite_file import NAME
-from sync.store.sqlite_history import SqliteHistory
+from sync.store.sqlite_history import SqliteHistory, look_on
 from sync.store.sqlite_intake import RECORD, record_of
 
 
@@ -28,8 +27,7 @@ class SqliteLooking(SqliteHistory):
     def _rows(self, sql: str, *values: Any) -> list[Any]:
         connection: sqlite3.Connection | None = getattr(self._threads, "connection", None)
         if connection is None:
-            uri = f"file:{quote(str(self._path))}?mode=ro"
-            connection = self._threads.connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+            connection = self._threads.connection = look_on(self._path)
         return connection.execute(sql, values).fetchall()
 
     @property
