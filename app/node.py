@@ -197,6 +197,7 @@ def open_node(config: Config) -> Node:
         store = open_store(config.data_dir, config.upstream)
     except SyncProblem as problem:
         raise NodeProblem(f"{problem.message(config.lang)}{problem.next(config.lang)}({config.data_dir})") from problem
+    tables = None
     try:
         if is_database(config.upstream):
             # Printed codes and sign-ins must hold on every web host of the centre.
@@ -225,6 +226,8 @@ def open_node(config: Config) -> Node:
             complaints=[library_line(problem, config.lang) for problem in library.problems],
         )
     except BaseException:
+        if tables:
+            tables.close()
         store.close()
         raise
 
