@@ -446,6 +446,30 @@ def test_a_small_area_stands_wherever_a_village_does(desk, here, app, monkeypatc
     assert desk.post("/office/print/", small="no-such", what="sheet").status_code == 422
 
 
+def test_the_table_of_a_form_and_who_saw_what_of_a_small_area(desk, here, office, cast):
+    author = Author("i-more", "u-county", clock=clock)
+    small = {"name": "两村片", "villages": f"{VILLAGE} {OTHER_VILLAGE}"}
+    ops = [author.create("small_area", "s-1", TOWNSHIP, small)]
+    for village, head in {VILLAGE: "甲户", NEXT_VILLAGE: "乙户", OTHER_VILLAGE: "外县户"}.items():
+        id = f"h-{village}"
+        ops += [author.create("household", id, village, {"head_name": head, "group": "1"}),
+                author.create("submission", f"s-{village}", village, {"household_id": id, "form_id": "mini", "form_version": "1",
+                              "answers": {}, "ended": "2026-11-02T09:00:00+08:00"}),
+                author.create("sight", f"z-{village}", village, {"what": "household", "who": "u-county", "day": "2026-11-02",
+                              "at": "2026-11-02T09:00:00+08:00", "household_id": id, "reason": "核对"})]  # fmt: skip
+    here.store.load(ops)
+    here.tables.catch_up()
+    for path in ("/office/forms/mini/table", "/office/sights"):
+        whole, some, village = (desk.browser.get(f"{path}{wish}").text for wish in ("", "?small=s-1", f"?village={NEXT_VILLAGE}"))
+        assert "甲户" in whole and "乙户" in whole and "外县户" not in whole, path
+        assert "甲户" in some and "乙户" not in some and "外县户" not in some, path
+        assert "乙户" in village and "甲户" not in village, path
+        assert '<option value="s-1" selected>' in some, path
+        assert "甲户" not in desk.browser.get(f"{path}?small=no-such").text, path
+    table = desk.browser.get("/office/forms/mini/table?small=s-1").text
+    assert "small=s-1" in re.findall(r'href="([^"]*table.xlsx[^"]*)"', table)[0]
+
+
 def test_helpers_handover_and_likely_duplicates_of_a_small_area(office, cast, here):
     """What the township sees of two villages of three; the neighbour of one village sees that one, whatever the list names."""
     author = Author("i-more", "u-county", clock=clock)

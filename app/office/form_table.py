@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from flask import Response, request, stream_with_context
 from flask_babel import gettext as _
@@ -57,6 +58,7 @@ def form_table(form_id: str) -> str:
         lines=lines,
         versions={row["form_version"]: row["submissions"] for row in counts},
         missing=[row["form_version"] for row in counts if row["form_version"] not in merged.definitions],
+        area=page.area_wish(),
         villages=page.villages(),
         too_many=found.total > MOST_IN_A_WORKBOOK,
     )
@@ -128,8 +130,7 @@ def _sheet(merged: Merged, repeat: str, name: str, lang: str, by_name: bool) -> 
 
 
 def _wish(form_id: str) -> SubmissionWish:
-    asked = wish_asked()
-    return SubmissionWish(form_id, asked.area, asked.since, asked.until, asked.cadre, asked.flagged)
+    return replace(wish_asked(), form_id=form_id)
 
 
 def _repeat(merged: Merged, lang: str) -> str:

@@ -128,10 +128,11 @@ def sight_list() -> str:
     """Who saw what whole, and what was taken along, the latest first."""
     wish = {"since": page.day_wish("since"), "until": page.day_wish("until"), "who": request.args.get("who", ""),
             "whole": request.args.get("whole") == "1"}  # fmt: skip
-    found = sights.find_sights(page.tables(), page.scope(), **wish, page=page.page_number())
+    found = sights.find_sights(page.tables(), page.scope(), **wish, area=page.places_wish(), page=page.page_number())
     people = page.names([row["who"] for row in found.rows])
     return page.show("sights.html", found=found, wish=wish, people=people, busy=alerts(),
-                     everybody=sights.readers(page.tables(), page.scope()), titles=titles())  # fmt: skip
+                     everybody=sights.readers(page.tables(), page.scope()), titles=titles(),
+                     area=page.area_wish(), villages=page.villages())  # fmt: skip
 
 
 def titles() -> dict[str, str]:

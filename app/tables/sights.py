@@ -16,10 +16,12 @@ def opened(tables: ReadTables, scope: HasPrefixes, who: str, since: str) -> dict
 
 
 def find_sights(
-    tables: ReadTables, scope: HasPrefixes, *, since: str = "", until: str = "", who: str = "", whole: bool = False, page: int = 1
-) -> Found:
-    """The latest first. since and until are days."""
+    tables: ReadTables, scope: HasPrefixes, *, since: str = "", until: str = "", who: str = "", whole: bool = False,
+    area: str = "", page: int = 1,
+) -> Found:  # fmt: skip
+    """The latest first. since and until are days; area as `Conditions.add_within` takes it."""
     where = Conditions(scope, "s.")
+    where.add_within(area)
     where.add_if(since, "s.day >= ?")
     where.add_if(until, "s.day <= ?")
     where.add_if(who, "s.who = ?")
