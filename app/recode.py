@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from app import parting
 from app.areas import Step, group_step, merged_steps, recoded, steps_for
 from sync.author import Author
 from sync.own import write_own
-from sync.records import FieldChange, Op
-from sync.scope import prefix_of
+from sync.records import FieldChange, Op, Record, Scope
+from sync.scope import prefix_of, within
 from sync.store.base import Store
 
 OWN_NAME = "areas"
@@ -19,15 +20,25 @@ PAGE = 1_000
 
 def affected(store: Store, mapping: Mapping[str, str]) -> dict[str, int]:
     """How many records of each kind the change would touch."""
-    found: dict[str, int] = {}
-    seq, end = 0, store.latest_seq()
-    while seq < end:
-        page = store.changes(seq, PAGE)
-        for record in page.records:
-            if not record.deleted and steps_for(record, mapping, ""):
-                found[record.kind] = found.get(record.kind, 0) + 1
-        seq = page.seq
-    return found
+    found = (record.kind for record in _concerned(store, mapping) if not record.deleted and steps_for(record, mapping, ""))
+    return dict(Counter(found))
+
+
+def _concerned(store: Store, codes: Iterable[str]) -> Iterator[Record]:
+    """What lies in these places, and every record of the kinds that a change of codes reaches wherever they lie."""
+    prefixes = tuple(prefix_of(code) for code in codes)
+    for record in _each(store, Scope(area_prefixes=prefixes)):
+        if record.kind not in parting.WIDE and within(record.area, prefixes):
+            yield record
+    yield from _each(store, Scope(area_prefixes=("",), kinds=tuple(sorted(parting.WIDE))))
+
+
+def _each(store: Store, scope: Scope) -> Iterator[Record]:
+    cursor, more = None, True
+    while more:
+        page = store.pull(scope, cursor, PAGE)
+        yield from page.records
+        cursor, more = page.cursor, page.more
 
 
 def carry_out(
@@ -89,15 +100,20 @@ def parting_of(store: Store, village: str) -> parting.Parting:
     merger = merger_of(store, village)
     closed = store.get("area", village)
     into = str(closed.fields.get("successor") or "") if closed else ""
-    told = []
-    seq, end = 0, store.latest_seq()
-    while merger and into and seq < end:
-        page = store.changes(seq, PAGE)
-        for record in page.records:
-            if record.kind in parting.WIDE or record.area.startswith(prefix_of(into)):
-                told.append((record, store.history(record.kind, record.id)))
-        seq = page.seq
+    found = list(_concerned(store, [into])) if merger and into else []
+    told = [(record, history) for at in range(0, len(found), PAGE)
+            for record, history in _with_histories(store, found[at : at + PAGE])]
     return parting.parted(merger, told)
+
+
+def _with_histories(store: Store, records: Sequence[Record]) -> Iterator[parting.Told]:
+    """Asked for a kind at a time: one by one they are thousands of questions for a village."""
+    kinds: dict[str, list[str]] = {}
+    for record in records:
+        kinds.setdefault(record.kind, []).append(record.id)
+    found = {kind: store.histories(kind, ids) for kind, ids in kinds.items()}
+    for record in records:
+        yield record, found[record.kind].get(record.id, [])
 
 
 def carry_back(store: Store, village: str, *, actor: str, clock: Callable[[], datetime]) -> parting.Parting:

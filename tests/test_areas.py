@@ -370,6 +370,18 @@ def test_people_have_the_place_before_its_households_and_it_opens_last(here, mer
     assert set(kinds[-kinds.count("area") :]) == {"area"}
 
 
+def test_what_a_change_touches_is_found_without_reading_the_whole_store(here, merged, monkeypatch):
+    """Nor a question a record: a page of the office waits for the answer, and a county has a million of them."""
+    asked, of = [], type(here.store)
+    for name in ("history", "histories", "changes", "get"):
+        real = getattr(of, name)
+        monkeypatch.setattr(of, name, lambda *given, name=name, real=real, **more: asked.append(name) or real(*given, **more))
+    found = recode.parting_of(here.store, NEXT_VILLAGE)
+    assert found.homes and len(found.steps) > 5
+    assert recode.affected(here.store, {VILLAGE: NEXT_VILLAGE})["household"]
+    assert "changes" not in asked and asked.count("history") + asked.count("get") <= 2
+
+
 def test_nobody_parts_what_is_not_theirs(office, cast, merged):
     for person, status in ((cast.stranger, 404), (cast.township, 403), (cast.cadre, 403)):
         assert office(person).get(f"/office/areas/{NEXT_VILLAGE}/part").status_code == status, person.id
