@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -119,10 +118,8 @@ def test_a_number_written_down_that_another_household_has(store, tables):
     assert elsewhere("500232196003030031", "") == "0" and elsewhere() == "0"
 
 
-def test_what_is_asked_of_other_visits_reads_an_index_only_as_far_as_needed(tmp_path: Path) -> None:
+def test_what_is_asked_of_other_visits_reads_an_index_only_as_far_as_needed(tables: Tables) -> None:
     """Else each visit costs what all before it cost together."""
-    tables = Tables(tmp_path / "read.db", FakeStore())
-    tables.catch_up()
     asked: list[tuple[str, Any]] = []
 
     class Noting:
