@@ -143,7 +143,7 @@ def _needed_first() -> list[str]:
     names = built(_static())
     return [
         f"</static/dist/{names[name]}>; rel={rel}"
-        for name, rel in (("app.css", "preload; as=style"), ("main.js", "modulepreload"))
+        for name, rel in (("app.css", "preload; as=style"), ("main.js", "preload; as=script"))
         if name in names
     ]
 

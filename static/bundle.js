@@ -7,6 +7,9 @@
  * modules others need to them under a global name; `import('./x.js')` anywhere in the code is all
  * it takes to make x.js load later. A later file does not name the first one, so its own name
  * changes only when its own content does.
+ *
+ * The first file is a plain script: browsers compile those whole when a worker keeps them, and not
+ * modules, so that the next start finds its functions ready.
  */
 import { basename, join, relative, resolve } from 'node:path';
 import { build } from 'esbuild';
@@ -37,7 +40,7 @@ export async function bundle({ root, main, outdir, options }) {
   }
   const first = await build({
     ...common, metafile: true, stdin: { contents: entryOf(root, main, plan.shared), resolveDir: root, sourcefile: `${ENTRY}.js` },
-    entryNames: 'main-[hash]',
+    entryNames: 'main-[hash]', banner: { js: '(()=>{"use strict";' }, footer: { js: '})();' },
     plugins: [...(options.plugins ?? []), laterModules(root, files)],
   });
   const [[file, { inputs }]] = Object.entries(first.metafile.outputs);

@@ -65,11 +65,23 @@ worker.addEventListener('fetch', (event) => {
   const url = new URL(request.url);
   if (url.origin !== worker.location.origin) return;
   if (request.mode === 'navigate') {
-    if (SCREENS.test(url.pathname)) event.respondWith(kept(SHELL, request));
+    if (!SCREENS.test(url.pathname)) return;
+    event.respondWith(kept(SHELL, request));
+    wakeDatabases();
   } else if (url.pathname.startsWith('/static/dist/')) {
     event.respondWith(kept(url.pathname, request));
   }
 });
+
+/** The browser opens their files while the page is still being read; the page then finds them open. Nothing is made or changed. */
+function wakeDatabases() {
+  for (const name of ['ruhu-data', 'ruhu-outbox']) {
+    const asked = indexedDB.open(name);
+    asked.onupgradeneeded = () => asked.transaction?.abort();
+    asked.onerror = (event) => event.preventDefault();
+    asked.onsuccess = () => asked.result.close();
+  }
+}
 
 /** Unless a form is open in any window, frozen ones too: each holds the lock `ruhu-form`. @returns {Promise<boolean>} */
 async function takeOver() {

@@ -45,7 +45,7 @@ def test_a_form_s_address_names_its_page_ahead(client: Any) -> None:
 def test_what_the_first_screen_needs_is_named_ahead(client: Any, path: str) -> None:
     links = client.get(path).headers["Link"].split(", ")
     assert links[:2] == ["</static/dist/app-0A1B2C3D.css>; rel=preload; as=style",
-                         "</static/dist/main-0A1B2C3D.js>; rel=modulepreload"]  # fmt: skip
+                         "</static/dist/main-0A1B2C3D.js>; rel=preload; as=script"]  # fmt: skip
     for link in links:
         assert client.get(link[1:].split(">")[0]).status_code == 200
 

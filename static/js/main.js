@@ -15,7 +15,9 @@ import { everyShelf, openShelf } from './data/shelves.js';
 import { createStore } from './data/store.js';
 import { laterSync } from './data/sync-later.js';
 import { language, t, useLanguage } from './i18n.js';
+import { readAhead } from './screens/form-pages.js';
 import { createRouter } from './screens/router.js';
+import { element } from './screens/widgets/dom.js';
 
 const now = () => new Date();
 const ids = () => uuid7();
@@ -49,7 +51,7 @@ async function start() {
   const named = /^\/forms\/([^/]+)\//.exec(page ?? '')?.[1] ?? /^\/F\/([a-z0-9-]+)$/.exec(location.pathname)?.[1];
   // The address says which form is wanted, and the shell may know its page: it comes while the rest starts.
   let early = named ? formstore.open(named, undefined, page) : null;
-  early?.catch(() => {});
+  early?.then(readAhead).catch(() => {});
   // Who is at home here comes to today most of the time.
   if (!named && localStorage.getItem('ruhu-install') && /^(#\/today)?$/.test(location.hash)) void import('./screens/today.js').catch(() => {});
   const root = /** @type {HTMLElement} */ (document.getElementById('app'));
@@ -112,6 +114,8 @@ async function start() {
   };
   await router.show();
   await painted();
+  // Named late, so that it and its icon do not travel before the first question.
+  document.head.append(element('link', { rel: 'manifest', href: '/manifest.webmanifest' }));
   sync.listen();
   // Also for someone who signed out with work still on this phone.
   if (session.installs.length) sync.soon();

@@ -10,7 +10,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import 'fake-indexeddb/auto';
-import { openDB } from 'idb';
+import { openDB, unwrap } from 'idb';
 import { createDrafts } from '../../static/js/data/drafts.js';
 
 let made = 0;
@@ -24,17 +24,14 @@ async function setUp() {
   });
   /** @type {(IDBTransactionOptions | undefined)[]} */
   const asked = [];
-  const watched = new Proxy(db, {
-    get(target, name) {
-      if (name !== 'transaction') return Reflect.get(target, name, target);
-      return (/** @type {string} */ stores, /** @type {IDBTransactionMode} */ mode, /** @type {IDBTransactionOptions} */ options) => {
-        if (mode === 'readwrite') asked.push(options);
-        return target.transaction(stores, mode, options);
-      };
-    },
-  });
+  const raw = /** @type {IDBDatabase} */ (unwrap(db));
+  const real = raw.transaction.bind(raw);
+  raw.transaction = (stores, mode, options) => {
+    if (mode === 'readwrite') asked.push(options);
+    return real(stores, mode, options);
+  };
   const signedIn = { user: 'u-1' };
-  const run = (/** @type {any} */ work) => work(/** @type {any} */ (watched));
+  const run = (/** @type {any} */ work) => work(/** @type {any} */ (db));
   return { asked, signedIn, drafts: createDrafts({ run, locks: locks(), user: () => signedIn.user }) };
 }
 

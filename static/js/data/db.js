@@ -9,7 +9,7 @@
  * opens it again and repeats the work once. What still fails is a `NotSaved`,
  * which screens must show and never swallow.
  */
-import { openDB } from 'idb';
+import { openDB, unwrap } from 'idb';
 
 /** @typedef {import('idb').IDBPDatabase<any>} Database */
 /** @typedef {import('idb').IDBPTransaction<any, string[], 'readwrite'>} Writing */
@@ -69,6 +69,25 @@ export async function whole(db, stores, work) {
     throw error;
   }
 }
+
+/**
+ * One row, in a strict transaction of its own. What is typed goes this way with every key, so the browser is told
+ * directly, and to commit at once: the page may be going away.
+ * @param {Database} db @param {string} store @param {unknown} row
+ * @returns {Promise<void>}
+ */
+export const putAlone = (db, store, row) => new Promise((done, fail) => {
+  const tx = /** @type {IDBDatabase} */ (unwrap(db)).transaction(store, 'readwrite', STRICT);
+  tx.oncomplete = () => done();
+  tx.onabort = () => fail(tx.error ?? new DOMException('the write was ended', 'AbortError'));
+  try {
+    tx.objectStore(store).put(row);
+  } catch (error) {
+    fail(error);
+    return tx.abort();
+  }
+  tx.commit?.();
+});
 
 /** @param {Database} db @param {number} from the version that is here; 0 on a new phone */
 function upgradeData(db, from) {

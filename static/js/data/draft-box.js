@@ -73,11 +73,14 @@ export const hashIn = (name) => HASH.exec(name)?.[0] ?? '';
 const HASH = /[0-9a-f]{64}/;
 
 /** Names of files that the answers name. @param {Draft | ClosedDraft} draft @returns {string[]} */
-export const namedIn = (draft) => ('named' in draft ? draft.named : hashesIn(draft.answers ?? ''));
+export const namedIn = (draft) => ('named' in draft ? draft.named : hashesIn(draft.answers ?? '', []));
 
-/** @param {unknown} answer @returns {string[]} */
-function hashesIn(answer) {
-  // Looked at with every answer: most are too short to name a file.
-  if (typeof answer === 'string') return answer.length < 64 ? [] : answer.match(/[0-9a-f]{64}/g) ?? [];
-  return answer && typeof answer === 'object' ? Object.values(answer).flatMap(hashesIn) : [];
+/** All answers are looked at with every answer: most are too short to name a file. @param {any} answer @param {string[]} found @returns {string[]} */
+function hashesIn(answer, found) {
+  if (typeof answer === 'string') {
+    if (answer.length >= 64) found.push(...answer.match(/[0-9a-f]{64}/g) ?? []);
+  } else {
+    for (const name in answer) hashesIn(answer[name], found);
+  }
+  return found;
 }

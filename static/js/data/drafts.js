@@ -5,7 +5,7 @@
  * A phone may be handed on: a draft belongs to who began it, and only that person finds it again.
  */
 
-import { sent, whole } from './db.js';
+import { putAlone, sent, whole } from './db.js';
 import { createDraftBox, hashIn, namedIn } from './draft-box.js';
 import { createHolds } from './draft-holds.js';
 
@@ -44,11 +44,7 @@ export function createDrafts({ run, locks, cipher, user = () => '', everywhere =
   async function save(draft) {
     draft.user_id ||= user();
     const kept = await box.close(draft);
-    return run((db) => whole(db, ['draft'], async (tx) => {
-      sent(tx.objectStore('draft').put(kept));
-      // Without waiting for an idle moment: the page may be going away.
-      tx.commit?.();
-    }));
+    return run((db) => putAlone(db, 'draft', kept));
   }
 
   /** As it lies here. @param {string} draftId @returns {Promise<Stub | undefined>} */

@@ -22,13 +22,16 @@ export function createFormstore({ db, store, api }) {
    * @returns {Promise<FormInfo[]>}
    */
   async function list() {
-    const records = await store.all('form');
+    const [records, index] = await Promise.all([store.all('form'), store.meta('form_index')]);
     if (records.length) return newest(records.filter((record) => !isRetired(record)).map((record) => infoOf(record)));
-    return newest((await store.meta('form_index')) ?? []);
+    return newest(index ?? []);
   }
 
   /** @param {string} formId @param {string} version */
   const cached = (formId, version) => db.data.run((idb) => idb.get('form', [formId, version]));
+
+  /** Every version of a form that is here. @param {string} formId @returns {Promise<Page[]>} */
+  const versions = (formId) => db.data.run((idb) => idb.getAll('form', IDBKeyRange.bound([formId], [formId, []])));
 
   /**
    * The page of a form: that version, or the newest one that is here. Fetched and kept when it is not.
@@ -38,11 +41,14 @@ export function createFormstore({ db, store, api }) {
    * @returns {Promise<Page | null>}
    */
   async function open(formId, version, url) {
-    const wanted = version ?? versionIn(url) ?? (await list()).find((form) => form.form_id === formId)?.version;
+    const told = version ?? versionIn(url);
+    // Which one is the newest is found out while they are read.
+    const [all, forms] = told ? [null, []] : await Promise.all([versions(formId), list()]);
+    const wanted = told ?? forms.find((form) => form.form_id === formId)?.version;
     // A shell that names the page came by the network: its browser fetches the page already, while our database opens.
     const coming = wanted && url ? fetchPage(formId, wanted, url) : null;
     coming?.catch(() => {});
-    const here = wanted && await cached(formId, wanted);
+    const here = wanted && (all ? all.find((one) => one.version === wanted) : await cached(formId, wanted));
     if (here) return here;
     const page = wanted ? await (coming ?? fetchPage(formId, wanted, url)) : null;
     if (page) {
@@ -51,7 +57,7 @@ export function createFormstore({ db, store, api }) {
       return page;
     }
     if (version) return null;
-    const older = await db.data.run((idb) => idb.getAll('form', IDBKeyRange.bound([formId], [formId, []])));
+    const older = all ?? await versions(formId);
     return older[older.length - 1] ?? null;
   }
 

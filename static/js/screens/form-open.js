@@ -8,7 +8,7 @@ import { needsRare } from '../core/rare.js';
 import { localTime } from '../data/ids.js';
 import { carriedAtOpening, pruned } from './form-carried.js';
 import { createModel } from './form-model.js';
-import { definitionIn, pagesIn } from './form-pages.js';
+import { partsOf } from './form-pages.js';
 
 /** @typedef {import('./form-types.d.ts').Base} Base */
 /** @typedef {import('./form-types.d.ts').Context} Context */
@@ -47,9 +47,7 @@ export async function openForm(ctx, params) {
   if (!page) return { ok: false, reason: 'no_form' };
   if (!draft && params.household_id && !base.household) return { ok: false, reason: 'no_household' };
 
-  const definition = definitionIn(page.html);
-  const { hash, pages } = pagesIn(page.html);
-
+  const { definition, hash, pages } = partsOf(page);
   if (needsRare(/** @type {any} */ (definition))) await import('../core/functions-rare.js');
   const model = createModel(definition);
   const own = draft ?? newDraft(ctx, params, definition, hash, base);

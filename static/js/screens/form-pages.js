@@ -35,6 +35,24 @@ export function pagesIn(html) {
   return { hash: /data-hash="([^"]*)"/.exec(open)?.[1] ?? '', pages };
 }
 
+/** Pages read before they were asked for. @type {WeakMap<object, ReturnType<typeof readPage>>} */
+const read = new WeakMap();
+
+/** @param {{html: string}} page */
+const readPage = ({ html }) => ({ definition: definitionIn(html), ...pagesIn(html) });
+
+/** Reads a page while something else is waited for. @param {{html: string} | null} page */
+export function readAhead(page) {
+  if (page) read.set(page, readPage(page));
+}
+
+/** What a form's page holds; each time it is asked for, pages that nobody has turned yet. @param {{html: string}} page */
+export function partsOf(page) {
+  const found = read.get(page) ?? readPage(page);
+  read.delete(page);
+  return found;
+}
+
 /** The page's nodes; nothing in them loads or runs before they are shown. @param {LivePage} page @returns {HTMLElement} */
 export function sectionOf(page) {
   const holder = document.createElement('template');
