@@ -78,6 +78,12 @@ const preview = await build({
   target: TARGET, outdir: part, entryNames: '[name]-[hash]', legalComments: 'none', logLevel: 'warning', metafile: true,
 });
 manifest['preview.js'] = basename(Object.keys(preview.metafile.outputs)[0] ?? '');
+// Ahead of the first file, for a first visit.
+const early = await build({
+  entryPoints: { early: join(here, 'js/early.js') }, bundle: true, format: 'iife', minify: true,
+  target: TARGET, outdir: part, entryNames: '[name]-[hash]', legalComments: 'none', logLevel: 'warning', metafile: true,
+});
+manifest['early.js'] = basename(Object.keys(early.metafile.outputs)[0] ?? '');
 const shell = readFileSync(join(here, 'shell.html'), 'utf8')
   .replace('{css}', url(manifest['app.css']))
   .replace('{main}', url(manifest['main.js']))

@@ -145,11 +145,13 @@ def static_dir(tmp_path: Path) -> Path:
     dist.mkdir(parents=True)
     files = {
         "main-0A1B2C3D.js": "console.log('ruhu')",
+        "early-0A1B2C3D.js": "indexedDB.open('ruhu-data')",
         "app-0A1B2C3D.css": "body{margin:0}",
         "sw.js": "self.addEventListener('install', () => {})",
         "shell.html": "<!doctype html><title>入户</title><body><main id=app></main>",
         "manifest.json": json.dumps(
-            {"main.js": "main-0A1B2C3D.js", "app.css": "app-0A1B2C3D.css", "shell.html": "shell.html", "sw.js": "sw.js"}
+            {"main.js": "main-0A1B2C3D.js", "early.js": "early-0A1B2C3D.js", "app.css": "app-0A1B2C3D.css",
+             "shell.html": "shell.html", "sw.js": "sw.js"}
         ),
     }
     for name, text in files.items():

@@ -36,6 +36,7 @@ def test_a_form_s_address_names_its_page_ahead(client: Any) -> None:
     assert '<body data-form="/forms/mini/1.html">' in reply.text
     assert reply.headers["Link"].endswith("</forms/mini/1.html>; rel=preload; as=fetch; crossorigin=anonymous")
     assert client.get("/forms/mini/1.html").status_code == 200
+    assert '<script async src="/static/dist/early-0A1B2C3D.js">' in reply.text
     unknown = client.get("/F/unknown")
     assert unknown.data == client.get("/").data
     assert "/forms/" not in unknown.headers["Link"]

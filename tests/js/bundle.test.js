@@ -2,14 +2,16 @@
  * How the phone's modules become files:
  * 1. what main.js statically needs is one file, however many later modules need parts of it
  * 2. a module is one module: state is the same in the first file and in later ones
- * 3. a change to the first file alone leaves the later files' names as they were
+ * 3. the first file is a plain script that leaves nothing but what later files need in the page
+ * 4. a change to the first file alone leaves the later files' names as they were
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { createContext, runInContext } from 'node:vm';
 import { bundle } from '../../static/bundle.js';
 
 const root = mkdtempSync(join(tmpdir(), 'ruhu-bundle-'));
@@ -52,6 +54,15 @@ test('one first file, one state in all files', async () => {
   assert.deepEqual(b.slice(0, 2), [3, 'hello']);
   assert.equal(b[2], a[2]);
   assert.deepEqual(b[3](), [4, 7, ['both']]);
+});
+
+test('the first file is a plain strict script', async () => {
+  const { main } = await made('plain', { ...SOURCES, 'words.js': 'export const hello = (function () { return typeof this; })();' });
+  const page = createContext({});
+  runInContext(readFileSync(join(root, 'plain', main), 'utf8'), page);
+  page.bundled.catch(() => {}); // later files need a browser
+  assert.deepEqual(Object.keys(page).sort(), ['bundled', 'ruhuShared']);
+  assert.deepEqual({ ...page.ruhuShared['words.js'] }, { hello: 'undefined' });
 });
 
 test('later files keep their names when only the first changes', async () => {

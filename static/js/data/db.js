@@ -10,6 +10,7 @@
  * which screens must show and never swallow.
  */
 import { openDB, unwrap } from 'idb';
+import { DATA, OUTBOX } from './stores.js';
 
 /** @typedef {import('idb').IDBPDatabase<any>} Database */
 /** @typedef {import('idb').IDBPTransaction<any, string[], 'readwrite'>} Writing */
@@ -35,8 +36,6 @@ const MESSAGES = {
 
 /** Options of every write: on disk before it is called done. Since Chrome 121 the browser's own choice is less. */
 const STRICT = /** @type {const} */ ({ durability: 'strict' });
-
-const DATA_VERSION = 4;
 
 /**
  * A write whose own answer nobody waits for: its failure ends the transaction, and that is waited for.
@@ -88,42 +87,6 @@ export const putAlone = (db, store, row) => new Promise((done, fail) => {
   }
   tx.commit?.();
 });
-
-/** @param {Database} db @param {number} from the version that is here; 0 on a new phone */
-function upgradeData(db, from) {
-  // The register, some tens of records to a pack, and what each pack holds; `record` has the small kinds, and packed kinds of before.
-  if (from < 4) for (const name of ['pack', 'place']) db.createObjectStore(name, { keyPath: 'id' });
-  // Search rows, some at a time; `row` holds those of before.
-  if (from < 3) db.createObjectStore('block', { keyPath: 'n', autoIncrement: true });
-  // The pictures, sounds and films of forms, by their bytes: versions share what did not change.
-  if (from < 2) db.createObjectStore('form_file', { keyPath: 'sha256' });
-  if (from >= 1) return;
-  db.createObjectStore('meta', { keyPath: 'key' });
-  const record = db.createObjectStore('record', { keyPath: ['kind', 'id'] });
-  record.createIndex('by_household', ['kind', 'fields.household_id']);
-  record.createIndex('by_code', 'fields.code');
-  record.createIndex('by_kind', 'kind');
-  db.createObjectStore('row', { keyPath: 'id' });
-  db.createObjectStore('form', { keyPath: ['form_id', 'version'] });
-  const draft = db.createObjectStore('draft', { keyPath: 'draft_id' });
-  draft.createIndex('household_id', 'household_id');
-  db.createObjectStore('photo', { keyPath: 'sha256' });
-  db.createObjectStore('log', { keyPath: 'n', autoIncrement: true });
-}
-
-/** @param {Database} db */
-function upgradeOutbox(db) {
-  const op = db.createObjectStore('op', { keyPath: ['install_id', 'dseq'] });
-  op.createIndex('op_id', 'op_id', { unique: true });
-  op.createIndex('submission', 'submission');
-  // Rows carry these marks only while they are true, so the indexes stay as short as the work left.
-  op.createIndex('offer', 'offer');
-  op.createIndex('unconfirmed', 'unconfirmed');
-  op.createIndex('overlaid', 'overlaid');
-  const blob = db.createObjectStore('blob', { keyPath: 'sha256' });
-  blob.createIndex('unsent', 'unsent');
-  db.createObjectStore('counter', { keyPath: 'key' });
-}
 
 /**
  * One database that survives being closed under us.
@@ -189,14 +152,14 @@ export function connection(name, version, upgrade) {
  * base: ruhu-data itself. data: the store of whoever the shelf was opened for; theirs is ruhu-data until told otherwise.
  */
 export function openDatabases() {
-  const base = connection('ruhu-data', DATA_VERSION, upgradeData);
+  const base = connection(DATA.name, DATA.version, DATA.upgrade);
   /** @type {Map<string, Connection>} */
   const others = new Map();
   let current = base;
 
   /** @param {string} id @returns {Connection} */
   function shelfOf(id) {
-    const found = others.get(id) ?? connection(`ruhu-data-${id}`, DATA_VERSION, upgradeData);
+    const found = others.get(id) ?? connection(`${DATA.name}-${id}`, DATA.version, DATA.upgrade);
     others.set(id, found);
     return found;
   }
@@ -208,7 +171,7 @@ export function openDatabases() {
     get name() { return current.name; },
   };
   return {
-    base, data, shelfOf, outbox: connection('ruhu-outbox', 1, upgradeOutbox),
+    base, data, shelfOf, outbox: connection(OUTBOX.name, OUTBOX.version, OUTBOX.upgrade),
     /** @param {string} id '' for ruhu-data itself */
     shelf(id) { current = id ? shelfOf(id) : base; },
   };

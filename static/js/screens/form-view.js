@@ -18,8 +18,8 @@ import { paintText } from './widgets/texts.js';
 
 /** Pages whose nodes stay, so that turning back is turning back. */
 const KEPT = 3;
-/** Questions bound before a page is shown; the rest follows while the person reads. */
-const AT_FIRST = 12;
+/** Questions bound before a page is shown, about a screen of them; the rest follows while the person reads. */
+const AT_FIRST = 6;
 /** From here on a page leaves it to the browser not to lay out what is far below. */
 const LONG = 40;
 /** How long one piece of the rest may take: half a frame. */
