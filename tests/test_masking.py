@@ -178,7 +178,7 @@ def test_a_print_job_with_whole_numbers_is_for_whoever_sees_them(full: World, br
 def test_whoever_only_looks_sees_names_in_part(full: World, browsers: dict[str, Any]) -> None:  # noqa: F811
     auditor = browsers["u-auditor"]
     full.objects["office.submission"] = {"id": "s-5"}
-    for rule, reply in every_get(full, auditor, "auditor", TO_FILL | {"office.helpers"}):
+    for rule, reply in every_get(full, auditor, "auditor", TO_FILL | {"office.helpers", "office.helpers_file"}):
         # Helpers are officials, and this one is called as somebody of the household is.
         text = re.sub(r'(?s)<section id="helpers">.*?</section>', "", shown_in(reply))
         assert "冉小明" not in text and "冉光荣" not in text, rule

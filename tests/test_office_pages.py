@@ -316,3 +316,28 @@ def test_exemptions_are_listed_by_place(office, cast, here):
     there = {path: "在外住院" in text_of(browser.get(f"/office/exemptions{path}"))
              for path in ("", f"?village={VILLAGE}", f"?village={NEXT_VILLAGE}", "?small=s-1", "?small=no-such")}  # fmt: skip
     assert list(there.values()) == [True, True, False, False, False]
+
+
+def test_exemptions_and_helpers_are_handed_on_as_files(office, cast, here):
+    author = author_of("u-township", "i-office")
+    here.store.load([
+        author.create("exemption", "e-1", VILLAGE, {"household_id": HOUSEHOLD, "rule": "r", "member_id": "", "state": "requested",
+                      "reason": "=1+1 13900001111", "asked_by": "u-cadre", "asked_on": "2026-11-01"}),
+        author.create("pairing", "p-1", VILLAGE, {"household_id": HOUSEHOLD, "helper_role": "helper", "helper_name": "冉村干",
+                      "phone": "13912345678", "started": "2024-03-01", "ended": "", "unit": "农业局"}),
+        author.create("pairing", "p-2", VILLAGE, {"household_id": "", "helper_role": "first_secretary", "helper_name": "李书记",
+                      "started": "2025-01-01", "ended": ""}),
+    ])  # fmt: skip
+    here.tables.catch_up()
+    county, stranger = office(cast.county), office(cast.stranger)
+    exemptions = rows_of(county.get("/office/exemptions.csv"))
+    assert len(exemptions) == 2 and {"待审", "'=1+1 139****1111", "冉村干", "2026-11-01"} <= set(exemptions[1])
+    helpers = rows_of(county.get("/office/helpers.csv"))
+    assert [row[6] for row in helpers[1:]] == ["第一书记", "帮扶责任人"] and "冉光荣" in helpers[2]
+    assert "139****5678" in helpers[2] and "13912345678" not in str(helpers)
+    assert "李书记" in text_of(county.get("/office/helpers")) and "花名册 xlsx" in text_of(county.get("/office/helpers"))
+    for name in ("exemptions", "helpers"):
+        assert len(rows_of(stranger.get(f"/office/{name}.csv"))) == 1, "only the head"
+        assert len(rows_of(county.get(f"/office/{name}.csv?village={NEXT_VILLAGE}"))) == 1
+        assert county.get(f"/office/{name}.xlsx").data[:2] == b"PK"
+    assert "结对帮扶花名册" in text_of(county.get("/office/sights"))

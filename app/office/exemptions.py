@@ -39,13 +39,17 @@ STATES = {
 @blueprint.get("/exemptions")
 @office()
 def exemptions() -> str:
-    state = request.args.get("state", "")
-    asked = state if state in STATES else ""
-    found = checks.find_exemptions(page.tables(), page.scope(), asked, page.places_wish(), page.page_number())
+    state = state_asked()
+    found = checks.find_exemptions(page.tables(), page.scope(), state, page.places_wish(), page.page_number())
     people = page.names([row[name] for row in found.rows for name in ("asked_by", "approver")])
     return page.show("exemptions.html", found=found, state=state, states=_states(), told=told, people=people,
                      may=_may_approve, me=current_user().id, today=page.today(), longest=_latest(),
                      area=page.area_wish(), villages=page.villages())  # fmt: skip
+
+
+def state_asked() -> str:
+    state = request.args.get("state", "")
+    return state if state in STATES else ""
 
 
 def _states() -> list[tuple[str, str]]:

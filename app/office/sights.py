@@ -140,6 +140,7 @@ def titles() -> dict[str, str]:
     return {
         "households": _("户册"), "members": _("家庭成员"), "visits": _("走访"), "issues": _("整改事项"), "submissions": _("答卷"),
         "findings": _("疑点清单"), "sheet": _("入户表"), "answers": _("已填的表"), "table": _("答卷总表"),
+        "exemptions": _("豁免表"), "helpers": _("结对帮扶花名册"),
     }  # fmt: skip
 
 

@@ -280,12 +280,25 @@ def open_findings(tables: ReadTables, scope: HasPrefixes) -> int:
 
 def find_exemptions(tables: ReadTables, scope: HasPrefixes, state: str = "", area: str = "", page: int = 1) -> Found:
     """Those that wait for an answer first, then the ones that end soonest. area: as `Conditions.add_within` takes it."""
+    where = _exemptions_asked(scope, state, area)
+    return page_of(tables, _EXEMPTION, _EXEMPTIONS, where, "e.state <> 'requested', e.valid_until, e.id", page)
+
+
+def each_exemption(tables: ReadTables, scope: HasPrefixes, state: str = "", area: str = "") -> Iterator[Row]:
+    """All of them, village by village."""
+    where = _exemptions_asked(scope, state, area)
+    yield from each(tables, f"SELECT {_EXEMPTION} FROM {_EXEMPTIONS} WHERE {where.sql} ORDER BY e.area, e.id", where.values)  # noqa: S608
+
+
+_EXEMPTIONS = "exemptions e LEFT JOIN households h ON h.id = e.household_id LEFT JOIN members m ON m.id = e.member_id"
+_EXEMPTION = 'e.*, h.head_name, h."group", h.house_no, m.full_name'
+
+
+def _exemptions_asked(scope: HasPrefixes, state: str, area: str) -> Conditions:
     where = Conditions(scope, "e.")
     where.add_if(state, "e.state = ?")
     where.add_within(area)
-    source = "exemptions e LEFT JOIN households h ON h.id = e.household_id LEFT JOIN members m ON m.id = e.member_id"
-    columns = 'e.*, h.head_name, h."group", h.house_no, m.full_name'
-    return page_of(tables, columns, source, where, "e.state <> 'requested', e.valid_until, e.id", page)
+    return where
 
 
 def exemption(tables: ReadTables, scope: HasPrefixes, id: str) -> Row | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.tables.query import PAGE_SIZE, Conditions, Found, Row, every
+from app.tables.query import PAGE_SIZE, Conditions, Found, Row, count, each, every
 from app.tables.reading import ReadTables
 from app.tables.schema import IN_NEED
 from app.tables.scope import HasPrefixes
@@ -138,6 +138,24 @@ def posts(tables: ReadTables, scope: HasPrefixes, area: str = "") -> list[Row]:
     where.add_within(area)
     where.add("household_id = ''")
     return every(tables, f"SELECT * FROM pairings WHERE {where.sql} ORDER BY area, ended <> '', started DESC, id", where.values)  # noqa: S608
+
+
+def count_of(tables: ReadTables, scope: HasPrefixes, area: str = "") -> int:
+    where = Conditions(scope)
+    where.add_within(area)
+    return count(tables, f"SELECT count(*) FROM pairings WHERE {where.sql}", where.values)  # noqa: S608
+
+
+def each_pairing(tables: ReadTables, scope: HasPrefixes, area: str = "") -> Iterator[Row]:
+    """All pairings, house by house, and the posts of a village before its houses: p.*, head_name, "group", house_no, status."""
+    where = Conditions(scope, "p.")
+    where.add_within(area)
+    yield from each(
+        tables,
+        'SELECT p.*, h.head_name, h."group", h.house_no, h.status FROM pairings p LEFT JOIN households h ON h.id = p.household_id '  # noqa: S608
+        f"WHERE {where.sql} ORDER BY p.area, p.household_id <> '', h.place_key, h.n, p.started, p.id",
+        where.values,
+    )
 
 
 def to_hand_over(tables: ReadTables, scope: HasPrefixes, id: str, name: str, area: str = "") -> list[Row]:
