@@ -24,7 +24,8 @@ from app.demo.areas import plan
 from app.tables import Tables
 from app.tables.duplicates import likely_pairs
 from app.tables.households import HouseholdWish, find_households
-from sync.records import Page, Record, Scope
+from sync.records import Record, Scope, UnreadPage
+from sync.store.kept import unread_of
 
 SURNAMES = "冉田谭向李王张杨陈罗刘黄周吴徐孙马朱胡郭何高林郑"
 GIVEN = "明华国建秀英桂兰玉珍志强丽军平芳伟勇艳杰娟涛超霞飞红梅春林"
@@ -52,10 +53,10 @@ class Made:
     def get(self, kind: str, id: str) -> None:
         return None
 
-    def changes(self, after_seq: int, limit: int) -> Page:
+    def changes_unread(self, after_seq: int, limit: int) -> UnreadPage:
         end = min(after_seq + limit, self.latest_seq())
-        records = tuple(self._record(seq) for seq in range(after_seq + 1, end + 1))
-        return Page(cursor="", seq=end, more=end < self.latest_seq(), records=records)
+        records = [unread_of(self._record(seq)) for seq in range(after_seq + 1, end + 1)]
+        return UnreadPage(end, end < self.latest_seq(), records)
 
     def _record(self, seq: int) -> Record:
         home, place = divmod(seq - 1, HOME_SIZE + 1)

@@ -246,6 +246,28 @@ class KeptPage(msgspec.Struct, frozen=True, kw_only=True):
     records: tuple[KeptRecord, ...]
 
 
+class UnreadRecord(msgspec.Struct, frozen=True, gc=False):
+    """A record as a store keeps it: values and dates are JSON that nobody read (dates as `sync.store.dates` keeps them)."""
+
+    kind: str
+    id: str
+    area: str
+    rev: int
+    seq: int
+    fields: str
+    since: str
+    pending: int = 0
+    deleted: bool = False
+
+
+class UnreadPage(msgspec.Struct, frozen=True):
+    """A run of them in seq order; seq and more as of a `Page`."""
+
+    seq: int
+    more: bool
+    records: list[UnreadRecord]
+
+
 class Grant(msgspec.Struct, frozen=True):
     """A role over an area: cadre, township, county, node or auditor."""
 

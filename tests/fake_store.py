@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sync.records import Change, FieldChange, Install, Op, Page, Record
+from sync.records import Change, FieldChange, Install, Op, Page, Record, UnreadPage
 from sync.store.base import Maker
+from sync.store.kept import unread_of
 
 VILLAGE = "500232101203"
 NEIGHBOUR = "500232101204"
@@ -67,6 +68,10 @@ class FakeStore:
         return Page(
             cursor="", seq=page[-1].seq if more else max(self._seq, after_seq), more=more, records=tuple(page)
         )
+
+    def changes_unread(self, after_seq: int, limit: int) -> UnreadPage:
+        page = self.changes(after_seq, limit)
+        return UnreadPage(page.seq, page.more, [unread_of(record) for record in page.records])
 
     def get(self, kind: str, id: str) -> Record | None:
         record = self._records.get((kind, id))

@@ -34,6 +34,7 @@ from sync.records import (
 from sync.scope import EVERYTHING, scope_of
 from sync.store.base import NewInstall, Store
 from sync.store.dates import dates_of
+from sync.store.kept import read
 
 VILLAGE, NEIGHBOUR, ABROAD = "500156103203", "500156103204", "500240103201"
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -574,6 +575,19 @@ class StoreContract:
         assert sorted(found) == [["applied"]] + [["duplicate"]] * 19
         assert len(store.history("submission", "s1")) == 1
 
+    def test_what_nobody_read_is_what_was_kept(self, store: Store, phone: Phone) -> None:
+        phone.push(phone.author.create("household", "h-1", VILLAGE, {"head_name": "冉", "group": "1", "odd": ["a", None]}))
+        phone.push(phone.author.update("household", "h-1", VILLAGE, {"group": ("1", "2")}), phone.visit("s1"))
+        place, pages = 0, 0
+        while True:
+            whole, unread = store.changes(place, 2), store.changes_unread(place, 2)
+            assert [read(one) for one in unread.records] == list(whole.records)
+            assert (unread.seq, unread.more) == (whole.seq, whole.more)
+            place, pages = whole.seq, pages + 1
+            if not whole.more:
+                break
+        assert pages > 1
+
     def test_t2_a_follower_misses_none_of_many_writers(self, store: Store) -> None:
         phones = [Phone(store) for _ in range(6)]
         done = threading.Event()
@@ -583,7 +597,7 @@ class StoreContract:
             place = 0
             while True:
                 finished = done.is_set()
-                page = store.changes(place, 7)
+                page = store.changes_unread(place, 7)
                 seen.extend(record.id for record in page.records if record.kind == "submission")
                 place = page.seq
                 if finished and not page.more and not page.records:

@@ -10,7 +10,7 @@ from fake_store import ABROAD, NEIGHBOUR, VILLAGE, FakeStore
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.tables import Tables, follow, households, others, schema, submissions
+from app.tables import Tables, follow, households, others, rows, schema, submissions
 from app.tables.households import HouseholdWish, find_households
 from sync.records import Scope
 
@@ -129,7 +129,7 @@ def test_small_pages_give_the_same(store, tmp_path, monkeypatch):
 
 def test_nothing_changed_reads_nothing(store, tables, monkeypatch):
     assert tables.catch_up() == 14
-    monkeypatch.setattr(store, "changes", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(store, "changes_unread", lambda *_: pytest.fail("read again"))
     assert tables.catch_up() == 0
     assert tables.behind() == 0
 
@@ -199,16 +199,35 @@ def test_indexes_are_there_after_the_first_catching_up_however_it_was_broken_off
     wanted = {statement.split(" ON ")[0].split()[-1] for statement in (schema.FIRST_INDEX, *schema.INDEXES)}
     first = Tables(tmp_path / "broken-off.db", store)
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
-        patch.setattr(follow, "settle", lambda _db: 1 / 0)
+        patch.setattr(follow.taking, "settle_all", lambda _db: 1 / 0)
         first.catch_up()
     assert indexes(first) != wanted
     first.close()
     second = Tables(tmp_path / "broken-off.db", store)
     second.catch_up(limit)
     assert indexes(second) == wanted
+    assert [row["people"] for row in find_households(second, ALL, HouseholdWish(text="zs")).rows] == [1] * 7
     second.rebuild()
     assert indexes(second) == wanted
     second.close()
+
+
+def test_values_that_are_no_text_become_text(store, tables):
+    store.put("household", "h-odd", head_name="怪", group=["1组"], phone=None, house_no=7)
+    tables.catch_up()
+    row = households.household(tables, ALL, "h-odd")
+    assert (row["head_name"], row["group"], row["phone"], row["house_no"]) == ("怪", '["1组"]', "", "7")
+
+
+def test_each_value_has_the_day_it_was_said(store, tables):
+    store.put("household", "h-dated", head_name="旧", group="1组", phone="")
+    day = store.get("household", "h-dated").since["group"]
+    store.put("household", "h-dated", head_name="新")
+    later = store.get("household", "h-dated").since["head_name"]
+    tables.catch_up()
+    assert rows.dates_in(households.household(tables, ALL, "h-dated")) == {"head_name": later, "group": day}
+    assert rows.dates_in({"since": '{"group":"2026-11-01"}', "group": "1组"}) == {"group": "2026-11-01"}
+    assert rows.dates_in({"since": "", "group": "1组"}) == {}
 
 
 def test_readers_cannot_write(tables):

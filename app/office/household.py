@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from app.office.timeline import lived
 from app.qr import qr_svg
 from app.tables import checks, households, others
 from app.tables.lives import moved_out
+from app.tables.rows import dates_in
 from forms.register import FIELDS
 from sync.conflict import plain
 from sync.scope import LATE
@@ -128,7 +128,7 @@ def _parts(
     """The record in parts; a part without a single value is left out."""
     lang = language()
     shown, spoken = sight.fields(row), said(history, row)
-    since = _since(row)
+    since = dates_in(row)
     listed = {name for _zh, _en, part in PARTS for name in part}
     rest = tuple(f.name for f in FIELDS["household"] if words.is_shown(f) and f.name not in listed)
     found = []
@@ -147,14 +147,9 @@ def _parts(
     return found
 
 
-def _since(row: dict[str, Any]) -> dict[str, str]:
-    loaded = json.loads(row["since"] or "{}")
-    return loaded if isinstance(loaded, dict) else {}
-
-
 def _member(row: dict[str, Any], history: Sequence[Any], sight: Sight, people: dict[str, str]) -> dict[str, Any]:
     """said: whose word most of it is; a field names somebody only where that is another's or another day's."""
-    lang, shown, since = language(), sight.fields(row), _since(row)
+    lang, shown, since = language(), sight.fields(row), dates_in(row)
     spoken = said(history, row)
     words_of = Counter(_word(spoken[name]) for name in MEMBER_FIELDS if name in spoken)
     usual = words_of.most_common(1)[0][0] if words_of else None

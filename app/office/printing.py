@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -34,6 +33,7 @@ from app.print.jobs import KEEP_DAYS, UNFINISHED, Job, Jobs, new_job
 from app.print.sheet import Subject
 from app.tables import households
 from app.tables.households import HouseholdWish
+from app.tables.rows import dates_in
 from forms.definition import Form
 from sync.scope import within
 
@@ -262,7 +262,7 @@ def _sheet_pages(rows: Sequence[Row], form: Form, style: str = "") -> Callable[[
             members = sorted(everybody[row["id"]], key=lambda member: _number(member["line"] or ""))
             sight = sights[row["id"]]
             shown = [sight.fields(member) for member in members]
-            subject = Subject(sight.fields(row), shown, json.loads(row["since"] or "{}"), place[row["area"]])
+            subject = Subject(sight.fields(row), shown, dates_in(row), place[row["area"]])
             coded = {name: words.value_in_words("household", name, row[name], "zh") for name in ("status", "support")}
             if row["support"] in ("", "none"):
                 coded["support"] = ""

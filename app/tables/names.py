@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 
 os.environ.setdefault("PYPINYIN_NO_PHRASES", "1")  # read character by character: the phrases are 40 MB for nothing
@@ -51,6 +52,13 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(normal(text))
 
 
+def spaced(text: str) -> str:
+    """Its tokens with blanks between, as the search index takes them in."""
+    if _is_han(text):
+        return " ".join(text)
+    return " ".join(tokens(text))
+
+
 @lru_cache(maxsize=30_000)
 def _reading(character: str) -> str:
     if character.isascii():
@@ -64,24 +72,37 @@ def _surname_letters(character: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(reading[0] for reading in readings if reading))
 
 
+@lru_cache(maxsize=30_000)
+def _letter(character: str) -> str:
+    return _reading(character)[:1]
+
+
+@lru_cache(maxsize=5_000)
+def _surname_reading(character: str) -> str:
+    return SURNAMES.get(character, (_reading(character),))[0]
+
+
+def _characters(name: str) -> Sequence[str]:
+    return name if _is_han(name) else [character for character in normal(name) if character.isalnum()]
+
+
 @lru_cache(maxsize=200_000)
 def initials(name: str) -> tuple[str, ...]:
     """The pinyin initials a name may be typed with: 曾小明 → zxm, cxm. Empty for an empty name."""
-    characters = [character for character in normal(name) if character.isalnum()]
+    characters = _characters(name)
     if not characters:
         return ()
-    rest = "".join(_reading(character)[:1] for character in characters[1:])
-    return tuple(first + rest for first in _surname_letters(characters[0]))
+    rest = "".join(map(_letter, characters[1:]))
+    return tuple([first + rest for first in _surname_letters(characters[0])])
 
 
 @lru_cache(maxsize=200_000)
 def sort_key(name: str) -> str:
     """Where a name stands in an alphabetical list: by the reading of each character, then itself."""
-    characters = [character for character in normal(name) if character.isalnum()]
+    characters = _characters(name)
     if not characters:
         return "~"
-    first = SURNAMES.get(characters[0], (_reading(characters[0]),))[0]
-    return " ".join((first, *(_reading(character) for character in characters[1:]), name))
+    return " ".join((_surname_reading(characters[0]), *map(_reading, characters[1:]), name))
 
 
 @lru_cache(maxsize=30_000)

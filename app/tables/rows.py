@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
-from itertools import repeat
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -13,12 +12,12 @@ import msgspec
 from app.tables.clock import local_time
 from app.tables.names import natural_key, sort_key
 from forms.register import FIELDS
-from sync.records import Record
+from sync.records import UnreadRecord
+from sync.store.dates import dates_of
 
 Row = tuple[Any, ...]
 _json = msgspec.json.Encoder(order="sorted")
-_as_kept = msgspec.json.Encoder()
-_ALL_TEXT = {str}
+_document: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
 # A visit where nobody was met has a handful of answers, and they are alike.
 SHORT_ANSWERS = 400
 _PHOTO = re.compile(r"\b([0-9a-f]{64})\.(?:jpe?g|png|webp)\b")
@@ -46,6 +45,14 @@ TABLE_OF = {
 
 _RECORD = ("id", "area", "rev", "seq", "pending", "since")
 _FIELD_NAMES = {kind: tuple(field.name for field in fields) for kind, fields in FIELDS.items()}
+
+_DATED = frozenset(name for names in _FIELD_NAMES.values() for name in names)
+# Nearly always all fields are text: read like this, a county is taken in at twice the speed.
+_ALL_TEXT = {
+    kind: msgspec.json.Decoder(msgspec.defstruct(kind, [(name, str, "") for name in names], gc=False))
+    for kind, names in _FIELD_NAMES.items()
+}
+_as_tuple = msgspec.structs.astuple
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "household": (*_RECORD, *_FIELD_NAMES["household"], "place_key", "head_key"),
@@ -85,9 +92,19 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 _LEVEL_ENDS = (2, 4, 6, 9, 12)
 
 
-def row_of(record: Record) -> Row:
+def row_of(record: UnreadRecord) -> Row:
     """The record's row, in the order of COLUMNS[record.kind]."""
     return _MAKERS[record.kind](record)
+
+
+def fields_of(record: UnreadRecord) -> dict[str, Any]:
+    return _document.decode(record.fields)
+
+
+def dates_in(row: Mapping[str, Any]) -> dict[str, str]:
+    """The day on which each value of a row was said; those of values that are blank are left out."""
+    named = dict.fromkeys(_DATED.intersection(row))
+    return {name: day for name, day in dates_of(row["since"] or "{}", named).items() if row.get(name)}
 
 
 def area_level(code: str) -> int:
@@ -105,31 +122,29 @@ def text_of(value: Any) -> str:
     return _json.encode(value).decode()
 
 
-def _common(record: Record) -> Row:
-    return (
-        record.id,
-        record.area,
-        record.rev,
-        record.seq,
-        record.pending or 0,
-        _as_kept.encode(record.since).decode() if record.since else "{}",
-    )
+def _common(record: UnreadRecord) -> Row:
+    return (record.id, record.area, record.rev, record.seq, record.pending, record.since)
 
 
-def _register_row(record: Record) -> Row:
-    row = (*_common(record), *map(record.fields.get, _FIELD_NAMES[record.kind], repeat("")))
-    # Nearly always all are text: looking at each of a county's fields is what catching up would spend its time on.
-    return row if set(map(type, row[len(_RECORD) :])) == _ALL_TEXT else (*row[: len(_RECORD)], *map(text_of, row[len(_RECORD) :]))
+def _register_row(record: UnreadRecord) -> Row:
+    try:
+        values = _as_tuple(_ALL_TEXT[record.kind].decode(record.fields))
+    except msgspec.ValidationError:
+        values = tuple(map(text_of, map(fields_of(record).get, _FIELD_NAMES[record.kind])))
+    return (*_common(record), *values)
 
 
-def _household(record: Record) -> Row:
-    group, house_no = text_of(record.fields.get("group")), text_of(record.fields.get("house_no"))
-    place_key = f"{natural_key(group)} {natural_key(house_no)}"
-    return (*_register_row(record), place_key, sort_key(text_of(record.fields.get("head_name"))))
+_GROUP, _HOUSE_NO, _HEAD_NAME = map(COLUMNS["household"].index, ("group", "house_no", "head_name"))
 
 
-def _submission(record: Record) -> Row:
-    fields = {name: text_of(value) for name, value in record.fields.items()}
+def _household(record: UnreadRecord) -> Row:
+    row = _register_row(record)
+    place_key = f"{natural_key(row[_GROUP])} {natural_key(row[_HOUSE_NO])}"
+    return (*row, place_key, sort_key(row[_HEAD_NAME]))
+
+
+def _submission(record: UnreadRecord) -> Row:
+    fields = {name: text_of(value) for name, value in fields_of(record).items()}
     value = fields.get
     ended = value("ended", "") or value("started", "")
     return (
@@ -151,42 +166,46 @@ def photos_in(answers: str) -> list[str]:
     return sorted(set(_PHOTO.findall(answers)))
 
 
-def area_key(record: Record) -> str:
+def area_key(record: UnreadRecord) -> str:
     """The 12 digits an area is known by; a county may come as its first six, a group has two more."""
     return record.id.ljust(12, "0")
 
 
-def _area(record: Record) -> Row:
+def _area(record: UnreadRecord) -> Row:
     code = area_key(record)
-    value = record.fields.get
+    value = fields_of(record).get
     level = len(code) if len(code) > 12 else area_level(code)
     return (code, text_of(value("name")), level, record.seq, text_of(value("valid_until")), text_of(value("successor")))
 
 
-def _plain(record: Record) -> Row:
+def _plain(record: UnreadRecord) -> Row:
     """A row whose columns beside id, area and seq are fields of the same name."""
+    return tuple(_plain_columns(record, fields_of(record)).values())
+
+
+def _plain_columns(record: UnreadRecord, fields: Mapping[str, Any]) -> dict[str, Any]:
     own = {"id": record.id, "area": record.area, "seq": record.seq}
-    value = record.fields.get
-    return tuple(own[name] if name in own else text_of(value(name)) for name in COLUMNS[record.kind])
+    return {name: own[name] if name in own else text_of(fields.get(name)) for name in COLUMNS[record.kind]}
 
 
-def _user(record: Record) -> Row:
-    row = dict(zip(COLUMNS["user"], _plain(record), strict=True))
-    return tuple((row | {"area": row["area"] or text_of(record.fields.get("area"))}).values())
+def _user(record: UnreadRecord) -> Row:
+    fields = fields_of(record)
+    row = _plain_columns(record, fields)
+    return tuple((row | {"area": row["area"] or text_of(fields.get("area"))}).values())
 
 
-def _conflict(record: Record) -> Row:
-    row = dict(zip(COLUMNS["conflict"], _plain(record), strict=True))
-    about = text_of(record.fields.get("id"))  # the record in dispute; the conflict has an id of its own
-    return tuple((row | {"entity_id": about, "fields": text_of(dict(record.fields))}).values())
+def _conflict(record: UnreadRecord) -> Row:
+    fields = fields_of(record)
+    about = text_of(fields.get("id"))  # the record in dispute; the conflict has an id of its own
+    return tuple((_plain_columns(record, fields) | {"entity_id": about, "fields": text_of(fields)}).values())
 
 
-def _decision(record: Record) -> Row:
-    row = dict(zip(COLUMNS["decision"], _plain(record), strict=True))
-    return tuple((row | {"entity_id": text_of(record.fields.get("id"))}).values())
+def _decision(record: UnreadRecord) -> Row:
+    fields = fields_of(record)
+    return tuple((_plain_columns(record, fields) | {"entity_id": text_of(fields.get("id"))}).values())
 
 
-_MAKERS: dict[str, Callable[[Record], Row]] = {
+_MAKERS: dict[str, Callable[[UnreadRecord], Row]] = {
     "household": _household,
     "member": _register_row,
     "visit": _register_row,

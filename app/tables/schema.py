@@ -10,9 +10,9 @@ import sqlite_utils
 
 from forms.register import FIELDS
 
-VERSION = 15
+VERSION = 16
 
-# Columns of every record, beside its own fields.
+# Columns of every record, beside its own fields. since: the dates as the store keeps them (`app.tables.rows.dates_in`).
 RECORD: dict[str, type] = {"id": str, "area": str, "rev": int, "seq": int, "pending": int, "since": str}
 
 TABLES: dict[str, dict[str, type]] = {

@@ -31,6 +31,7 @@ from sync.records import (
     Result,
     Scope,
     ServerHead,
+    UnreadPage,
 )
 
 LOAD_CHUNK = 5000
@@ -150,6 +151,9 @@ class Store(Protocol):
 
     def changes(self, after_seq: int, limit: int) -> Page:
         """Every record changed after that place, unscoped: for this server's own read tables."""
+
+    def changes_unread(self, after_seq: int, limit: int) -> UnreadPage:
+        """The same page, with values and dates as they are kept."""
 
     def latest_seq(self) -> int:
         """The end of the log."""

@@ -1,4 +1,4 @@
-"""Records on their way to a phone, passed on as they are kept.
+"""Records passed on as they are kept: to a phone, and to a server's own read tables.
 
 A village is thirty megabytes once every value is read and every date spelled out, and the phone reads it all again.
 """
@@ -10,10 +10,12 @@ from typing import Any
 
 import msgspec
 
-from sync.records import KeptRecord, Record, Scope
+from sync.records import KeptRecord, Record, Scope, UnreadRecord
 from sync.scope import shown, shown_whole
+from sync.store.dates import dates_of, packed_dates
 
 _json = msgspec.json.Encoder()
+_document: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
 
 
 def kept_of(scope: Scope, row: Any, record_of: Callable[[Any], Record]) -> KeptRecord:
@@ -25,3 +27,15 @@ def kept_of(scope: Scope, row: Any, record_of: Callable[[Any], Record]) -> KeptR
     record = shown(scope, record_of(row))
     return KeptRecord(kind=kind, id=id_, area=area, rev=rev, seq=seq, fields=msgspec.Raw(_json.encode(record.fields)),
                       since=msgspec.Raw(_json.encode(record.since)), pending=record.pending, deleted=record.deleted)  # fmt: skip
+
+
+def unread_of(record: Record) -> UnreadRecord:
+    """The record as a store would keep it."""
+    return UnreadRecord(record.kind, record.id, record.area, record.rev, record.seq, _json.encode(record.fields).decode(),
+                        packed_dates(record.since, record.fields), record.pending, record.deleted)  # fmt: skip
+
+
+def read(unread: UnreadRecord) -> Record:
+    fields = _document.decode(unread.fields)
+    return Record(kind=unread.kind, id=unread.id, area=unread.area, rev=unread.rev, seq=unread.seq, fields=fields,
+                  since=dates_of(unread.since, fields), pending=unread.pending, deleted=unread.deleted)  # fmt: skip

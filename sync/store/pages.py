@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from sync.problems import Problem
-from sync.records import Change, KeptPage, KeptRecord, Page, Record
+from sync.records import Change, KeptPage, KeptRecord, Page, Record, UnreadPage, UnreadRecord
 
 
 def page_of(records: list[Record], limit: int, end: int, prefix: str) -> Page:
@@ -22,7 +22,13 @@ def kept_page_of(records: list[KeptRecord], limit: int, end: int, prefix: str) -
     return KeptPage(cursor=f"{prefix}{seq}", seq=seq, more=more, records=tuple(records[:limit]))
 
 
-def _reached(records: Sequence[Record | KeptRecord], limit: int, end: int) -> tuple[bool, int]:
+def unread_page_of(records: list[UnreadRecord], limit: int, end: int) -> UnreadPage:
+    """The same of what a server's own read tables take in."""
+    more, seq = _reached(records, limit, end)
+    return UnreadPage(seq, more, records[:limit])
+
+
+def _reached(records: Sequence[Record | KeptRecord | UnreadRecord], limit: int, end: int) -> tuple[bool, int]:
     more = len(records) > limit
     last = records[: limit + 1][-2 if more else -1].seq if records else 0
     return more, last if more else max(end, last)

@@ -53,6 +53,8 @@ from sync.records import (
     Result,
     Scope,
     ServerHead,
+    UnreadPage,
+    UnreadRecord,
 )
 from sync.scope import grants_of, prefixes_of, scope_version, shown, within
 from sync.store import postgres_audit
@@ -63,7 +65,7 @@ from sync.store.high_water import OF_DATABASE, HighWater
 from sync.store.intake import Draft, Intake, Pushed
 from sync.store.kept import kept_of
 from sync.store.memory import Key
-from sync.store.pages import by_record, kept_page_of, moment_text, page_of, place_of, token_hash
+from sync.store.pages import by_record, kept_page_of, moment_text, page_of, place_of, token_hash, unread_page_of
 from sync.store.postgres_blobs import PostgresBlobs
 from sync.store.postgres_intake import (
     CLAIMED,
@@ -333,6 +335,19 @@ class PostgresStore:
             after_seq, limit + 1,
         )  # fmt: skip
         return page_of([record_of(row) for row in rows], limit, max(after_seq, end), "")
+
+    def changes_unread(self, after_seq: int, limit: int) -> UnreadPage:
+        end = self.latest_seq()
+        rows = self._all(
+            f"SELECT {RECORD} FROM record WHERE seq > %s ORDER BY seq LIMIT %s".encode(),  # noqa: S608
+            after_seq, limit + 1,
+        )  # fmt: skip
+        # What the database keeps is always the centre's: nothing is overlaid.
+        records = [
+            UnreadRecord(kind, id_, area, rev, seq, fields, since, 0, deleted)
+            for kind, id_, area, rev, seq, fields, since, deleted in rows
+        ]
+        return unread_page_of(records, limit, max(after_seq, end))
 
     def pull(self, scope: Scope, cursor: str | None, limit: int) -> Page:
         rows, end, prefix = self._rows_after(scope, cursor, limit)

@@ -51,6 +51,7 @@ from sync.records import (
     Result,
     Scope,
     ServerHead,
+    UnreadPage,
 )
 from sync.scope import grants_of, scope_version, shown
 from sync.store import sqlite_audit, sqlite_compare
@@ -63,7 +64,7 @@ from sync.store.high_water import HighWater
 from sync.store.intake import Intake, Pushed
 from sync.store.kept import kept_of
 from sync.store.memory import Key
-from sync.store.pages import kept_page_of, moment_text, page_of, place_of, token_hash
+from sync.store.pages import kept_page_of, moment_text, page_of, place_of, token_hash, unread_page_of
 from sync.store.scope_sql import IN_PLACE, in_place, scope_sql
 from sync.store.sqlite_audit import chain_of, note
 from sync.store.sqlite_file import SqliteFile, set_meta
@@ -76,6 +77,7 @@ from sync.store.sqlite_intake import (
     claimed_hashes,
     delivered_to,
     record_of,
+    unread_record,
     write_down,
     write_pushes,
 )
@@ -245,6 +247,11 @@ class SqliteStore(SqliteHistory):
         end = self._latest
         rows = self._all(f"SELECT {RECORD} FROM record WHERE seq > ? ORDER BY seq LIMIT ?", after_seq, limit + 1)  # noqa: S608
         return page_of([record_of(row) for row in rows], limit, max(after_seq, end), "")
+
+    def changes_unread(self, after_seq: int, limit: int) -> UnreadPage:
+        end = self._latest
+        rows = self._all(f"SELECT {RECORD} FROM record WHERE seq > ? ORDER BY seq LIMIT ?", after_seq, limit + 1)  # noqa: S608
+        return unread_page_of([unread_record(row) for row in rows], limit, max(after_seq, end))
 
     def pull(self, scope: Scope, cursor: str | None, limit: int) -> Page:
         rows, end, prefix = self._rows_after(scope, cursor, limit)

@@ -12,7 +12,7 @@ import msgspec
 from sync.audit import entries_of, erasures
 from sync.erasing import stub_of
 from sync.protocol import claimed_hash, op_of_body
-from sync.records import CENTRE, RETRY, Delivered, Op, PushReply, Record
+from sync.records import CENTRE, RETRY, Delivered, Op, PushReply, Record, UnreadRecord
 from sync.store.dates import dates_of, packed_dates
 from sync.store.intake import Intake, Kept, Pushed
 from sync.store.memory import Key, KnownOp, Log, Stored, Unsettled, Waiting
@@ -250,6 +250,11 @@ def record_of(row: Any) -> Record:
     fields = _document.decode(text)
     return Record(kind=kind, id=id_, area=area, rev=rev, seq=seq, fields=fields,
                   since=dates_of(since, fields), pending=pending, deleted=bool(deleted))  # fmt: skip
+
+
+def unread_record(row: Any) -> UnreadRecord:
+    kind, id_, area, rev, seq, fields, since, pending, deleted = row
+    return UnreadRecord(kind, id_, area, rev, seq, fields, since, pending, bool(deleted))
 
 
 def _op_row(kept: Kept, received: str) -> tuple[Any, ...]:
