@@ -65,7 +65,15 @@ from sync.store.high_water import OF_DATABASE, HighWater
 from sync.store.intake import Draft, Intake, Pushed
 from sync.store.kept import kept_of
 from sync.store.memory import Key
-from sync.store.pages import by_record, kept_page_of, moment_text, page_of, place_of, token_hash, unread_page_of
+from sync.store.pages import (
+    by_record,
+    kept_page_of,
+    moment_text,
+    page_of,
+    place_of,
+    token_hash,
+    unread_page_of,
+)
 from sync.store.postgres_blobs import PostgresBlobs
 from sync.store.postgres_intake import (
     CLAIMED,
