@@ -28,7 +28,7 @@ from sync.problems import Problem
 from sync.protocol import push_headers
 from sync.records import BlobRef
 from sync.relay import HttpTransport, Relay
-from sync.store import backup, disk, intake, sqlite, sqlite_file
+from sync.store import backup, disk, intake, sqlite_file, sqlite_taking
 from sync.store.blobs import BlobFolder
 from sync.store.high_water import HighWater
 from sync.store.sqlite import SqliteStore
@@ -118,7 +118,7 @@ def bytes_are_kept_of_what_is_not_taken(folder: Path) -> None:
 
 
 def write_no_bodies(patch: Patch) -> None:
-    patch.setattr(sqlite, "write_pushes", lambda *_: None)
+    patch.setattr(sqlite_taking, "write_pushes", lambda *_: None)
 
 
 def altered_bytes_are_not_parsed(folder: Path) -> None:
@@ -409,7 +409,7 @@ def take_a_portal_for_a_node(patch: Patch) -> None:
 GUARDS = {
     "duplicates": Guard("a repeated op is a duplicate", "Intake._known_op", a_repeat_is_a_duplicate, forget_known_ops),
     "poison": Guard("a poison op is set aside", "Intake._apply_or_set_aside", a_poison_op_blocks_nobody, apply_without_net),
-    "bodies": Guard("the bytes of what was not taken are kept", "sqlite.write_pushes", bytes_are_kept_of_what_is_not_taken,
+    "bodies": Guard("the bytes of what was not taken are kept", "sqlite_taking.write_pushes", bytes_are_kept_of_what_is_not_taken,
                     write_no_bodies),
     "digest": Guard("a body's digest is compared before it is parsed", "protocol.checked_body", altered_bytes_are_not_parsed,
                     believe_any_digest),

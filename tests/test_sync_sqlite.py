@@ -18,8 +18,9 @@ from sync.records import Credential, Grant
 from sync.scope import scope_of
 from sync.store import sqlite_file
 from sync.store.scope_sql import scope_sql
-from sync.store.sqlite import PULL, SqliteStore
+from sync.store.sqlite import SqliteStore
 from sync.store.sqlite_file import SqliteFile
+from sync.store.sqlite_taking import PULL
 
 
 def test_readers_can_neither_write_nor_checkpoint(tmp_path: Path) -> None:

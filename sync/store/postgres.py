@@ -25,7 +25,6 @@ import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from sync.audit import ENROL, NOTHING, REVOKE, Chain, Fault, Head
-from sync.author import spelled
 from sync.enrolling import DONE, Enrolment
 from sync.failpoints import reach
 from sync.logs import chain_over, chain_start
@@ -36,38 +35,33 @@ from sync.records import (
     CENTRE,
     Arrival,
     BlobPlace,
-    BlobWord,
     Change,
     Credential,
     Delivered,
     Grant,
     Install,
-    KeptPage,
     LateReceipt,
     LogHead,
-    Op,
     Page,
     PushReply,
     Receipt,
     Record,
-    Result,
     Scope,
-    ServerHead,
     UnreadPage,
     UnreadRecord,
 )
 from sync.scope import grants_of, prefixes_of, scope_version, shown, within
 from sync.store import postgres_audit
-from sync.store.base import LOAD_CHUNK, Compared, Copy, Maker, Mended, NewInstall, ToRelay
+from sync.store.base import Compared, Copy, Maker, Mended, NewInstall
+from sync.store.both import Both
 from sync.store.enrolments import enrolment_of, enrolment_row
 from sync.store.group import GroupCommit
 from sync.store.high_water import OF_DATABASE, HighWater
 from sync.store.intake import Draft, Intake, Pushed
-from sync.store.kept import kept_of
 from sync.store.memory import Key
+from sync.store.nobody_above import NobodyAbove
 from sync.store.pages import (
     by_record,
-    kept_page_of,
     moment_text,
     page_of,
     place_of,
@@ -105,12 +99,14 @@ _json = msgspec.json.Encoder()
 log = logging.getLogger("ruhu.postgres")
 
 
-class PostgresStore:
+class PostgresStore(NobodyAbove, Both):
     """A `Store` in the database that the URL names. Raises Problem when it cannot be used safely.
 
     It is always a centre: nothing is above it. connections: at most that many at once from this process.
     beside: this host's folder, which remembers how far the database had come.
     """
+
+    _record_of = staticmethod(record_of)
 
     def __init__(self, url: str, *, clock: Callable[[], datetime] | None = None, connections: int = 8,
                  beside: Path | None = None) -> None:
@@ -298,16 +294,6 @@ class PostgresStore:
                 make_county(connection, county)
             self._counties.add(county)
 
-    def load(self, ops: Iterable[Op | Arrival]) -> int:
-        count = 0
-        batch: list[Arrival] = []
-        for made in ops:
-            batch.append(spelled(made))
-            if len(batch) == LOAD_CHUNK:
-                count += self._load(batch)
-                batch = []
-        return count + (self._load(batch) if batch else 0)
-
     def _load(self, made: Sequence[Arrival]) -> int:
         self.make_counties(county_of(one.op.area) for one in made)
 
@@ -356,14 +342,6 @@ class PostgresStore:
             for kind, id_, area, rev, seq, fields, since, deleted in rows
         ]
         return unread_page_of(records, limit, max(after_seq, end))
-
-    def pull(self, scope: Scope, cursor: str | None, limit: int) -> Page:
-        rows, end, prefix = self._rows_after(scope, cursor, limit)
-        return page_of([shown(scope, record_of(row)) for row in rows], limit, end, prefix)
-
-    def pull_as_kept(self, scope: Scope, cursor: str | None, limit: int) -> KeptPage:
-        rows, end, prefix = self._rows_after(scope, cursor, limit)
-        return kept_page_of([kept_of(scope, row, record_of) for row in rows], limit, end, prefix)
 
     def _rows_after(self, scope: Scope, cursor: str | None, limit: int) -> tuple[list[Any], int, str]:
         prefix = f"{self.epoch}.{scope_version(scope)}."
@@ -722,68 +700,6 @@ class PostgresStore:
             limit,
         )
         return [(row[0], row[1]) for row in rows]
-
-    # --- the hop upward: a centre has none ----------------------------------------------------------------
-
-    def follow_upstream(self) -> None:
-        raise Problem("centre_only")
-
-    def to_relay(self, limit: int, max_bytes: int, own: str = "") -> list[ToRelay]:
-        return []
-
-    def take_results(self, results: Sequence[tuple[str, Result]], *, tier: str) -> None:
-        raise Problem("centre_only")
-
-    def take_receipts(self, install_id: str, receipts: Sequence[LateReceipt]) -> None:
-        raise Problem("centre_only")
-
-    def take_heads(self, heads: Sequence[ServerHead]) -> None:
-        raise Problem("centre_only")
-
-    def centre_head(self, install_id: str) -> ServerHead | None:
-        return None
-
-    def without_centre_head(self, limit: int) -> list[str]:
-        return []
-
-    def offer_again(self, install_id: str, from_dseq: int) -> None:
-        raise Problem("centre_only")
-
-    def take_page(self, records: Sequence[Record], cursor: str, source: tuple[str, str]) -> None:
-        raise Problem("centre_only")
-
-    def settle_conflicts(self) -> bool:
-        return False
-
-    def upstream_cursor(self) -> tuple[str | None, tuple[str, str] | None]:
-        return None, None
-
-    def meet_upstream(self, source: tuple[str, str]) -> None:
-        raise Problem("centre_only")
-
-    def forget_upstream(self) -> None:
-        raise Problem("centre_only")
-
-    def awaiting_centre(self) -> dict[str, int]:
-        return {}
-
-    def blobs_to_relay(self, limit: int) -> list[str]:
-        return []
-
-    def blob_relayed(self, sha256: str, place: BlobPlace, word: BlobWord | None = None) -> None:
-        raise Problem("centre_only")
-
-    def blob_words(self, names: Sequence[str]) -> dict[str, BlobWord]:
-        return {}
-
-    def blobs_above(self, limit: int) -> list[str]:
-        return []
-
-    def unconfirmed_ops(self, after: int, limit: int, max_bytes: int, own: str = "") -> list[tuple[int, ToRelay]]:
-        return []
-
-    def blobs_to_carry(self) -> list[str]:
-        return []
 
 
 def refuse_unsafe(connection: psycopg.Connection) -> None:
