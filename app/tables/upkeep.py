@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from datetime import datetime
 
 from app.checks import amounts
 from app.tables.checks import check_some
+from app.tables.courtesy import Courtesy
 from app.tables.follow import Tables
 from app.tables.review import Reviewer, review_some
 from app.tables.review_process import ReviewProcess
@@ -45,6 +47,7 @@ class Upkeep:
 
     def __init__(self, tables: Tables, reviewer: ReviewProcess, for_pages: Reviewer, clock: Clock) -> None:
         self.tables, self.reviewer, self.for_pages, self.clock = tables, reviewer, for_pages, clock
+        self._courtesy = Courtesy()
         self._stopping = threading.Event()
         self._asked: queue.SimpleQueue[Ask] = queue.SimpleQueue()
         self._looks: queue.SimpleQueue[Ask] = queue.SimpleQueue()
@@ -62,7 +65,8 @@ class Upkeep:
             asked = _waiting(self._asked, pause)
             pause = FOLLOW_SECONDS
             try:
-                self.tables.catch_up(wait=True)
+                if self.tables.catch_up(wait=True):
+                    self._courtesy.came(time.monotonic())
             except Exception as error:  # the next try may succeed; pages show what was read so far
                 log.error("read tables are behind: %s", type(error).__name__)
                 pause = AFTER_A_FAULT
@@ -100,6 +104,9 @@ class Upkeep:
     def _review_on(self) -> None:
         pause = FOLLOW_SECONDS
         while not self._stopping.wait(pause):
+            if not self._courtesy.may_work(time.monotonic()):
+                pause = FOLLOW_SECONDS
+                continue
             try:
                 done = review_some(self.tables, self.reviewer, REVIEWS_AT_ONCE)
                 checked = check_some(self.tables, self.clock(), defaults=amounts(), look=self.reviewer.look_at)
