@@ -1,7 +1,7 @@
 """When work that can wait lets the visits that are coming in pass.
 
 The cores of an office PC are two, often two halves of one: a second look at
-visits beside an evening's pushes slows each of them down.
+visits beside an evening's pushes slows them down.
 """
 
 from __future__ import annotations

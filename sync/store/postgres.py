@@ -41,13 +41,10 @@ from sync.records import (
     Grant,
     Install,
     LateReceipt,
-    LogHead,
-    Page,
     PushReply,
     Receipt,
     Record,
     Scope,
-    UnreadPage,
     UnreadRecord,
 )
 from sync.scope import grants_of, prefixes_of, scope_version, shown, within
@@ -63,10 +60,8 @@ from sync.store.nobody_above import NobodyAbove
 from sync.store.pages import (
     by_record,
     moment_text,
-    page_of,
     place_of,
     token_hash,
-    unread_page_of,
 )
 from sync.store.postgres_blobs import PostgresBlobs
 from sync.store.postgres_intake import (
@@ -107,6 +102,12 @@ class PostgresStore(NobodyAbove, Both):
     """
 
     _record_of = staticmethod(record_of)
+
+    @staticmethod
+    def _unread_of(row: Any) -> UnreadRecord:
+        kind, id_, area, rev, seq, fields, since, deleted = row
+        # What the database keeps is always the centre's: nothing is overlaid.
+        return UnreadRecord(kind, id_, area, rev, seq, fields, since, 0, deleted)
 
     def __init__(self, url: str, *, clock: Callable[[], datetime] | None = None, connections: int = 8,
                  beside: Path | None = None) -> None:
@@ -200,12 +201,6 @@ class PostgresStore(NobodyAbove, Both):
         return str(self._one("SELECT value FROM meta WHERE key = %s", key)[0])
 
     # --- taking ops in ------------------------------------------------------------------------------------
-
-    def push(
-        self, arrivals: Sequence[Arrival], raw: bytes, *, credential: Credential, now: datetime,
-        heads: Sequence[LogHead] = (), marks: Mapping[str, str] | None = None,
-    ) -> PushReply:
-        return self._push_together((Pushed(arrivals, raw, credential, heads, marks or {}), now))
 
     def _push_all(self, work: Sequence[tuple[Pushed, datetime]], pass_on: Callable[[], None]) -> Sequence[PushReply]:
         """Several bodies, from as many threads, in one commit. The next round decides while the database writes this one."""
@@ -322,26 +317,12 @@ class PostgresStore(NobodyAbove, Both):
             self._high_water.note(self._epoch, 0, end)
         return end
 
-    def changes(self, after_seq: int, limit: int) -> Page:
+    def _rows_changed(self, after_seq: int, limit: int) -> tuple[list[Any], int]:
         end = self.latest_seq()
-        rows = self._all(
+        return self._all(
             f"SELECT {RECORD} FROM record WHERE seq > %s ORDER BY seq LIMIT %s".encode(),  # noqa: S608
             after_seq, limit + 1,
-        )  # fmt: skip
-        return page_of([record_of(row) for row in rows], limit, max(after_seq, end), "")
-
-    def changes_unread(self, after_seq: int, limit: int) -> UnreadPage:
-        end = self.latest_seq()
-        rows = self._all(
-            f"SELECT {RECORD} FROM record WHERE seq > %s ORDER BY seq LIMIT %s".encode(),  # noqa: S608
-            after_seq, limit + 1,
-        )  # fmt: skip
-        # What the database keeps is always the centre's: nothing is overlaid.
-        records = [
-            UnreadRecord(kind, id_, area, rev, seq, fields, since, 0, deleted)
-            for kind, id_, area, rev, seq, fields, since, deleted in rows
-        ]
-        return unread_page_of(records, limit, max(after_seq, end))
+        ), end  # fmt: skip
 
     def _rows_after(self, scope: Scope, cursor: str | None, limit: int) -> tuple[list[Any], int, str]:
         prefix = f"{self.epoch}.{scope_version(scope)}."

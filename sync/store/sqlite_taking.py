@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,8 @@ from sync.problems import Problem
 from sync.records import (
     CENTRE,
     Arrival,
-    Credential,
-    LogHead,
-    Page,
     PushReply,
     Scope,
-    UnreadPage,
 )
 from sync.scope import scope_version
 from sync.store import sqlite_audit
@@ -29,7 +25,7 @@ from sync.store.both import Both
 from sync.store.group import GroupCommit
 from sync.store.high_water import HighWater
 from sync.store.intake import Intake, Pushed
-from sync.store.pages import moment_text, page_of, place_of, unread_page_of
+from sync.store.pages import moment_text, place_of
 from sync.store.scope_sql import scope_sql
 from sync.store.sqlite_audit import chain_of
 from sync.store.sqlite_file import SqliteFile, set_meta
@@ -56,6 +52,7 @@ class SqliteTaking(SqliteHistory, Both):
     """The file behind a store, its one writer, and the end of its log."""
 
     _record_of = staticmethod(record_of)
+    _unread_of = staticmethod(unread_record)
 
     def __init__(self, folder: Path, *, clock: Callable[[], datetime] | None = None) -> None:
         self.folder = folder
@@ -120,12 +117,6 @@ class SqliteTaking(SqliteHistory, Both):
 
     # --- taking ops in ------------------------------------------------------------------------------------
 
-    def push(
-        self, arrivals: Sequence[Arrival], raw: bytes, *, credential: Credential, now: datetime,
-        heads: Sequence[LogHead] = (), marks: Mapping[str, str] | None = None,
-    ) -> PushReply:
-        return self._push_together((Pushed(arrivals, raw, credential, heads, marks or {}), now))
-
     def _push_all(self, work: Sequence[tuple[Pushed, datetime]], _: Callable[[], None]) -> Sequence[PushReply]:
         """Several bodies, from as many threads, in one commit. The file has one writer, so no round passes the lead on."""
         pushes = [pushed for pushed, _ in work]
@@ -175,15 +166,9 @@ class SqliteTaking(SqliteHistory, Both):
     def latest_seq(self) -> int:
         return self._latest
 
-    def changes(self, after_seq: int, limit: int) -> Page:
+    def _rows_changed(self, after_seq: int, limit: int) -> tuple[list[Any], int]:
         end = self._latest
-        rows = self._all(f"SELECT {RECORD} FROM record WHERE seq > ? ORDER BY seq LIMIT ?", after_seq, limit + 1)  # noqa: S608
-        return page_of([record_of(row) for row in rows], limit, max(after_seq, end), "")
-
-    def changes_unread(self, after_seq: int, limit: int) -> UnreadPage:
-        end = self._latest
-        rows = self._all(f"SELECT {RECORD} FROM record WHERE seq > ? ORDER BY seq LIMIT ?", after_seq, limit + 1)  # noqa: S608
-        return unread_page_of([unread_record(row) for row in rows], limit, max(after_seq, end))
+        return self._all(f"SELECT {RECORD} FROM record WHERE seq > ? ORDER BY seq LIMIT ?", after_seq, limit + 1), end  # noqa: S608
 
     def _rows_after(self, scope: Scope, cursor: str | None, limit: int) -> tuple[list[Any], int, str]:
         prefix = f"{self.epoch}.{scope_version(scope)}."
