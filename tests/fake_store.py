@@ -94,6 +94,9 @@ class FakeStore:
         every = (change for changes in self._history.values() for change in changes)
         return sorted((c for c in every if c.op.submission == id or c.op.id == id), key=lambda c: c.seq)
 
+    def ops_of_submissions(self, ids: Sequence[str]) -> dict[str, list[Change]]:
+        return {id: found for id in ids if (found := self.ops_of_submission(id))}
+
     def quarantined(self) -> list[Change]:
         return self.quarantine
 

@@ -278,6 +278,10 @@ class StoreContract:
         phone.push(phone.visit("s1"), phone.water("well", "piped", submission="s1"))
         assert [change.op.entity for change in store.ops_of_submission("s1")] == ["submission", "household"]
         assert [change.op.actor for change in store.history("household", "h1")] == ["seed", "u-cadre"]
+        phone.push(phone.visit("s2"), phone.visit("s3"), phone.water("piped", "tank", submission="s3"))
+        told = {id: store.ops_of_submission(id) for id in ("s1", "s2", "s3")}
+        assert store.ops_of_submissions(["s3", "s1", "nobody", "s2"]) == told
+        assert [len(told[id]) for id in sorted(told)] == [2, 1, 2] and store.ops_of_submissions([]) == {}
 
     # C: conflicts, waiting, removal
 

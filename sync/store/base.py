@@ -170,6 +170,9 @@ class Store(Protocol):
     def ops_of_submission(self, id: str) -> list[Change]:
         """The op that made a submission and those it caused, oldest first."""
 
+    def ops_of_submissions(self, ids: Sequence[str]) -> dict[str, list[Change]]:
+        """As `ops_of_submission`, of many at once; only of those that have any."""
+
     def receipts(self, install_id: str, after: int) -> list[LateReceipt]:
         """The centre's word (②) for the install's ops past that dseq, in order."""
 

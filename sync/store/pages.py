@@ -68,3 +68,11 @@ def by_record(changes: Iterable[Change]) -> dict[str, list[Change]]:
     for change in changes:
         found.setdefault(change.op.id, []).append(change)
     return found
+
+
+def by_submission(made: Iterable[Change], caused: Iterable[Change]) -> dict[str, list[Change]]:
+    """Of each submission the op that made it, then those it caused, both in their order."""
+    found = by_record(made)
+    for change in caused:
+        found.setdefault(change.op.submission or "", []).append(change)
+    return found

@@ -59,6 +59,7 @@ from sync.store.memory import Key
 from sync.store.nobody_above import NobodyAbove
 from sync.store.pages import (
     by_record,
+    by_submission,
     moment_text,
     place_of,
     token_hash,
@@ -362,9 +363,13 @@ class PostgresStore(NobodyAbove, Both):
         return found
 
     def ops_of_submission(self, id: str) -> list[Change]:
-        made = self._changes_where("entity = 'submission' AND id = %s", id)
-        caused = self._changes_where("submission = %s AND NOT (entity = 'submission' AND id = submission)", id)
-        return made + caused
+        return self.ops_of_submissions([id]).get(id, [])
+
+    def ops_of_submissions(self, ids: Sequence[str]) -> dict[str, list[Change]]:
+        made = self._changes_where("entity = 'submission' AND id = ANY(%s)", list(ids))
+        caused = self._changes_where(
+            "submission = ANY(%s) AND NOT (entity = 'submission' AND id = submission)", list(ids))
+        return by_submission(made, caused)
 
     def quarantined(self) -> list[Change]:
         return self._changes_where("status IN ('held', 'quarantined')")

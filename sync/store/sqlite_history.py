@@ -15,7 +15,7 @@ from sync.problems import Problem
 from sync.protocol import actor_of_body, op_of_body
 from sync.records import Change, Record
 from sync.store.base import Maker
-from sync.store.pages import by_record
+from sync.store.pages import by_record, by_submission
 from sync.store.sqlite_intake import RECORD, record_of
 
 _json = msgspec.json.Encoder()
@@ -66,9 +66,14 @@ class SqliteHistory:
         return found
 
     def ops_of_submission(self, id: str) -> list[Change]:
-        made = self._changes_where("entity = 'submission' AND id = ?", id)
-        caused = self._changes_where("submission = ? AND NOT (entity = 'submission' AND id = submission)", id)
-        return made + caused
+        return self.ops_of_submissions([id]).get(id, [])
+
+    def ops_of_submissions(self, ids: Sequence[str]) -> dict[str, list[Change]]:
+        told = _json.encode(ids).decode()
+        made = self._changes_where("entity = 'submission' AND id IN (SELECT value FROM json_each(?))", told)
+        caused = self._changes_where(
+            "submission IN (SELECT value FROM json_each(?)) AND NOT (entity = 'submission' AND id = submission)", told)
+        return by_submission(made, caused)
 
     def quarantined(self) -> list[Change]:
         return self._changes_where("status IN ('held', 'quarantined')")
