@@ -65,6 +65,13 @@ class Form:
         """The node of a path, with or without repeat indexes."""
         return self.nodes.get(without_indexes(path))
 
+    def paths_of(self, type: str) -> tuple[str, ...]:
+        """Of every node of a type."""
+        known: dict[str, tuple[str, ...]] = self.__dict__.setdefault("_paths_of", {})
+        if type not in known:
+            known[type] = tuple(node["path"] for node in self.definition["nodes"] if node.get("type") == type)
+        return known[type]
+
     def questions(self) -> list[dict[str, str]]:
         """``{"path", "type"}`` of every question, under the form's own root name; the audit log is one too."""
         root = str((self.definition.get("settings") or {}).get("name") or "data")

@@ -54,6 +54,7 @@ class Engine:
             for name, choices in form.definition["lists"].items()
         }
         self.compiled: dict[tuple[str, str], Compiled] = {}
+        self.references: dict[tuple[str, str], Compiled] = {}
         self.names: dict[str, str] = {node["name"]: node["path"] for node in self.nodes}
 
     def shape(self, owner: str) -> Shape:
@@ -64,6 +65,13 @@ class Engine:
         found = self.compiled.get((owner, kind))
         if found is None:
             found = self.compiled[owner, kind] = compile_tree(tree, self.shape(owner))
+        return found
+
+    def reference(self, path: str, owner: str) -> Compiled:
+        """``${…}`` of a path, written at the owner; compiled once."""
+        found = self.references.get((path, owner))
+        if found is None:
+            found = self.references[path, owner] = compile_tree(["ref", path], self.shape(owner))
         return found
 
 

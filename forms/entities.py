@@ -6,13 +6,12 @@ the server derives it again to compare.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from forms.definition import Form
-from forms.expression.parse import Tree
-from forms.expression.values import EvaluationError, to_boolean, to_string
+from forms.expression.values import EvaluationError, Value, to_boolean, to_string
 from forms.instance import Instance, Node
 
 Base = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -36,33 +35,36 @@ def changes(form: Form, instance: Instance, base: Base) -> list[EntityChange]:
     new record has no blank fields, and null as every old value.
     """
     found = []
-    for entity in form.definition["entities"]:
+    for number, entity in enumerate(form.definition["entities"]):
         for scope in instance.instances_of(entity["scope"]):
             if scope.relevant:
-                change = _change(entity, scope, instance, base.get(entity["list"], ()))
+                change = _change(number, entity, scope, instance, base)
                 if change is not None:
                     found.append(change)
     return found
 
 
 def _change(
-    entity: Mapping[str, Any], scope: Node, instance: Instance, records: Sequence[Mapping[str, Any]]
+    number: int, entity: Mapping[str, Any], scope: Node, instance: Instance, base: Base
 ) -> EntityChange | None:
-    def holds(tree: Tree) -> bool:
-        return tree is not None and _value(instance, tree, scope, to_boolean) is True
+    def said(which: str, convert: Callable[[Value], Any]) -> Any:
+        """None where it fails."""
+        try:
+            return convert(instance.asked_once(scope, f"entity {number} {which}", entity[which]))
+        except EvaluationError:
+            return None
 
     given, create_if, update_if = entity.get("entity_id"), entity.get("create_if"), entity.get("update_if")
-    updates = holds(update_if) if update_if is not None else given is not None and create_if is None
-    creates = not updates and (holds(create_if) if create_if is not None else given is None)
+    updates = said("update_if", to_boolean) if update_if is not None else given is not None and create_if is None
+    creates = not updates and (said("create_if", to_boolean) if create_if is not None else given is None)
     if not updates and not creates:
         return None
-    identity = (
-        _value(instance, given, scope, to_string) if given is not None else instance.runtime.uuid()
-    ) or ""
+    identity = (said("entity_id", to_string) if given is not None else instance.runtime.uuid()) or ""
     if not identity.strip():
         return None
     before: Mapping[str, Any] = {}
     if updates:
+        records = base.get(entity["list"], ())
         before = next((record["fields"] for record in records if record["id"] == identity.strip()), {})
     fields: dict[str, dict[str, Any]] = {}
     for name, path in entity["save_to"].items():
@@ -75,10 +77,3 @@ def _change(
         elif creates and node.value != "":
             fields[name] = {"old": None, "new": node.value}
     return EntityChange(entity["list"], identity.strip(), "update" if updates else "create", fields)
-
-
-def _value(instance: Instance, tree: Tree, scope: Node, convert: Any) -> Any:
-    try:
-        return convert(instance.evaluate(tree, scope))
-    except EvaluationError:
-        return None

@@ -244,9 +244,10 @@ class Recalculation:
 
     def nodes_of(self, path: str, near: Node) -> list[Node]:
         """Nodes of a path, bound to the repeat instances that near stands in."""
-        found = compile_tree(["ref", path], self.engine.shape(near.path)).run(
-            Context(self.runtime, near, near)
-        )
+        only = self.single.get(path)
+        if only is not None and only.instances is None:
+            return [only]
+        found = self.engine.reference(path, near.path).run(Context(self.runtime, near, near))
         return list(found)
 
     def elements(self, path: str) -> list[Node]:
@@ -396,3 +397,7 @@ class Recalculation:
     def evaluate(self, tree: Tree, node: Node) -> Value:
         """Raises EvaluationError."""
         return evaluate(compile_tree(tree, self.engine.shape(node.path)), Context(self.runtime, node, node))
+
+    def asked_once(self, node: Node, kind: str, tree: Tree) -> Value:
+        """As evaluate, of a tree of the form's own, which (the node's path, kind) names. Raises EvaluationError."""
+        return evaluate(self.engine.closure(node.path, kind, tree), Context(self.runtime, node, node))

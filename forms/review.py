@@ -65,11 +65,21 @@ def evaluate(
     ops: the household, member and issue ops that came with it ({"entity",
     "id", "kind", "fields"}); without them entity changes are not compared.
     """
+    found, instance = looked_at(form, submission, external, lang)
+    if ops is not None:
+        found += _entities(changes(form, instance, {}), ops)
+    return found
+
+
+def looked_at(
+    form: Form, submission: Mapping[str, Any], external: Mapping[str, Sequence[Mapping[str, Any]]] | None, lang: str = "zh"
+) -> tuple[list[ReviewProblem], Instance]:
+    """The problems as `evaluate` tells them, and the form filled with the answers as they were sent."""
     answers = submission.get("answers") or {}
     found = [ReviewProblem("unknown_path", path) for path in _unknown(answers, form)]
     instance = Instance(
         form,
-        now=_moment(submission.get("ended")),
+        now=moment(submission.get("ended")),
         external=external,
         answers=answers,
         ids=lambda: "0",
@@ -77,17 +87,16 @@ def evaluate(
         ranks=_ranks(form),
     )
     found += _answers(instance, form, lang)
-    if ops is not None:
-        found += _entities(changes(form, instance, {}), ops)
-    return found
+    return found, instance
 
 
-def _moment(text: Any) -> datetime:
+def moment(text: Any) -> datetime:
+    """When a form was finished, with its offset; the beginning of time when it does not say."""
     try:
-        moment = datetime.fromisoformat(str(text))
+        found = datetime.fromisoformat(str(text))
     except ValueError:
         return datetime(1970, 1, 1, tzinfo=UTC)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _unknown(answers: Mapping[str, Any], form: Form) -> Iterator[str]:

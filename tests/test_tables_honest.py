@@ -11,7 +11,7 @@ from fake_store import FakeStore
 
 from app.tables import Tables
 from app.tables.review import FormReviewer, review_some
-from app.tables.seen import register_seen
+from app.tables.seen import Asked, register_seen
 from app.tables.submissions import SubmissionWish, find_submissions
 from forms.entities import changes
 from forms.instance import Instance
@@ -41,7 +41,7 @@ def tables(store, tmp_path):
 
 def fill(store, tables, **answers):
     """What the phone makes of a visit: the submission and the changes that follow from it."""
-    seen = register_seen(tables, store, "h", [])
+    seen = register_seen(tables, store, Asked("h"))
     numbers = iter(range(1000, 2000))
     form = Instance(
         FORM, now=NOW, external=seen, prefill={"household_id": "h"}, ids=lambda: f"0-0-{next(numbers):012x}"

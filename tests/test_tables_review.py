@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -10,13 +11,23 @@ import pytest
 from fake_store import VILLAGE, FakeStore
 
 from app.tables import Tables
-from app.tables.checks import visit_facts
 from app.tables.review import Findings, differences, review_some
-from app.tables.seen import fields_before, register_seen
+from app.tables.seen import Asked, fields_before, register_seen
 from app.tables.submissions import SubmissionWish, find_submissions, flagged
+from app.tables.visit_facts import VisitFacts
 from sync.records import Scope
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+class Each:
+    """A reviewer that judges one after the other."""
+
+    def __init__(self, judge: Callable[[Any], Findings | None]) -> None:
+        self.judge = judge
+
+    def many(self, rows: Any) -> list[Findings | None]:
+        return [self.judge(row) for row in rows]
 VILLAGERS = Scope(area_prefixes=(VILLAGE,))
 
 
@@ -43,7 +54,7 @@ def tables(store, tmp_path):
 
 
 def test_the_register_as_it_was_seen(store, tables):
-    seen = register_seen(tables, store, "h", store.ops_of_submission("s"))
+    seen = register_seen(tables, store, Asked("h", store.ops_of_submission("s")))
     (household,) = seen["household"]
     assert (household["water"], household["phone"], household["label"]) == ("well", "1", "张三")
     assert [row["name"] for row in seen["member"]] == ["m1", "m2"]
@@ -54,12 +65,12 @@ def test_what_the_phone_says_it_saw_counts(store, tables):
     ours = store.ops_of_submission("s")
     assert ours[1].op.fields["water"].old == "well"
     store.put("household", "h", water="other")
-    assert register_seen(tables, store, "h", ours)["household"][0]["water"] == "well"
+    assert register_seen(tables, store, Asked("h", ours))["household"][0]["water"] == "well"
 
 
 def test_without_a_household_or_ops(store, tables):
-    assert register_seen(tables, store, "", [])["household"] == []
-    assert register_seen(tables, store, "h", [])["household"][0]["water"] == "tank"
+    assert register_seen(tables, store, Asked(""))["household"] == []
+    assert register_seen(tables, store, Asked("h"))["household"][0]["water"] == "tank"
 
 
 def test_a_record_made_later_did_not_exist(store):
@@ -84,8 +95,8 @@ def test_differences_between_answers_and_ops():
 
 def test_findings_are_kept_with_the_submission(tables):
     problem = {"path": "/data/a", "code": "required", "message": {"zh": "必须填", "en": "Required"}}
-    assert review_some(tables, lambda row: Findings([problem], []), 10) == 1
-    assert review_some(tables, lambda row: pytest.fail("again"), 10) == 0
+    assert review_some(tables, Each(lambda row: Findings([problem], [])), 10) == 1
+    assert review_some(tables, Each(lambda row: pytest.fail("again")), 10) == 0
     (row,) = find_submissions(tables, VILLAGERS, SubmissionWish(flagged=True)).rows
     assert row["problem_count"] == 1
     assert flagged(tables, VILLAGERS) == 1
@@ -95,13 +106,13 @@ def test_a_submission_whose_form_is_not_here_waits_without_holding_up_others(sto
     store.put("submission", "s2", household_id="h", form_id="visit", answers={})
     tables.catch_up()
     for _ in range(2):
-        review_some(tables, lambda row: None if row["id"] == "s" else Findings(), 1)
+        review_some(tables, Each(lambda row: None if row["id"] == "s" else Findings()), 1)
     assert {row["id"]: row["reviewed"] for row in find_submissions(tables, VILLAGERS, SubmissionWish()).rows} == {
         "s": -1, "s2": 1,
     }  # fmt: skip
     store.put("form", "visit", form_id="visit", version="1")
     tables.catch_up()
-    assert review_some(tables, lambda row: Findings(), 10) == 1
+    assert review_some(tables, Each(lambda row: Findings()), 10) == 1
 
 
 def test_a_number_written_down_that_another_household_has(store, tables):
@@ -111,7 +122,8 @@ def test_a_number_written_down_that_another_household_has(store, tables):
     tables.catch_up()
 
     def elsewhere(*numbers, household="h"):
-        return visit_facts(tables.reading(), {"household_id": household}, "", "", NOW, numbers)["people_elsewhere"]
+        visit = {"household_id": household}
+        return VisitFacts(tables.reading(), [visit]).of(visit, "", NOW, numbers)["people_elsewhere"]
 
     assert elsewhere("50023219700101002X") == "1"
     assert elsewhere("50023219700101002X", household="other") == "0"
@@ -127,9 +139,10 @@ def test_what_is_asked_of_other_visits_reads_an_index_only_as_far_as_needed(tabl
             asked.append((sql, values))
             return tables.reading().execute(sql, values)
 
-    visit_facts(Noting(), {"form_id": "visit", "area": VILLAGE, "id": "s", "sender": "u", "ended": "2026-11-01T10:00"}, "", "", NOW)
+    visit = {"form_id": "visit", "area": VILLAGE, "id": "s", "sender": "u", "ended": "2026-11-01T10:00"}
+    VisitFacts(Noting(), [visit]).of(visit, "", NOW, ["1"])
     plans = {sql: [row[3] for row in tables.reading().execute(f"EXPLAIN QUERY PLAN {sql}", values)] for sql, values in asked}
-    assert len(plans) == 5
+    assert len(plans) == 6
     for sql, steps in plans.items():
         tables_read = [step for step in steps if "json_each" not in step]
         assert not [step for step in tables_read if step.startswith("SCAN") or "ORDER BY" in step], (sql, steps)

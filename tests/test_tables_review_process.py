@@ -3,7 +3,7 @@
 1. it finds what the reviewer in this process finds
 2. it can write neither the store nor the read tables
 3. a submission it is too slow for is told to be unreadable; the next one meets a new child
-4. a child that died of something else is replaced, and its submission looked at again
+4. a child that died of something else is replaced, and its submission looked at again; so are those behind one that it died of
 5. checks over households find there what they find here; without a child they are done here
 """
 
@@ -24,11 +24,25 @@ import pytest
 
 from app.checks import amounts
 from app.tables.checks import check_some, due, look_at
+from app.tables.line_child import LineChild
 from app.tables.review import UNREADABLE, Findings, FormReviewer
 from app.tables.review_process import ReviewProcess, _Looking
 from sync.store.sqlite_history import SqliteHistory
 
-ECHO = "import sys\nfor line in sys.stdin: print('{\"problems\": [], \"differences\": []}', flush=True)"
+ECHO = """
+import json, os, sys, time
+for line in sys.stdin:
+    for row in json.loads(line)["rows"]:
+        if row["id"] == "s1":
+            {trouble}
+        problem = {{"path": row["id"]}}
+        print(json.dumps({{"problems": [problem], "differences": []}}), flush=True)
+"""
+NOTHING, ONE_DIES, ONE_HANGS = (ECHO.format(trouble=what) for what in ("pass", "os._exit(1)", "time.sleep(60)"))
+
+
+def seen(*ids: str) -> list[Findings]:
+    return [Findings([{"path": id}]) for id in ids]
 
 
 @pytest.fixture(scope="module")
@@ -113,20 +127,54 @@ def test_one_that_takes_too_long_is_told(county: Any) -> None:
 
 
 def test_one_whose_child_died_is_looked_at_again(county: Any) -> None:
-    reviewer = ReviewProcess("", Path(), county.forms, command=[sys.executable, "-c", ECHO])
+    reviewer = ReviewProcess("", Path(), county.forms, command=[sys.executable, "-c", NOTHING])
     try:
-        assert reviewer(rows(county)[0]) == Findings()
+        assert [reviewer(rows(county)[0])] == seen("s0")
         assert reviewer._child is not None
         first = reviewer._child.pid
         os.kill(first, signal.SIGKILL)
-        assert reviewer(rows(county)[1]) == Findings()
+        assert [reviewer(rows(county)[1])] == seen("s1")
         assert reviewer._child is not None and reviewer._child.pid != first
     finally:
         reviewer.close()
 
 
+@pytest.mark.parametrize("trouble", [ONE_DIES, ONE_HANGS])
+def test_one_of_many_costs_the_others_nothing(county: Any, trouble: str) -> None:
+    """Each is looked at once, but for the one that a child died of: a second child tries it."""
+    reviewer = ReviewProcess("", Path(), county.forms, seconds=3, command=[sys.executable, "-c", trouble])
+    try:
+        asked = rows(county)[:4]
+        waiting = asked[2] | {"form_version": "not yet here"}
+        found = reviewer.many([asked[0], waiting, *asked[1:]])
+        assert found == [*seen("s0"), None, Findings([UNREADABLE]), *seen("s2", "s3")]
+    finally:
+        reviewer.close()
+
+
+def test_one_that_does_not_listen_holds_nobody_up(county: Any) -> None:
+    """Many visits are more than a pipe takes at once."""
+    reviewer = ReviewProcess("", Path(), county.forms, seconds=0.2, command=[sys.executable, "-c", "import time; time.sleep(60)"])
+    began = time.monotonic()
+    many = [row | {"answers": json.dumps({"a": "x" * 300_000})} for row in rows(county)[:2]]
+    assert reviewer.many(many) == [Findings([UNREADABLE])] * 2
+    assert time.monotonic() - began < 20
+
+
+def test_a_long_answer_and_two_at_once_are_read_as_lines() -> None:
+    """However the pieces come out of the pipe."""
+    said = "import sys; sys.stdout.write('a' * 200_000 + '\\n' + 'b\\nc'); sys.stdout.flush(); sys.stdin.read()"
+    child = LineChild([sys.executable, "-c", said])
+    try:
+        until = time.monotonic() + 30
+        assert child.answer(until) == b"a" * 200_000 and child.answer(until) == b"b"
+        assert child.answer(time.monotonic() + 0.2) is None
+    finally:
+        child.end()
+
+
 def test_it_gives_the_memory_back_when_there_is_nothing_to_do(county: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    reviewer = ReviewProcess("", Path(), county.forms, command=[sys.executable, "-c", ECHO])
+    reviewer = ReviewProcess("", Path(), county.forms, command=[sys.executable, "-c", NOTHING])
     reviewer(rows(county)[0])
     reviewer.rest()
     assert reviewer._child is not None

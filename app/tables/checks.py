@@ -19,15 +19,12 @@ from datetime import datetime
 from functools import lru_cache
 from itertools import groupby
 from multiprocessing import get_context, parent_process
-from typing import Any
 
 from app.tables.follow import Tables
 from app.tables.pairings import keep_helped
 from app.tables.query import Conditions, Found, Row, count, each, every, one, page_of
 from app.tables.reading import ReadTables
 from app.tables.scope import HasPrefixes
-from forms.expression.geometry import length, points
-from forms.expression.values import EvaluationError
 from forms.register import FIELDS
 from forms.rules.reading import RuleSet, shipped
 from forms.rules.running import Checks, Finding
@@ -150,7 +147,7 @@ def look_at(db: sqlite3.Connection, ids: Sequence[str], now: datetime, defaults:
         people = of.get(household["id"], [])
         for person in people:
             person[ELSEWHERE] = elsewhere.get(person["id_no"], "") if person["state"] in ("", "active") else ""
-        checks = _checks_of(household["area"][:6], settings, defaults)
+        checks = checks_of(household["area"][:6], settings, defaults)
         for found in checks.household(household, people, now=now):
             lines.append(_line(household, found, today, exempt))
     return lines
@@ -162,12 +159,8 @@ def _line(household: Mapping[str, str], found: Finding, today: str, exempt: set[
     return ("|".join(who), household["area"], *who, severity, today, int(who in exempt))  # type: ignore[return-value]
 
 
-def checks_for(db: sqlite3.Connection, county: str, defaults: Mapping[str, str]) -> Checks:
+def checks_of(county: str, settings: Mapping[str, Settings], defaults: Mapping[str, str]) -> Checks:
     """The checks as a county has them."""
-    return _checks_of(county, settings_by_county(db), defaults)
-
-
-def _checks_of(county: str, settings: Mapping[str, Settings], defaults: Mapping[str, str]) -> Checks:
     own = settings.get(county, Settings(frozenset(), {}))
     return _made(tuple(sorted({**defaults, **own.limits}.items())), own.off)
 
@@ -327,80 +320,6 @@ def _asked_for(scope: HasPrefixes, wish: FindingWish) -> Conditions:
     if not wish.exempt:
         where.add("f.exempt = 0")
     return where
-
-
-# --- how visits were made ---------------------------------------------------------------------------------
-
-
-def visit_facts(db: Any, row: Mapping[str, Any], location: str, home: str, now: datetime,
-                numbers: Sequence[str] = ()) -> dict[str, str]:  # fmt: skip
-    """What rules over a visit ask for, of one row of submissions.
-
-    location, home: geopoints as text. numbers: ID numbers that the visit wrote down.
-    """
-    value = row.get
-    minutes = minutes_between(value("started", ""), value("ended", ""))
-    usual = db.execute(
-        "SELECT started, ended FROM submissions WHERE form_id = ? AND substr(area, 1, 9) = ? AND id <> ?"
-        " ORDER BY ended DESC LIMIT 60",
-        [value("form_id", ""), value("area", "")[:9], value("id", "")],
-    ).fetchall()
-    known = sorted(float(m) for m in (minutes_between(a, b) for a, b in usual) if m)
-    photos = db.execute(
-        "SELECT count(DISTINCT p.sha256) FROM photos p JOIN photos o ON o.sha256 = p.sha256 AND o.household_id <> p.household_id"
-        " WHERE p.submission_id = ?",
-        [value("id", "")],
-    ).fetchone()[0]
-    minute = str(value("ended", ""))[:16]
-    together = db.execute(
-        "SELECT count(DISTINCT household_id) FROM submissions WHERE sender = ? AND sender <> '' AND ended >= ? AND ended < ?",
-        [value("sender", ""), minute, minute + "~"],
-    ).fetchone()[0]
-    same = db.execute(
-        "SELECT count(*) FROM submissions WHERE answers_digest = ? AND answers_digest <> '' AND household_id <> ?",
-        [value("answers_digest", ""), value("household_id", "")],
-    ).fetchone()[0]
-    elsewhere = db.execute(
-        "SELECT count(DISTINCT id_no) FROM members WHERE id_no IN (SELECT value FROM json_each(?)) AND id_no <> ''"
-        " AND household_id <> ? AND state IN ('', 'active')",
-        [json.dumps(numbers), value("household_id", "")],
-    ).fetchone()[0]
-    return {
-        "people_elsewhere": str(elsewhere),
-        "minutes": minutes,
-        "usual_minutes": f"{known[len(known) // 2]:.1f}" if len(known) >= 10 else "",
-        "metres": metres_between(location, home),
-        "photos_again": str(photos),
-        "same_minute": str(together) if minute else "",
-        "same_answers": str(same),
-        "future": "yes" if _after(value("ended", ""), now) else "",
-    }
-
-
-def minutes_between(started: str, ended: str) -> str:
-    """Minutes with one decimal, '' when they cannot be told."""
-    try:
-        seconds = (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
-    except (TypeError, ValueError):
-        return ""
-    return f"{seconds / 60:.1f}" if seconds >= 0 else ""
-
-
-def metres_between(here: str, there: str) -> str:
-    """Whole metres between two geopoints ("lat lon …"); '' when one is missing."""
-    try:
-        pair = [*points(here)[:1], *points(there)[:1]]
-    except EvaluationError:
-        return ""
-    return str(round(length(pair))) if len(pair) == 2 else ""
-
-
-def _after(moment: str, now: datetime) -> bool:
-    try:
-        ended = datetime.fromisoformat(moment)
-    except (TypeError, ValueError):
-        return False
-    return ended.tzinfo is not None and (ended - now).total_seconds() > 300
 
 
 def default_limits(amounts: Mapping[str, str], rules: RuleSet | None = None) -> dict[str, str]:

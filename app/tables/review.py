@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from app.tables.checks import checks_for, visit_facts
+from app.tables.checks import checks_of, settings_by_county
 from app.tables.follow import Tables
 from app.tables.rows import text_of as _text
-from app.tables.seen import History, Readable, register_seen
+from app.tables.seen import Asked, History, Readable, Register
+from app.tables.visit_facts import VisitFacts
 from forms import entities
 from forms.definition import Form
-from forms.instance import Instance
-from forms.review import ReviewProblem, evaluate
+from forms.entities import EntityChange
+from forms.review import ReviewProblem, looked_at, moment
 from forms.rules.reading import FLAG, shipped
 from forms.rules.running import Checks, Finding
 from sync.records import Op
@@ -33,6 +34,8 @@ UNREADABLE = {
     "code": "unreadable",
     "message": {"zh": "重新检查没有做成,请人看原样", "en": "could not be checked again; please look at it as sent"},
 }
+Submission = Mapping[str, Any]
+"""A row of the read tables."""
 REGISTER = ("household", "member", "visit", "issue")
 # The phone adds these to what the form says.
 ADDED = frozenset({"last_visit", "household_id", "submission_id", "state"})
@@ -50,9 +53,9 @@ class Findings:
 
 
 class Reviewer(Protocol):
-    """Judges one submission; None when it cannot be judged yet (its form version is not here)."""
+    """Judges submissions, in their order; None for one that cannot be judged yet (its form version is not here)."""
 
-    def __call__(self, row: Mapping[str, Any]) -> Findings | None: ...
+    def many(self, rows: Sequence[Submission]) -> Iterable[Findings | None]: ...
 
 
 class Shelf(Protocol):
@@ -67,62 +70,100 @@ class FormReviewer:
     def __init__(self, tables: Readable, store: History, forms: Shelf, limits: Mapping[str, str] | None = None) -> None:
         self.tables, self.store, self.forms, self.limits = tables, store, forms, dict(limits or {})
 
-    def __call__(self, row: Mapping[str, Any]) -> Findings | None:
-        form = self.forms.get(row["form_id"], row["form_version"])
-        if form is None:
-            return None
-        try:
-            return self._findings(form, row)
-        except Exception as error:  # whatever was sent: one bad submission must not stop the others
-            log.warning("a submission could not be checked again: %s", type(error).__name__)
-            return Findings([UNREADABLE])
+    def __call__(self, row: Submission) -> Findings | None:
+        return next(self.many([row]))
 
-    def _findings(self, form: Form, row: Mapping[str, Any]) -> Findings:
-        changes = self.store.ops_of_submission(row["id"])
-        village_id = "" if row["household_id"] else row["area"]
-        seen = register_seen(self.tables, self.store, row["household_id"], changes, village_id)
+    def many(self, rows: Sequence[Submission]) -> Iterator[Findings | None]:
+        """What several need is read at once; each is told as soon as it is known."""
+        beside: Beside | None = None
+        for row in rows:
+            form = self.forms.get(row["form_id"], row["form_version"])
+            if form is None:
+                yield None
+                continue
+            try:
+                beside = beside or Beside(self, rows)
+                yield beside.findings(form, row)
+            except Exception as error:  # whatever was sent: one bad submission must not stop the others
+                yield self._alone(form, row) if len(rows) > 1 else _unreadable(error)
+
+    def _alone(self, form: Form, row: Submission) -> Findings:
+        """It may have been another one's fault."""
+        try:
+            return Beside(self, [row]).findings(form, row)
+        except Exception as error:
+            return _unreadable(error)
+
+
+def _unreadable(error: Exception) -> Findings:
+    log.warning("a submission could not be checked again: %s", type(error).__name__)
+    return Findings([UNREADABLE])
+
+
+class Beside:
+    """What store and tables say beside some submissions."""
+
+    def __init__(self, reviewer: FormReviewer, rows: Sequence[Submission]) -> None:
+        self._limits = reviewer.limits
+        changes = reviewer.store.ops_of_submissions([row["id"] for row in rows])
+        self._asked = {
+            row["id"]: Asked(row["household_id"], changes.get(row["id"], ()), "" if row["household_id"] else row["area"])
+            for row in rows
+        }
+        self._register = Register(reviewer.tables, reviewer.store, list(self._asked.values()))
+        db = reviewer.tables.reading()
+        self._facts = VisitFacts(db, rows)
+        self._settings = settings_by_county(db.conn)
+
+    def findings(self, form: Form, row: Submission) -> Findings:
+        asked = self._asked[row["id"]]
+        seen = self._register.seen(asked)
         fields = {"answers": json.loads(row["answers"] or "{}"), "ended": row["ended"]}
-        found = [_told(problem, form) for problem in evaluate(form, fields, external=seen)]
-        if not changes:  # the ops went another way up; their own node compares them
-            return Findings(found, checks=self._checks(form, row, seen, []))
-        base = {kind: [{"id": one["name"], "fields": one} for one in of_kind] for kind, of_kind in seen.items()}
-        filled = Instance(
-            form, now=moment(row["ended"]), external=seen, answers=fields["answers"], ids=lambda: "0", as_sent=True
-        )
-        derived = entities.changes(form, filled, base)
+        problems, filled = looked_at(form, fields, seen)
+        # Without ops they went another way up; their own node compares them.
+        derived = entities.changes(form, filled, _Base(seen)) if asked.changes else []
         return Findings(
-            differences=differences(derived, [change.op for change in changes]),
-            problems=found,
-            checks=self._checks(form, row, seen, derived),
+            problems=[_told(problem, form) for problem in problems],
+            differences=differences(derived, [change.op for change in asked.changes]) if asked.changes else [],
+            checks=self._checks(row, _place(form, fields["answers"]), seen, derived),
         )
 
     def _checks(
-        self, form: Form, row: Mapping[str, Any], seen: Mapping[str, list[dict[str, str]]], derived: Sequence[Any]
+        self, row: Submission, place: str, seen: Mapping[str, list[dict[str, str]]], derived: Sequence[EntityChange]
     ) -> list[dict[str, Any]]:
         """Each check that is raised, with the reason that came along."""
-        db, ended = self.tables.reading(), moment(row["ended"])
-        checks = checks_for(db.conn, row["area"][:6], self.limits)
-        home = db.execute("SELECT location FROM households WHERE id = ?", [row["household_id"]]).fetchone()
-        facts = visit_facts(db, row, _place(form, row), home[0] or "" if home else "", datetime.now(UTC),
-                            _new_numbers(derived))  # fmt: skip
+        ended = moment(row["ended"])
+        checks = checks_of(row["area"][:6], self._settings, self._limits)
+        facts = self._facts.of(row, place, datetime.now(UTC), _new_numbers(derived))
         reasons = _object(row.get("reasons"))
         found = [*checks.visit(facts, now=ended), *after_checks(checks, seen, derived, ended)]
         return [_check_told(one, _text(reasons.get(f"{one.rule}|{one.member}"))) for one in found]
 
 
-def _new_numbers(derived: Sequence[entities.EntityChange]) -> list[str]:
+class _Base(Mapping[str, Sequence[Mapping[str, Any]]]):
+    """The register that was seen, as deriving changes takes it."""
+
+    def __init__(self, seen: Mapping[str, list[dict[str, str]]]) -> None:
+        self._seen = seen
+        self._made: dict[str, list[Mapping[str, Any]]] = {}
+
+    def __getitem__(self, kind: str) -> list[Mapping[str, Any]]:
+        found = self._made.get(kind)
+        if found is None:
+            found = self._made[kind] = [{"id": one["name"], "fields": one} for one in self._seen[kind]]
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._seen)
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+
+def _new_numbers(derived: Sequence[EntityChange]) -> list[str]:
     """ID numbers that a visit wrote down for somebody."""
     said = [change.fields["id_no"] for change in derived if change.entity == "member" and "id_no" in change.fields]
     return [str(step["new"] or "") for step in said if step["new"] != step["old"]]
-
-
-def moment(text: str) -> datetime:
-    """When a form was finished, with its offset; the beginning of time when it does not say."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return datetime(1970, 1, 1, tzinfo=UTC)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _told(problem: ReviewProblem, form: Form) -> dict[str, Any]:
@@ -142,7 +183,7 @@ def review_some(tables: Tables, reviewer: Reviewer, limit: int) -> int:
         waiting = list(db.query("SELECT * FROM submissions WHERE reviewed = 0 ORDER BY seq LIMIT ?", [limit]))
     if not waiting:
         return 0
-    found = [(row, reviewer(row)) for row in waiting]
+    found = list(zip(waiting, reviewer.many(waiting), strict=True))
     judged = [(row, findings) for row, findings in found if findings is not None]
     with tables.writing() as db:
         db.conn.executemany(
@@ -189,11 +230,9 @@ def _check_told(found: Finding, reason: str) -> dict[str, Any]:
             "unexplained": severity != FLAG and not reason}  # fmt: skip
 
 
-def _place(form: Form, row: Mapping[str, Any]) -> str:
+def _place(form: Form, answers: Any) -> str:
     """Where the form was filled, as a geopoint; '' when it does not say."""
-    paths = [node["path"] for node in form.definition["nodes"] if node.get("type") == "geopoint"]
-    answers = _object(row["answers"])
-    return next((found for path in paths if (found := _answer_at(answers, path))), "")
+    return next((found for path in form.paths_of("geopoint") if (found := _answer_at(answers, path))), "")
 
 
 def _answer_at(answers: Any, path: str) -> str:

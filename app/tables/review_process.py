@@ -7,37 +7,40 @@ is told to be unreadable, and the next one meets a new child.
 
     python -m app.tables.review_process STORE READ_TABLES
 
-One line of JSON in, one out: {"row", "form", "definition"} → {"problems", "differences", "checks"};
-{"households", "now", "limits"} → {"lines"}.
+JSON in lines: {"rows", "forms": [[id, version, definition], …]} → {"problems", "differences", "checks"} for each row,
+as soon as it is known; {"households", "now", "limits"} → {"lines"}.
 """
 
 from __future__ import annotations
 
-import json
+import gc
 import os
-import select
 import sqlite3
-import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 from sqlite_utils import Database
 
 from app.checks import amounts
-from app.config import ROOT
 from app.tables.checks import NICE, Line, look_at
-from app.tables.review import UNREADABLE, Findings, FormReviewer, Shelf
+from app.tables.line_child import LineChild
+from app.tables.review import UNREADABLE, Findings, FormReviewer, Shelf, Submission
 from app.tables.seen import History
 from forms.definition import Form
-from forms.isolated import end
 from sync.store.opening import is_database
 from sync.store.sqlite_history import SqliteHistory
 
+Named = tuple[str, str]
+"""A form's id and version."""
+_json = msgspec.json.Encoder()
+YOUNG = 20_000
+"""A filled form is a thousand objects that know each other: they are cleared away some dozens at a time."""
 SECONDS = 30.0
 IDLE_SECONDS = 60.0
 _ASKED = ("id", "form_id", "form_version", "household_id", "area", "answers", "started", "ended", "sender", "reasons",
@@ -54,43 +57,61 @@ class ReviewProcess:
                  command: Sequence[str] | None = None) -> None:
         self._command = list(command or (sys.executable, "-m", "app.tables.review_process", store, str(tables)))
         self._forms, self._seconds = forms, seconds
-        self._child: subprocess.Popen[bytes] | None = None
-        self._told: set[tuple[str, str]] = set()
+        self._child: LineChild | None = None
         self._used = 0.0
 
-    def __call__(self, row: Mapping[str, Any]) -> Findings | None:
-        named = (row["form_id"], row["form_version"])
-        form = self._forms.get(*named)
-        if form is None:
-            return None
-        until = time.monotonic() + self._seconds
-        for _ in range(2):  # a second child, should the first have died of something else
-            answer = self._ask(row, named, form, until)
-            if answer is not None:
-                return Findings(answer["problems"], answer["differences"], answer.get("checks", []))
-        return Findings([UNREADABLE])
+    def __call__(self, row: Submission) -> Findings | None:
+        return self.many([row])[0]
 
-    def _ask(self, row: Mapping[str, Any], named: tuple[str, str], form: Form, until: float) -> dict[str, Any] | None:
-        child = self._child or self._start()
+    def many(self, rows: Sequence[Submission]) -> list[Findings | None]:
+        forms = {named: form for named in set(map(_named, rows)) if (form := self._forms.get(*named))}
+        found = self._each([row for row in rows if _named(row) in forms], forms)
+        return [next(found) if _named(row) in forms else None for row in rows]
+
+    def _each(self, rows: Sequence[Submission], forms: Mapping[Named, Form]) -> Iterator[Findings]:
+        """As many as one child manages; the next one has the rest."""
+        done, died_at = 0, -1
+        while done < len(rows):
+            child = self._asked(rows[done:], forms)
+            while done < len(rows):
+                until = time.monotonic() + self._seconds
+                answer = self._answer(child, until)
+                if answer is None:
+                    break
+                yield Findings(answer["problems"], answer["differences"], answer.get("checks", []))
+                done += 1
+            else:
+                return
+            # A second child looks at it, should the first have died of something else.
+            if time.monotonic() >= until or died_at == done:
+                yield Findings([UNREADABLE])
+                done += 1
+            else:
+                died_at = done
+
+    def _asked(self, rows: Sequence[Submission], forms: Mapping[Named, Form]) -> LineChild:
+        child = self._running()
         # A definition goes to a child once: it is larger than the answers.
-        definition = None if named in self._told else form.definition
-        self._told.add(named)
-        asked = {"row": {name: row.get(name, "") for name in _ASKED}, "form": named, "definition": definition}
-        return self._told_by(child, asked, until)
+        new = [(*named, form.definition) for named, form in forms.items() if named not in child.told]
+        child.told |= set(forms)
+        asked = {"rows": [{name: row.get(name, "") for name in _ASKED} for row in rows], "forms": new}
+        child.ask(_json.encode(asked), time.monotonic() + self._seconds)
+        return child
 
     def look_at(self, ids: Sequence[str], now: datetime, defaults: Mapping[str, str]) -> list[Line] | None:
         """What the checks find of these households (`app.tables.checks.look_at`); None when the child could not do it."""
-        asked = {"households": list(ids), "now": now.isoformat(), "limits": dict(defaults)}
-        answer = self._told_by(self._child or self._start(), asked, time.monotonic() + self._seconds)
+        child, until = self._running(), time.monotonic() + self._seconds
+        child.ask(_json.encode({"households": list(ids), "now": now.isoformat(), "limits": dict(defaults)}), until)
+        answer = self._answer(child, until)
         return None if answer is None else [tuple(line) for line in answer["lines"]]
 
-    def _told_by(self, child: subprocess.Popen[bytes], asked: dict[str, Any], until: float) -> dict[str, Any] | None:
-        line = _exchanged(child, json.dumps(asked).encode() + b"\n", until)
+    def _answer(self, child: LineChild, until: float) -> dict[str, Any] | None:
+        line = child.answer(until)
         self._used = time.monotonic()
         if line is None:
             self.close()
             return None
-        answer: dict[str, Any] = json.loads(line)
+        answer: dict[str, Any] = msgspec.json.decode(line)
         return answer
 
     def rest(self) -> None:
@@ -98,37 +119,18 @@ class ReviewProcess:
         if self._child and time.monotonic() - self._used > IDLE_SECONDS:
             self.close()
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        self._child = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path},
-            start_new_session=True,  # Ctrl-C is for the server, which ends the child when it is done with it
-        )  # fmt: skip
+    def _running(self) -> LineChild:
+        self._child = self._child or LineChild(self._command)
         return self._child
 
     def close(self) -> None:
         child, self._child = self._child, None
-        self._told.clear()
         if child:
-            end(child)
+            child.end()
 
 
-def _exchanged(child: subprocess.Popen[bytes], line: bytes, until: float) -> bytes | None:
-    """The child's line; None when it ended, or it is late."""
-    assert child.stdin and child.stdout
-    try:
-        child.stdin.write(line)
-        child.stdin.flush()
-    except OSError:
-        return None
-    got, out = b"", child.stdout.fileno()
-    while not got.endswith(b"\n"):
-        ready, _, _ = select.select([out], [], [], max(0.0, until - time.monotonic()))
-        part = os.read(out, 1 << 16) if ready else b""
-        if not part:
-            return None
-        got += part
-    return got
+def _named(row: Submission) -> Named:
+    return row["form_id"], row["form_version"]
 
 
 class _Looking:
@@ -162,21 +164,27 @@ def _history(store: str) -> History:
 
 def main(store: str, tables: str) -> None:
     os.nice(NICE)
+    gc.set_threshold(YOUNG)
     known = _Known()
     looking = _Looking(tables)
     reviewer = FormReviewer(looking, _history(store), known, amounts())
     for line in sys.stdin.buffer:
-        asked = json.loads(line)
+        asked = msgspec.json.decode(line)
         if "households" in asked:
             moment = datetime.fromisoformat(asked["now"])
-            told: dict[str, Any] = {"lines": look_at(looking.reading().conn, asked["households"], moment, asked["limits"])}
-        else:
-            if asked["definition"] is not None:
-                known.forms[tuple(asked["form"])] = Form(asked["definition"], [])
-            found = reviewer(asked["row"]) or Findings([UNREADABLE])
-            told = {"problems": found.problems, "differences": found.differences, "checks": found.checks}
-        sys.stdout.buffer.write(json.dumps(told).encode() + b"\n")
-        sys.stdout.buffer.flush()
+            _tell({"lines": look_at(looking.reading().conn, asked["households"], moment, asked["limits"])})
+            continue
+        for form_id, version, definition in asked["forms"]:
+            known.forms[form_id, version] = Form(definition, [])
+            gc.freeze()  # it stays: no reason to walk through it again and again
+        for found in reviewer.many(asked["rows"]):
+            told = found or Findings([UNREADABLE])
+            _tell({"problems": told.problems, "differences": told.differences, "checks": told.checks})
+
+
+def _tell(answer: dict[str, Any]) -> None:
+    sys.stdout.buffer.write(_json.encode(answer) + b"\n")
+    sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":

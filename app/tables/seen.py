@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 from sqlite_utils import Database
 
@@ -14,6 +16,10 @@ from forms.register import FIELDS
 from sync.records import Change, Op, Record
 
 IN_EFFECT = ("applied", "conflict", "duplicate")
+KINDS = ("household", "village", "member", "visit", "issue")
+Row = dict[str, str]
+_TABLES = {"member": "members", "visit": "visits", "issue": "issues"}
+_BLANK = {kind: {field.name: "" for field in FIELDS[kind]} for kind in KINDS}
 _LABEL = {"household": "head_name", "member": "full_name", "issue": "description", "village": "village_title"}
 
 
@@ -28,7 +34,7 @@ class History(Protocol):
 
     def records(self, kind: str, ids: Sequence[str]) -> Mapping[str, Record]: ...
     def histories(self, kind: str, ids: Sequence[str], since: int = 0) -> Mapping[str, Sequence[Change]]: ...
-    def ops_of_submission(self, id: str) -> Sequence[Change]: ...
+    def ops_of_submissions(self, ids: Sequence[str]) -> Mapping[str, Sequence[Change]]: ...
 
 
 def fields_before(current: Mapping[str, Any], history: Sequence[Change], seq: int) -> dict[str, str] | None:
@@ -55,35 +61,106 @@ def as_seen(fields: Mapping[str, str], ops: Iterable[Op]) -> dict[str, str]:
     return {**fields, **seen}
 
 
-def register_seen(
-    tables: Readable, store: History, household_id: str, changes: Sequence[Change], village_id: str = ""
-) -> dict[str, list[dict[str, str]]]:
-    """The household, its active members, visits and issues as rows for the form, as the submission's author saw them.
+@dataclass(frozen=True)
+class Asked:
+    """A submission whose author's register is asked for.
 
-    village_id: of a form about a village. changes: the submission's ops as the store keeps them; none on a node that
-    got the submission from above, which then takes the register as it stands.
+    changes: its ops as the store keeps them; none on a node that got the submission from above, which then takes the
+    register as it stands. village_id: of a form about a village.
     """
-    seq = changes[0].seq if changes else sys.maxsize
-    ids = {"household": [household_id] if household_id else [], "village": [village_id] if village_id else []}
-    for kind, table in (("member", "members"), ("visit", "visits"), ("issue", "issues")):
-        sql = f"SELECT id FROM [{table}] WHERE household_id = ? AND household_id <> '' ORDER BY id"  # noqa: S608
-        ids[kind] = [row[0] for row in tables.reading().execute(sql, [household_id]).fetchall()]
-    found: dict[str, list[dict[str, str]]] = {}
-    for kind, of_kind in ids.items():
+
+    household_id: str
+    changes: Sequence[Change] = ()
+    village_id: str = ""
+
+    @property
+    def seq(self) -> int:
+        return self.changes[0].seq if self.changes else sys.maxsize
+
+    def ops_about(self, kind: str, id: str) -> list[Op]:
+        return [change.op for change in self.changes if change.op.entity == kind and change.op.id == id]
+
+
+def register_seen(tables: Readable, store: History, asked: Asked) -> Mapping[str, list[Row]]:
+    """The household, its active members, visits and issues as rows for the form, as the submission's author saw them."""
+    return Register(tables, store, [asked]).seen(asked)
+
+
+class Register:
+    """The register that the authors of some submissions saw: read for all of them at once, and only the kinds somebody asks for.
+
+    A household has years of visits, and hardly a form asks for them.
+    """
+
+    def __init__(self, tables: Readable, store: History, every: Sequence[Asked]) -> None:
+        self._tables, self._store, self._every = tables, store, every
+        self._since = min((one.seq for one in every), default=sys.maxsize)
+        self._read: dict[str, _OfKind] = {}
+
+    def seen(self, asked: Asked) -> Mapping[str, list[Row]]:
+        return _Seen(self, asked)
+
+    def rows(self, kind: str, asked: Asked) -> list[Row]:
+        read = self._read.get(kind) or self._read_kind(kind)
         rows = []
-        # Years of visits are asked for at once; hardly one of them was changed since.
-        records, since = store.records(kind, of_kind), store.histories(kind, of_kind, seq)
-        for id in of_kind:
-            record = records.get(id)
-            before = fields_before(record.fields, since.get(id, ()), seq) if record else None
+        for id in read.ids.get(_whose(kind, asked), ()):
+            record = read.records.get(id)
+            before = fields_before(record.fields, read.histories.get(id, ()), asked.seq) if record else None
             if before is None:
                 continue
-            own = [change.op for change in changes if change.op.entity == kind and change.op.id == id]
-            fields = as_seen(before, own)
-            label = fields.get(_LABEL.get(kind, ""), "")
-            rows.append({name.name: "" for name in FIELDS[kind]} | fields | {"name": id, "label": label})
-        found[kind] = rows
-    found["member"] = sorted(
-        (row for row in found["member"] if row["state"] in ("", "active")), key=lambda row: natural_key(row["line"])
-    )
-    return found
+            fields = as_seen(before, asked.ops_about(kind, id))
+            rows.append(_BLANK[kind] | fields | {"name": id, "label": fields.get(_LABEL.get(kind, ""), "")})
+        if kind == "member":
+            rows = [row for row in rows if row["state"] in ("", "active")]
+            rows.sort(key=lambda row: natural_key(row["line"]))
+        return rows
+
+    def _read_kind(self, kind: str) -> _OfKind:
+        whose = sorted({_whose(kind, one) for one in self._every} - {""})
+        ids = self._ids_below(_TABLES[kind], whose) if kind in _TABLES else {id: [id] for id in whose}
+        every = [id for below in ids.values() for id in below]
+        # Records first: what is changed between the two is then in the history, and taken back or left alone.
+        records = self._store.records(kind, every)
+        read = self._read[kind] = _OfKind(ids, records, self._store.histories(kind, every, self._since))
+        return read
+
+    def _ids_below(self, table: str, households: Sequence[str]) -> dict[str, list[str]]:
+        sql = f"SELECT household_id, id FROM [{table}] WHERE household_id IN (SELECT value FROM json_each(?)) ORDER BY id"  # noqa: S608
+        found: dict[str, list[str]] = {}
+        for household, id in self._tables.reading().execute(sql, [json.dumps(households)]).fetchall():
+            found.setdefault(household, []).append(id)
+        return found
+
+
+class _OfKind(NamedTuple):
+    """ids: by household, or of the record itself."""
+
+    ids: Mapping[str, Sequence[str]]
+    records: Mapping[str, Record]
+    histories: Mapping[str, Sequence[Change]]
+
+
+class _Seen(Mapping[str, list[Row]]):
+    """Rows by kind, made when they are first asked for."""
+
+    def __init__(self, register: Register, asked: Asked) -> None:
+        self._register, self._asked = register, asked
+        self._rows: dict[str, list[Row]] = {}
+
+    def __getitem__(self, kind: str) -> list[Row]:
+        found = self._rows.get(kind)
+        if found is None:
+            if kind not in KINDS:
+                raise KeyError(kind)
+            found = self._rows[kind] = self._register.rows(kind, self._asked)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(KINDS)
+
+    def __len__(self) -> int:
+        return len(KINDS)
+
+
+def _whose(kind: str, asked: Asked) -> str:
+    return asked.village_id if kind == "village" else asked.household_id

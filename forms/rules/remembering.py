@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from forms.dependencies import trees_of
 from forms.expression.evaluate import Context, Shape, compile_tree
 from forms.expression.parse import Tree
 from forms.expression.values import EvaluationError
@@ -19,6 +20,7 @@ MOST = 40_000
 """So many answers are remembered of each rule: more than there are birthdays of the living."""
 _STEADY = frozenset({"selected", "not", "date", "today", "count"})
 """Functions whose answer follows from their arguments and the day."""
+_DATED = frozenset({"date", "today"})
 _OPERATORS = frozenset({"and", "or", "=", "!=", "<", "<=", ">", ">=", "+", "-", "*", "div", "mod", "neg"})
 _CODED = frozenset({"active", "relation", "sex", "labour", "work_area", "public_job"})
 """What may be asked of all people of a household: of a person's age, hardly two households are alike."""
@@ -42,12 +44,13 @@ class Part(NamedTuple):
 
 
 class Asked:
-    """A rule made ready. Answers hold for one day and one set of limits: whoever asks keeps them apart."""
+    """A rule made ready. Answers hold for one set of limits, those of a dated rule for one day: whoever asks keeps them apart."""
 
-    __slots__ = ("_above", "_first", "_more", "_own", "name")
+    __slots__ = ("_above", "_first", "_more", "_own", "dated", "name")
 
     def __init__(self, name: str, when: Tree) -> None:
         self.name = name
+        self.dated = any(part[:1] == ["fn"] and part[1] in _DATED for part in trees_of(when))
         parts = split(when)
         first = parts.pop(0) if parts[0].kind == 0 else None
         self._first = _test(first.tree) if first else None

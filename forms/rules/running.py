@@ -13,6 +13,8 @@ from forms.rules.reading import RuleSet
 from forms.rules.remembering import Asked, Texts
 
 Known = dict[Any, bool]
+MOST_DAYS = 64
+"""A month's visits come in together from phones that had no network; hardly more days are looked at in turns."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,10 @@ class Checks:
             scope: [Asked(rule.name, rule.when) for rule in rules.over(scope) if rule.name not in off]
             for scope in ("household", "member", "visit")
         }
-        self._known: tuple[str, dict[str, Known]] = ("", {})
+        every = [asked for of_scope in self._ready.values() for asked in of_scope]
+        self._dated = [asked.name for asked in every if asked.dated]
+        self._always: dict[str, Known] = {asked.name: {} for asked in every if not asked.dated}
+        self._on: dict[str, dict[str, Known]] = {}
 
     def household(
         self,
@@ -95,11 +100,12 @@ class Checks:
         return [Finding(name) for name in _true_ones(self._ready["visit"], runtime, root, (facts, {}, ()), known)]
 
     def _known_of(self, today: str) -> dict[str, Known]:
-        """What was answered on that day, by rule."""
-        day, known = self._known
-        if day != today:
-            known = {asked.name: {} for every in self._ready.values() for asked in every}
-            self._known = (today, known)
+        """What was answered on that day, by rule; of most rules that is what was answered on any."""
+        known = self._on.get(today)
+        if known is None:
+            if len(self._on) >= MOST_DAYS:
+                self._on.clear()
+            known = self._on[today] = self._always | {name: {} for name in self._dated}
         return known
 
     def _beside(self, root: Thing, last: Mapping[str, str]) -> None:
