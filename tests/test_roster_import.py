@@ -917,3 +917,16 @@ def test_nothing_is_erased_while_a_roster_is_taken_in(desk, here, office, cast):
     reply = boss.post(f"/office/households/{there['id']}/erase", data=data)
     assert reply.status_code != 303 and "等它做完再抹去" in reply.text
     assert "冉大山" in households(here)
+
+
+def test_progress_is_told_no_oftener_than_somebody_looks(tmp_path):
+    """Each time costs a wait for the disk; the first is told at once, so that a page does not stand at nothing."""
+    moment = 0.0
+    progress, told = worker.Progress(tmp_path, clock=lambda: moment), []
+    for line in range(1, 101):
+        progress.note(line)
+        told.append(json.loads((tmp_path / worker.Progress.FILE).read_text())["done"])
+        moment += 0.1
+    assert told[0] == 1
+    assert 18 <= len(set(told)) <= 20
+    assert told[-1] > 90

@@ -285,7 +285,7 @@ def _taker(app: Any, here: Imports, job: Import) -> Taker:
     return Taker(
         store=ruhu.store, plan=Plan(here.path(job)), run=job.id, actor=job.owner,
         code_key=code_key(ruhu.config.data_dir), clock=ruhu.now,
-        goes_on=lambda: not here.stopping.is_set(), note=lambda done: here.note_progress(job, done),
+        goes_on=lambda: not here.stopping.is_set(), note=here.noting(job),
     )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ from typing import Any
 from app.roster.headings import bare
 from app.roster.plan import FILE as PLAN_FILE
 from app.roster.plan import Plan
-from app.roster.worker import hash_of, write_json
+from app.roster.worker import Progress, hash_of, write_json
 from sync.scope import within
 
 log = logging.getLogger("ruhu.import")
@@ -134,7 +134,7 @@ class Imports:
         return _read(self.path(job) / name)
 
     def progress(self, job: Import) -> int:
-        return int(_read(self.path(job) / "progress.json").get("done", 0))
+        return int(_read(self.path(job) / Progress.FILE).get("done", 0))
 
     def remove(self, job: Import) -> None:
         shutil.rmtree(self.path(job), ignore_errors=True)
@@ -182,7 +182,7 @@ class Imports:
     def start(self, job: Import, state: str, work: Work) -> Import:
         """Queue a step; the page sees the state at once. work answers the import as it is afterwards."""
         job = self.put(replace(job, state=state, error=""))
-        (self.path(job) / "progress.json").unlink(missing_ok=True)
+        (self.path(job) / Progress.FILE).unlink(missing_ok=True)
         self._queue.put((job.id, work))
         with self._starting:
             if self._thread is None:
@@ -231,8 +231,9 @@ class Imports:
             log.error("an import's worker ended with %s: %s", code, said.decode("utf-8", "replace").strip().split("\n")[-1][:60])
         return str(_read(folder / "failed.json").get("code", "worker"))
 
-    def note_progress(self, job: Import, done: int) -> None:
-        write_json(self.path(job) / "progress.json", {"done": done})
+    def noting(self, job: Import) -> Callable[[int], None]:
+        """What tells the page how many are done."""
+        return Progress(self.path(job)).note
 
     def _work(self) -> None:
         while not self.stopping.is_set():

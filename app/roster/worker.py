@@ -19,7 +19,8 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from itertools import chain, islice
 from pathlib import Path
@@ -41,7 +42,7 @@ from app.roster.staff import to_text
 
 MEMORY = 2 * 1024**3
 LOOKED_AT = 30
-PROGRESS_EVERY = 2_000
+PROGRESS_SECONDS = 0.5
 BESIDE_FROM = 1_000_000
 """Bytes of a file, of some thousands of people, from which on reading it in a process of its own is worth its start."""
 
@@ -68,10 +69,10 @@ def compare(folder: Path, task: dict[str, Any]) -> None:
     wish = Wish(tuple(task["targets"]), task["by_person"], task["mode"],
                 {int(line): said for line, said in task["decisions"].items()})  # fmt: skip
     comparison = Comparison(task["run"], wish, known, places, plan=writer.plan, say=writer.say)
-    for done, line in enumerate(_lines(folder, task, places), 1):
+    progress = Progress(folder)
+    for line in _lines(folder, task, places):
         comparison.take(line)
-        if done % PROGRESS_EVERY == 0:
-            write_json(folder / "progress.json", {"done": line.number})
+        progress.note(line.number)
     counts = comparison.finish()
     writer.close({"counts": dict(counts)})
     known.close()
@@ -141,6 +142,21 @@ def holds(folder: Path, task: dict[str, Any]) -> None:
 def hash_of(text: str) -> str:
     """Of a cell however it is spaced."""
     return hashlib.sha256("".join(text.split()).upper().encode()).hexdigest()
+
+
+class Progress:
+    """How far a step is, in the folder's file, and no oftener than a page asks: each time is a wait for the disk."""
+
+    FILE = "progress.json"
+
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path, self._clock, self._next = folder / self.FILE, clock, 0.0
+
+    def note(self, done: int) -> None:
+        now = self._clock()
+        if now >= self._next:
+            self._next = now + PROGRESS_SECONDS
+            write_json(self._path, {"done": done})
 
 
 def write_json(path: Path, value: Any) -> None:

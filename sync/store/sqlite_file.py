@@ -69,6 +69,8 @@ class SqliteFile:
         refuse_damaged(connection, self.folder)
         db = Database(connection)
         migrations.apply(db)
+        # Beside triggers SQLite keeps what would take one statement back: in memory, or a third of an insert is a file's.
+        connection.execute("PRAGMA temp_store=MEMORY")
         self.credentials.watch(connection)
         return db
 
