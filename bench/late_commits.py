@@ -29,7 +29,7 @@ from postgres import Postgres
 from sync import service
 from sync.author import Author
 from sync.protocol import push_body
-from sync.store import postgres as module
+from sync.store import postgres_taking as module
 from sync.store.postgres import PostgresStore
 
 VILLAGE = "500156103203"

@@ -23,7 +23,8 @@ from sync.records import Op
 from sync.store.backup import renew_epoch
 from sync.store.base import Store
 from sync.store.copying import move_to_postgres
-from sync.store.postgres import SCHEMA, PostgresStore
+from sync.store.postgres import PostgresStore
+from sync.store.postgres_asking import SCHEMA
 from sync.store.sqlite import SqliteStore
 from tests.postgres import Postgres
 from tests.store_contract import VILLAGE, Phone, clock

@@ -19,7 +19,7 @@ from sync.author import Author
 from sync.own import write_own
 from sync.problems import Problem
 from sync.protocol import push_body
-from sync.store import postgres as module
+from sync.store import postgres_taking as module
 from sync.store.opening import open_store
 from sync.store.postgres import PostgresStore
 from sync.store.postgres_intake import PostgresMemory

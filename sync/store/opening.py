@@ -30,7 +30,7 @@ def audit_of(folder: Path, database: str = "") -> Iterator[tuple[str, Ask, Itera
         import psycopg
 
         from sync.store import postgres_audit
-        from sync.store.postgres import SCHEMA
+        from sync.store.postgres_asking import SCHEMA
 
         with psycopg.connect(database, autocommit=True, options=f"-c search_path={SCHEMA}") as there:
             ask: Ask = lambda question, *values: there.execute(question.replace("?", "%s").encode(), values).fetchall()  # noqa: E731

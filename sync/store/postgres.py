@@ -1,398 +1,65 @@
 """The store of a centre in PostgreSQL: several web hosts of one province or county share it.
 
-Places of the log are given out under the lock of one counter row that is held
-until the commit, so they become visible in their order: a follower that has
-seen place 7 has seen all before it. Everything slow (asking, deciding) is done
-before that lock is taken. How ops come in is in `intake` and `postgres_intake`.
+How ops come in and records go out is in `postgres_taking`, what happened to them in `postgres_history`; here is the
+rest: receipts, installs, the audit chain, comparing, blobs.
 """
 
 from __future__ import annotations
 
-import contextlib
 import io
-import logging
-import random
 import secrets
-import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, LiteralString, NoReturn, TypeVar
+from typing import Any, BinaryIO, LiteralString
 
 import msgspec
-import psycopg
-from psycopg_pool import ConnectionPool, PoolTimeout
 
-from sync.audit import ENROL, NOTHING, REVOKE, Chain, Fault, Head
+from sync.audit import ENROL, REVOKE, Chain, Fault, Head
 from sync.enrolling import DONE, Enrolment
-from sync.failpoints import reach
 from sync.logs import chain_over, chain_start
 from sync.problems import Problem
-from sync.protocol import actor_of_body, claimed_hash, op_of_body
+from sync.protocol import claimed_hash
 from sync.records import (
     BROWSER,
     CENTRE,
-    Arrival,
     BlobPlace,
-    Change,
     Credential,
     Delivered,
     Grant,
     Install,
     LateReceipt,
-    PushReply,
     Receipt,
     Record,
     Scope,
-    UnreadRecord,
 )
-from sync.scope import grants_of, prefixes_of, scope_version, shown, within
+from sync.scope import grants_of, scope_version, shown
 from sync.store import postgres_audit
-from sync.store.base import Compared, Copy, Maker, Mended, NewInstall
-from sync.store.both import Both
+from sync.store.base import Compared, Copy, Mended, NewInstall
 from sync.store.enrolments import enrolment_of, enrolment_row
-from sync.store.group import GroupCommit
-from sync.store.high_water import OF_DATABASE, HighWater
-from sync.store.intake import Draft, Intake, Pushed
 from sync.store.memory import Key
 from sync.store.nobody_above import NobodyAbove
-from sync.store.pages import (
-    by_record,
-    by_submission,
-    moment_text,
-    place_of,
-    token_hash,
-)
+from sync.store.pages import moment_text, place_of, token_hash
 from sync.store.postgres_blobs import PostgresBlobs
-from sync.store.postgres_intake import (
-    CLAIMED,
-    RECORD,
-    Came,
-    Overtaken,
-    PostgresMemory,
-    came_with,
-    record_of,
-    refuse_overtaken,
-    write_down,
-)
-from sync.store.postgres_schema import ASIDE, counties, county_of, make_county, migrate
+from sync.store.postgres_intake import CLAIMED, RECORD, record_of
+from sync.store.postgres_taking import PostgresTaking
 from sync.store.scope_sql import IN_PLACE, in_place, scope_sql
-from sync.store.scope_sql import marks as placeholders
 from sync.store.tombstones import PAUSE
 
-TRIES = 8
-SCHEMA = "ruhu"
-Answer = TypeVar("Answer")
-_CROSSED = (
-    psycopg.errors.UniqueViolation,
-    psycopg.errors.DeadlockDetected,
-    psycopg.errors.SerializationFailure,
-    Overtaken,
-)
-_SAFE = {"fsync": ("on",), "full_page_writes": ("on",), "synchronous_commit": ("on", "remote_apply", "remote_write")}
 _json = msgspec.json.Encoder()
-log = logging.getLogger("ruhu.postgres")
 
 
-class PostgresStore(NobodyAbove, Both):
+class PostgresStore(NobodyAbove, PostgresTaking):
     """A `Store` in the database that the URL names. Raises Problem when it cannot be used safely.
 
-    It is always a centre: nothing is above it. connections: at most that many at once from this process.
-    beside: this host's folder, which remembers how far the database had come.
+    It is always a centre: nothing is above it.
     """
-
-    _record_of = staticmethod(record_of)
-
-    @staticmethod
-    def _unread_of(row: Any) -> UnreadRecord:
-        kind, id_, area, rev, seq, fields, since, deleted = row
-        # What the database keeps is always the centre's: nothing is overlaid.
-        return UnreadRecord(kind, id_, area, rev, seq, fields, since, 0, deleted)
 
     def __init__(self, url: str, *, clock: Callable[[], datetime] | None = None, connections: int = 8,
                  beside: Path | None = None) -> None:
-        self._clock = clock or (lambda: datetime.now(UTC))
-        try:
-            with psycopg.connect(url, autocommit=True, connect_timeout=10) as first:
-                first.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}".encode())
-                first.execute(f"SET search_path TO {SCHEMA}".encode())
-                refuse_unsafe(first)
-                migrate(first)
-                self._counties = counties(first)
-                for county in {ASIDE} - self._counties:
-                    make_county(first, county)
-                settings = f"-c search_path={SCHEMA}{_quicker(first)}"
-        except psycopg.OperationalError as error:
-            raise Problem("database_silent") from error
-        self._counties.add(ASIDE)
-        self._pool = ConnectionPool(
-            url, min_size=1, max_size=connections, timeout=20, open=True,
-            kwargs={"autocommit": True, "options": settings},
-        )  # fmt: skip
+        super().__init__(url, clock=clock, connections=connections, beside=beside)
         self._blobs = PostgresBlobs(self._pool)
-        self._server_id = self._meta_or("server_id", lambda: str(uuid.uuid4()))
-        self._epoch = self._meta_or("epoch", lambda: str(uuid.uuid4()))
-        self._begin_audit()
-        self._push_together = GroupCommit(self._push_all)
-        self._high_water = HighWater(beside, OF_DATABASE) if beside else None
-        self._noted = 0
-        if self._high_water and self._high_water.is_above(self._epoch, 0, self.latest_seq(note=False)):
-            self.close()
-            raise Problem("database_rolled_back")
-
-    @property
-    def server_id(self) -> str:
-        return self._server_id
-
-    @property
-    def epoch(self) -> str:
-        return self._epoch
-
-    @property
-    def tier(self) -> str:
-        return CENTRE
-
-    def agree(self, name: str, proposal: str) -> str:
-        return self._meta_or(f"agreed.{name}", lambda: proposal)
-
-    def agreed(self, name: str) -> str | None:
-        found = self._one("SELECT value FROM meta WHERE key = %s", f"agreed.{name}")
-        return str(found[0]) if found else None
-
-    def agree_anew(self, name: str, value: str) -> None:
-        self._do(
-            "INSERT INTO meta VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = excluded.value", f"agreed.{name}", value
-        )
-
-    def close(self) -> None:
-        self._pool.close()
-        if self._high_water:
-            self._high_water.close()
-
-    # --- asking and writing -------------------------------------------------------------------------------
-
-    def _all(self, question: LiteralString | bytes, *values: Any) -> list[Any]:
-        """Asked a second time when the connection had died meanwhile: the database was restarted."""
-        for again in (True, False):
-            try:
-                with self._pool.connection() as connection:
-                    return connection.execute(question, values).fetchall()
-            except psycopg.OperationalError as error:
-                if not again:
-                    _refuse(error)
-                self._pool.check()
-            except PoolTimeout as error:
-                _refuse(error)
-        raise AssertionError
-
-    def _one(self, question: LiteralString | bytes, *values: Any) -> Any:
-        rows = self._all(question, *values)
-        return rows[0] if rows else None
-
-    def _do(self, statement: LiteralString, *values: Any) -> None:
-        try:
-            with self._pool.connection() as connection:
-                connection.execute(statement, values)
-        except (psycopg.OperationalError, PoolTimeout) as error:
-            _refuse(error)
-
-    def _meta_or(self, key: str, make: Callable[[], str]) -> str:
-        self._do("INSERT INTO meta VALUES (%s, %s) ON CONFLICT DO NOTHING", key, make())
-        return str(self._one("SELECT value FROM meta WHERE key = %s", key)[0])
-
-    # --- taking ops in ------------------------------------------------------------------------------------
-
-    def _push_all(self, work: Sequence[tuple[Pushed, datetime]], pass_on: Callable[[], None]) -> Sequence[PushReply]:
-        """Several bodies, from as many threads, in one commit. The next round decides while the database writes this one."""
-        pushes = [pushed for pushed, _ in work]
-        received = moment_text(max(now for _, now in work))
-        self.make_counties(
-            county_of(arrival.op.area)
-            for pushed in pushes
-            for arrival in pushed.arrivals
-            if within(arrival.op.area, prefixes_of(pushed.credential.grants))
-        )
-
-        def take(connection: psycopg.Connection, intake: Intake) -> tuple[Sequence[PushReply], Sequence[Came]]:
-            intake.expect(pushes)
-            drafts = [intake.push(pushed) for pushed in pushes]
-            replies = self._place(connection, intake, drafts)
-            return replies, came_with(pushes, replies)
-
-        return self._taking_in(received, take, pass_on)
-
-    def _taking_in(
-        self, received: str, take: Callable[[psycopg.Connection, Intake], tuple[Answer, Sequence[Came]]],
-        written: Callable[[], None] = lambda: None,
-    ) -> Answer:  # fmt: skip
-        """One transaction with an intake; begun anew when it met another round crosswise, of this host or another's.
-
-        take: answers with what to answer and in which bodies it came. written: called when all is with the
-        database and only the commit is waited for.
-
-        Also once when the connection died: should the commit have been done after all, every op of it is
-        a duplicate now.
-        """
-        silent = 0
-        for attempt in range(TRIES):
-            try:
-                # In a pipeline only questions wait for the database; all that is written goes with the commit, in one turn.
-                with self._pool.connection() as connection, connection.pipeline(), connection.transaction():
-                    intake = Intake(PostgresMemory(connection), CENTRE, self._server_id, self._epoch, received)
-                    answer, came = take(connection, intake)
-                    write_down(connection, intake, came)
-                    reach("push.written")
-                    written()
-                reach("push.committed")
-                return answer
-            except _CROSSED as error:
-                log.info("began anew: %s", type(error).__name__)
-                time.sleep(random.uniform(0, 0.01 * 2**attempt))
-            except psycopg.OperationalError as error:
-                silent += 1
-                if silent > 1:
-                    _refuse(error)
-                self._pool.check()
-            except PoolTimeout as error:
-                _refuse(error)
-        raise Problem("busy")
-
-    @staticmethod
-    def _place(connection: psycopg.Connection, intake: Intake, drafts: Iterable[Draft]) -> list[PushReply]:
-        """Real numbers for what the intake made. From here to the commit this transaction is alone.
-
-        Raises Overtaken when a round that was committed since it asked was about something that it found nowhere.
-        """
-        last_n, last_seq, *chain = connection.execute(
-            "UPDATE counter SET n = n + %s, seq = seq + %s RETURNING n - %s, seq - %s, audit_n, audit_link",
-            (len(intake.kept), len(intake.puts)) * 2, prepare=True,
-        ).fetchone() or (0, 0, 0, NOTHING)  # fmt: skip
-        refuse_overtaken(connection, intake, last_n)
-        intake.chain = Chain(*chain)
-        return intake.placed(drafts, last_n, last_seq)
-
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[psycopg.Connection]:
-        """A transaction on the tables themselves, for copies."""
-        with self._pool.connection() as connection, connection.transaction():
-            yield connection
-
-    def know_itself(self) -> None:
-        """Read again who this store is, after another's identity was moved in."""
-        self._server_id = self._meta_or("server_id", lambda: "")
-        self._epoch = self._meta_or("epoch", lambda: "")
-        self._begin_audit()
-
-    def make_counties(self, wanted: Iterable[str]) -> None:
-        for county in set(wanted) - self._counties:
-            with self._pool.connection() as connection:
-                make_county(connection, county)
-            self._counties.add(county)
-
-    def _load(self, made: Sequence[Arrival]) -> int:
-        self.make_counties(county_of(one.op.area) for one in made)
-
-        def take(connection: psycopg.Connection, intake: Intake) -> tuple[int, Sequence[Came]]:
-            count = intake.load(made)
-            self._place(connection, intake, ())
-            return count, ()
-
-        return self._taking_in(moment_text(self._clock()), take)
-
-    # --- records ------------------------------------------------------------------------------------------
-
-    def get(self, kind: str, id: str) -> Record | None:
-        found = self._one(f"SELECT {RECORD} FROM record WHERE kind = %s AND id = %s".encode(), kind, id)  # noqa: S608
-        return record_of(found) if found else None
-
-    def records(self, kind: str, ids: Sequence[str]) -> dict[str, Record]:
-        rows = self._all(f"SELECT {RECORD} FROM record WHERE kind = %s AND id = ANY(%s)".encode(), kind, list(ids))  # noqa: S608
-        return {record.id: record for record in map(record_of, rows)}
-
-    def latest_seq(self, *, note: bool = True) -> int:
-        """The end of the log. note: this host remembers it, to notice a database put back to an earlier day."""
-        end = int(self._one("SELECT seq FROM counter")[0])
-        if note and self._high_water and end > self._noted:
-            self._noted = end
-            self._high_water.note(self._epoch, 0, end)
-        return end
-
-    def _rows_changed(self, after_seq: int, limit: int) -> tuple[list[Any], int]:
-        end = self.latest_seq()
-        return self._all(
-            f"SELECT {RECORD} FROM record WHERE seq > %s ORDER BY seq LIMIT %s".encode(),  # noqa: S608
-            after_seq, limit + 1,
-        ), end  # fmt: skip
-
-    def _rows_after(self, scope: Scope, cursor: str | None, limit: int) -> tuple[list[Any], int, str]:
-        prefix = f"{self.epoch}.{scope_version(scope)}."
-        # Where the log ends is read first: a record changed meanwhile is then found by the next page.
-        end = self.latest_seq()
-        after = place_of(cursor, prefix, end)
-        where, values = scope_sql(scope, "%s")
-        places = _counties_of_scope(scope)
-        if places:
-            where += f" AND county IN ({placeholders(places, '%s')})"
-        rows = self._all(
-            f"SELECT {RECORD} FROM record WHERE seq > %s AND {where} ORDER BY seq LIMIT %s".encode(),  # noqa: S608 - bound
-            after, *values, *places, limit + 1,
-        )  # fmt: skip
-        return rows, max(after, end), prefix
-
-    # --- history ------------------------------------------------------------------------------------------
-
-    def history(self, kind: str, id: str, since: int = 0) -> list[Change]:
-        return self._changes_where("entity = %s AND id = %s AND n >= %s AND status <> 'quarantined'", kind, id, since)
-
-    def histories(self, kind: str, ids: Sequence[str], since: int = 0) -> dict[str, list[Change]]:
-        return by_record(self._changes_where(
-            "entity = %s AND id = ANY(%s) AND n >= %s AND status <> 'quarantined'", kind, list(ids), since
-        ))  # fmt: skip
-
-    def makers(self, kind: str, ids: Sequence[str]) -> dict[str, Maker]:
-        rows = self._all(
-            "SELECT DISTINCT ON (id) id, body, received_at FROM op WHERE entity = %s AND id = ANY(%s)"
-            " AND status <> 'quarantined' ORDER BY id, n",
-            kind, list(ids),
-        )  # fmt: skip
-        found = {}
-        for id, body, received in rows:
-            actor, cites = actor_of_body(body)
-            found[id] = Maker(actor, received, cites)
-        return found
-
-    def ops_of_submission(self, id: str) -> list[Change]:
-        return self.ops_of_submissions([id]).get(id, [])
-
-    def ops_of_submissions(self, ids: Sequence[str]) -> dict[str, list[Change]]:
-        made = self._changes_where("entity = 'submission' AND id = ANY(%s)", list(ids))
-        caused = self._changes_where(
-            "submission = ANY(%s) AND NOT (entity = 'submission' AND id = submission)", list(ids))
-        return by_submission(made, caused)
-
-    def quarantined(self) -> list[Change]:
-        return self._changes_where("status IN ('held', 'quarantined')")
-
-    def undecided(self) -> list[Change]:
-        return self._changes_where(
-            "status IN ('held', 'quarantined') AND code NOT IN ('turned_down', 'erased')"
-            " AND NOT EXISTS (SELECT 1 FROM record r WHERE r.kind = 'decision' AND r.id = op.hash)"
-            " AND NOT EXISTS (SELECT 1 FROM record r WHERE r.kind = op.entity AND r.id = op.id"
-            " AND (op.status = 'held' OR r.deleted AND r.fields ->> 'erased' IS NOT NULL))"
-        )
-
-    def _changes_where(self, where: LiteralString, *values: Any) -> list[Change]:
-        rows = self._all(
-            "SELECT n, body, status, rev, received_at, code, hash FROM op WHERE " + where + " ORDER BY n",  # noqa: S608
-            *values,
-        )
-        changes = []
-        for n, body, status, rev, received, code, hash_ in rows:
-            with contextlib.suppress(Problem):
-                changes.append(Change(seq=n, op=op_of_body(body), status=status, rev=rev, received_at=received, code=code,
-                                      hash=hash_))  # fmt: skip
-        return changes
 
     # --- receipts -----------------------------------------------------------------------------------------
 
@@ -463,18 +130,6 @@ class PostgresStore(NobodyAbove, Both):
                 postgres_audit.note(connection, REVOKE, moment_text(now), about=install_id)
 
     # --- audit --------------------------------------------------------------------------------------------
-
-    def _begin_audit(self) -> None:
-        with self._auditing() as connection:
-            postgres_audit.begin(connection, self._server_id, self._epoch, moment_text(self._clock()))
-
-    @contextlib.contextmanager
-    def _auditing(self) -> Iterator[psycopg.Connection]:
-        try:
-            with self.transaction() as connection:
-                yield connection
-        except (psycopg.OperationalError, PoolTimeout) as error:
-            _refuse(error)
 
     def note_act(self, what: str, about: str, code: str = "", *, op_n: int = 0, now: datetime) -> None:
         with self._auditing() as connection:
@@ -686,39 +341,3 @@ class PostgresStore(NobodyAbove, Both):
             limit,
         )
         return [(row[0], row[1]) for row in rows]
-
-
-def refuse_unsafe(connection: psycopg.Connection) -> None:
-    """Raises Problem unsafe_database when an answered commit could be lost with the power."""
-    for name, safe in _SAFE.items():
-        found = connection.execute("SELECT current_setting(%s)", (name,)).fetchone()
-        if found is None or found[0] not in safe:
-            raise Problem("unsafe_database", where=f"{name} = {found[0] if found else '?'}")
-
-
-def _quicker(connection: psycopg.Connection) -> str:
-    """Packing wide rows by lz4, where this database has it: pglz was an eighth of all that a push costs it."""
-    found = connection.execute(
-        "SELECT 'lz4' = ANY(enumvals) FROM pg_settings WHERE name = 'default_toast_compression'"
-    ).fetchone()
-    return " -c default_toast_compression=lz4" if found and found[0] else ""
-
-
-def _counties_of_scope(scope: Scope) -> tuple[str, ...]:
-    """The partitions a scope can touch; () for all of them."""
-    if any(len(prefix) < 6 for prefix in scope.area_prefixes):
-        return ()
-    found = {ASIDE}
-    for prefix in scope.area_prefixes:
-        found |= {prefix[:length].ljust(6, "0") for length in (2, 4, 6)}
-    return tuple(sorted(found))
-
-
-def _refuse(error: Exception) -> NoReturn:
-    if isinstance(error, psycopg.errors.DiskFull):
-        raise Problem("disk_full") from error
-    if isinstance(error, PoolTimeout):
-        raise Problem("busy") from error
-    raise Problem("store_failed") from error
-
-
