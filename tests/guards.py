@@ -28,7 +28,7 @@ from sync.problems import Problem
 from sync.protocol import push_headers
 from sync.records import BlobRef
 from sync.relay import HttpTransport, Relay
-from sync.store import backup, disk, intake, sqlite_file, sqlite_taking
+from sync.store import backup, disk, intake, intake_effects, sqlite_file, sqlite_taking
 from sync.store.blobs import BlobFolder
 from sync.store.high_water import HighWater
 from sync.store.sqlite import SqliteStore
@@ -91,7 +91,7 @@ def forget_known_ops(patch: Patch) -> None:
 
 
 def a_poison_op_blocks_nobody(folder: Path) -> None:
-    real = intake.effect_of
+    real = intake_effects.effect_of
 
     def poisoned(op: Any, current: Any) -> Any:
         if op.id == "poison":
@@ -99,7 +99,7 @@ def a_poison_op_blocks_nobody(folder: Path) -> None:
         return real(op, current)
 
     with at_a_centre(folder) as phone, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(intake, "effect_of", poisoned)
+        patch.setattr(intake_effects, "effect_of", poisoned)
         ops = [phone.visit("s1"), phone.visit("poison"), phone.visit("s2")]
         assert statuses(phone.push(*ops)) == ["applied", "quarantined", "applied"]
 

@@ -185,16 +185,16 @@ class StoreContract:
     def test_p8_an_effect_that_raises_does_not_stop_the_rest(
         self, store: Store, phone: Phone, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from sync.store import intake
+        from sync.store import intake_effects
 
-        real = intake.effect_of
+        real = intake_effects.effect_of
 
         def poisoned(op: Op, current: Any) -> Any:
             if op.id == "poison":
                 raise RuntimeError("poison")
             return real(op, current)
 
-        monkeypatch.setattr(intake, "effect_of", poisoned)
+        monkeypatch.setattr(intake_effects, "effect_of", poisoned)
         assert statuses(phone.push(phone.visit("s1"), phone.visit("poison"), phone.visit("s2"))) == [
             "applied", "quarantined", "applied"]  # fmt: skip
         assert [change.code for change in store.quarantined()] == ["cannot_apply"]

@@ -24,7 +24,7 @@ from sync.records import (
 from sync.scope import shown
 from sync.store.base import LOAD_CHUNK
 from sync.store.group import GroupCommit
-from sync.store.intake import Pushed
+from sync.store.intake_logs import Pushed
 from sync.store.kept import kept_of
 from sync.store.pages import kept_page_of, page_of, unread_page_of
 

@@ -9,35 +9,27 @@ store hands them out, so an intake numbers what it made -1, -2, … and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from sync.apply import conflict_id, disputed, effect_of
-from sync.audit import BEGINNING, Chain
 from sync.conflict import plain
-from sync.erasing import ERASE, FIELD, erased_conflict, is_erased
-from sync.logs import chain_next, chain_over, chain_start, promises_more, vouched
-from sync.overlay import is_pending, visible
+from sync.erasing import ERASE, FIELD, is_erased
 from sync.problems import Problem
 from sync.records import (
     APPLIED,
     CENTRE,
     DUPLICATE,
-    HELD,
     NODE,
     QUARANTINED,
     RETRY,
     Arrival,
     Credential,
     Delivered,
-    LogHead,
     Op,
     PushReply,
     Receipt,
-    Record,
     Result,
     ServerHead,
 )
@@ -52,56 +44,13 @@ from sync.scope import (
     within,
     writes,
 )
-from sync.store.memory import Key, KnownOp, Log, Memory, Stored, Unsettled, Waiting
+from sync.store.intake_effects import Effects
+from sync.store.intake_logs import Cover, Logs, Pushed
+from sync.store.intake_round import Kept, Taken
+from sync.store.memory import Key, KnownOp, Log
 
 MARK_EVERY = 50
 """So many ops of a server's own log lie between two noted chains, as between two heads of a phone."""
-
-
-class Cover(NamedTuple):
-    """The furthest head of a push that holds for a log, and what becomes of ops that it does not cover."""
-
-    head: LogHead | None
-    otherwise: str
-
-
-class Mark(NamedTuple):
-    """The chain of a log at a number, with the install's signature where it came with one."""
-
-    install_id: str
-    dseq: int
-    chain: str
-    sig: str = ""
-
-
-class Pushed(NamedTuple):
-    """One push body as it came. marks: op_id → what the node that sends it says of the op."""
-
-    arrivals: Sequence[Arrival]
-    raw: bytes
-    credential: Credential
-    heads: Sequence[LogHead] = ()
-    marks: Mapping[str, str] = {}
-
-
-class Kept(msgspec.Struct, gc=False):
-    """An op to write down. n is negative until placed."""
-
-    arrival: Arrival
-    n: int
-    status: str = APPLIED
-    code: str = ""
-    rev: int = 0
-    seq: int = 0
-    variant: bool = False
-
-
-class Taken(msgspec.Struct, frozen=True, gc=False):
-    """What became of an op of a push. known: None when it has to come again. again: it was here before."""
-
-    op_id: str
-    known: KnownOp | None
-    again: bool = False
 
 
 class Draft(NamedTuple):
@@ -113,52 +62,8 @@ class Draft(NamedTuple):
     heads: tuple[ServerHead, ...]
 
 
-class Put(msgspec.Struct, gc=False):
-    """The visible record at a new place of the log. fresh: also what came from above."""
-
-    record: Record
-    op_n: int | None
-    fresh: Record | None
-
-
-@dataclass
-class Intake:
-    """One round of taking ops in. ``received`` is the server's time as text."""
-
-    memory: Memory
-    tier: str
-    server_id: str
-    epoch: str
-    received: str
-    kept: list[Kept] = field(default_factory=list)
-    released: list[Kept] = field(default_factory=list)
-    """Ops that were held before this round and have a new result; their arrival's body is empty."""
-    puts: list[Put] = field(default_factory=list)
-    upstreams: dict[Key, Record] = field(default_factory=dict)
-    """What came from above without changing what is seen."""
-    advanced: dict[str, Log] = field(default_factory=dict)
-    noted: list[Mark] = field(default_factory=list)
-    dropped: list[Key] = field(default_factory=list)
-    """Put as tombstones; nothing came from above for them any more."""
-    chain: Chain = BEGINNING
-    """Where the audit chain stands; the store binds what was decided behind it."""
-    erased: dict[Key, str] = field(default_factory=dict)
-    """Records whose values the store has to wipe wherever it keeps them → the reason."""
-
-    def __post_init__(self) -> None:
-        self._known: dict[str, KnownOp] = {}
-        self._asked: set[str] = set()
-        self._contents: set[tuple[str, str]] = set()
-        self._logs: dict[str, Log] = {}
-        self._links: dict[tuple[str, str], str] = {}
-        """Steps of chains that were worked out to check a head: (chain, claimed hash) → the chain after it."""
-        self._stored: dict[Key, Stored] = {}
-        self._areas: dict[Key, str] = {}
-        """Of what was asked for: where it lay before this round, '' for nowhere."""
-        self._waiting: dict[Key, list[Waiting | Kept]] = {}
-        self._unsettled: dict[Key, list[Unsettled]] = {}
-        self._makers: dict[Key, str] = {}
-        self._placed = 0
+class Intake(Logs, Effects):
+    """One round of taking ops in."""
 
     # --- asking ahead -------------------------------------------------------------------------------------
 
@@ -179,25 +84,6 @@ class Intake:
         self._asked |= {op.op_id for op in ops}
         self._fetch(keys)
         self._expect_waiting([(op.entity, op.id) for op in ops])
-
-    def _expect_waiting(self, keys: Iterable[Key]) -> None:
-        """Only what is not there yet can be waited for."""
-        new = sorted({key for key in keys if self._stored[key].record is None})
-        if new:
-            found = self.memory.waiting(new)
-            self._waiting |= {key: list(found.get(key, ())) for key in new}
-
-    def _fetch(self, keys: Sequence[tuple[str, str, str]]) -> None:
-        missing = [key for key in keys if key[:2] not in self._stored]
-        if missing:
-            found = self.memory.stored(sorted(missing))
-            self._stored |= {key[:2]: found.get(key[:2], Stored(None)) for key in missing}
-            self._areas |= {key[:2]: record.area if (record := self._stored[key[:2]].record) else "" for key in missing}
-
-    def _record(self, kind: str, id: str, area: str) -> Record | None:
-        if (kind, id) not in self._stored:
-            self._fetch([(kind, id, area)])
-        return self._stored[kind, id].record
 
     # --- one push -----------------------------------------------------------------------------------------
 
@@ -365,86 +251,7 @@ class Intake:
         install_id, first = (self._makers[key], 0) if key in self._makers else self.memory.maker(key)
         return install_id == op.install_id or 0 < first <= one.place
 
-    # --- the log ------------------------------------------------------------------------------------------
-
-    def _known_op(self, op: Op) -> KnownOp | None:
-        id = op.op_id
-        if id not in self._asked:
-            self._asked.add(id)
-            self._known |= self.memory.known_ops([op])
-        return self._known.get(id)
-
-    def _log_of(self, install_id: str) -> Log:
-        if install_id not in self._logs:
-            self._logs |= {install_id: Log()} | self.memory.logs([install_id])
-        return self._logs[install_id]
-
-    def _chain_of(self, install_id: str) -> str:
-        log = self._log_of(install_id)
-        if not log.chain:
-            hashes = self.memory.claimed(install_id, log.acked) if log.acked else ()
-            log = msgspec.structs.replace(log, chain=chain_over(chain_start(install_id), hashes))
-            self._logs[install_id] = log
-        return log.chain
-
-    def _advance(self, op: Op) -> None:
-        install, before = op.install_id, self._chain_of(op.install_id)
-        chain = self._links.get((before, op.hash)) or chain_next(before, op.hash)
-        self._logs[install] = self.advanced[install] = Log(op.dseq, chain, self._logs[install].key)
-
-    def _mark(self, install_id: str, head: LogHead | None = None) -> None:
-        """Note the chain where a log stands now, or the head that covers it."""
-        log = self._logs[install_id]
-        if head is None or head.dseq != log.acked:
-            self.noted.append(Mark(install_id, log.acked, log.chain))
-        if head is not None:
-            self.noted.append(Mark(install_id, head.dseq, head.chain, head.sig))
-
-    def _head(self, install_id: str) -> ServerHead:
-        chain = self._chain_of(install_id)
-        return ServerHead(install_id=install_id, dseq=self._logs[install_id].acked, chain=chain, server_id=self.server_id,
-                          epoch=self.epoch, tier=self.tier, time=self.received)  # fmt: skip
-
-    # --- signatures ---------------------------------------------------------------------------------------
-
-    def _key_of(self, op: Op) -> str:
-        """What the op's install signs with, '' for one that never said."""
-        key = self._log_of(op.install_id).key
-        if key is not None:
-            return key
-        device = self._record("device", op.install_id, op.area)
-        return str(device.fields.get("key") or "") if device else ""
-
-    def _unsigned(self, op: Op, pushed: Pushed, under: dict[str, Cover]) -> str:
-        """'' unless the op's install has a key and no head of the push, signed with it, covers the op.
-
-        RETRY where such a head covers ops that are missing from the push.
-        """
-        key = self._key_of(op)
-        if not key:
-            return ""
-        if op.install_id not in under:
-            under[op.install_id] = self._cover_of(op.install_id, key, pushed)
-        head, otherwise = under[op.install_id]
-        return "" if head is not None and op.dseq <= head.dseq else otherwise
-
-    def _cover_of(self, install_id: str, key: str, pushed: Pushed) -> Cover:
-        heads = [head for head in pushed.heads if head.install_id == install_id]
-        if not heads:
-            return Cover(None, "bad_signature")
-        chains = self._chains(install_id, pushed)
-        return Cover(vouched(heads, key, chains), RETRY if promises_more(heads, key, chains) else "bad_signature")
-
-    def _chains(self, install_id: str, pushed: Pushed) -> dict[int, str]:
-        """The chain of a log after each op with which the push would continue it."""
-        dseq, chain = self._log_of(install_id).acked, self._chain_of(install_id)
-        found = {dseq: chain}
-        for arrival in pushed.arrivals:
-            if arrival.op.install_id == install_id and arrival.op.dseq == dseq + 1:
-                link = (chain, arrival.op.hash)
-                dseq, chain = dseq + 1, chain_next(*link)
-                found[dseq] = self._links[link] = chain
-        return found
+    # --- results ------------------------------------------------------------------------------------------
 
     def _keep(self, arrival: Arrival, *, variant: bool = False) -> Kept:
         kept = Kept(arrival, -1 - len(self.kept), variant=variant)
@@ -471,173 +278,6 @@ class Intake:
         if not kept.variant:
             self._known[id] = known
         return Taken(id, known)
-
-    # --- effects ------------------------------------------------------------------------------------------
-
-    def _apply(self, op: Op, kept: Kept, *, waited: bool = False) -> None:
-        """Give the op its effect on the records, and its result. Raises before anything is changed.
-
-        waited: it was held, so it is among its record's unsettled ops already.
-        """
-        key = (op.entity, op.id)
-        current = self._record(op.entity, op.id, op.area)
-        effect = effect_of(op, current)
-        if op.cites and effect.changed and self._turned_down(op.cites, op.area):
-            effect = disputed(op, current)
-        if self.tier == CENTRE:
-            if op.kind == ERASE and effect.record is not None:
-                self._erase(key, str(effect.record.fields[FIELD]))
-            record = effect.record
-            if effect.changed and record is not None:
-                record = self._put(record, kept.n, rev=record.rev + 1)
-        else:
-            unsettled = self._unsettled_of(key)
-            if not waited:
-                unsettled.append(Unsettled(op, None, None))
-            record = self._rebuild(key, kept.n)
-        kept.status, kept.code = effect.status, effect.code
-        for conflict in effect.conflicts:
-            if self._record("conflict", conflict.id, conflict.area) is None:
-                self._put(msgspec.structs.replace(conflict, rev=1 if self.tier == CENTRE else 0), kept.n)
-        if effect.status == HELD:
-            self._waiting_of(key).append(kept)
-        elif current is None and effect.status == APPLIED:
-            self._makers[key] = op.install_id
-            self._release(key)
-            record = self._stored[key].record
-        kept.rev, kept.seq = (record.rev, record.seq) if record else (0, 0)
-
-    def _release(self, key: Key) -> None:
-        """Apply what waited for this record, in the order it came."""
-        held = self._waiting_of(key)
-        if not held:
-            return
-        self._waiting[key] = []
-        for one in held:
-            op, hash = (one.arrival.op, one.arrival.hash) if isinstance(one, Kept) else (one.op, one.op.hash)
-            if self._turned_down(hash, op.area):
-                again = one if isinstance(one, Kept) else Kept(Arrival(one.op, b"", ""), one.n)
-                again.status, again.code, again.rev, again.seq = QUARANTINED, "turned_down", 0, 0
-                if again is not one:
-                    self.released.append(again)
-            elif isinstance(one, Kept):
-                self._apply_or_set_aside(one.arrival.op, one, waited=True)
-            else:
-                again = Kept(Arrival(one.op, b"", ""), one.n)
-                self._apply_or_set_aside(one.op, again, waited=True)
-                self.released.append(again)
-
-    def _apply_or_set_aside(self, op: Op, kept: Kept, *, waited: bool = False) -> None:
-        """A poison op is set aside with its bytes; the rest of the batch flows."""
-        try:
-            self._apply(op, kept, waited=waited)
-        except Exception:
-            kept.status, kept.code, kept.rev, kept.seq = QUARANTINED, "cannot_apply", 0, 0
-
-    def _turned_down(self, hash: str, area: str) -> bool:
-        """Whether a person of the office decided that the op with this content shall have no effect."""
-        decision = self._record("decision", hash, area)
-        return decision is not None and decision.fields.get("verdict") == "reject"
-
-    def _erase(self, key: Key, reason: str) -> None:
-        """Have the store wipe the record's ops; questions about it end without the values they were about."""
-        self.erased[key] = reason
-        about = {stored.record.id: stored for stored in self.memory.conflicts_about(key) if stored.record}
-        about |= {
-            id: stored
-            for (kind, id), stored in self._stored.items()
-            if kind == "conflict" and stored.record and stored.record.fields.get("id") == key[1]
-        }
-        for id, stored in about.items():
-            self._stored.setdefault(("conflict", id), stored)
-            # Below the centre only what it does not know; the others come from above.
-            if stored.record and not is_erased(stored.record) and (self.tier == CENTRE or stored.upstream is None):
-                wiped = erased_conflict(stored.record)
-                self._put(msgspec.structs.replace(wiped, rev=wiped.rev + (self.tier == CENTRE)), None)
-
-    def _waiting_of(self, key: Key) -> list[Waiting | Kept]:
-        if key not in self._waiting:
-            self._waiting[key] = list(self.memory.waiting([key]).get(key, ()))
-        return self._waiting[key]
-
-    # --- records ------------------------------------------------------------------------------------------
-
-    def take_upstream(self, record: Record) -> None:
-        """A record as the node above has it."""
-        self._rebuild((record.kind, record.id), None, record)
-        if is_erased(record):
-            self._erase((record.kind, record.id), str(record.fields[FIELD]))
-
-    def withdraw_conflicts(self, op: Op) -> None:
-        """The node above took the op without a conflict: what was noted here is no question for a person any more."""
-        for name in ("", *op.fields):
-            self.withdraw_conflict(conflict_id(op.op_id, name))
-
-    def withdraw_conflict(self, id: str) -> None:
-        """A note that the node above has not got, or had before its store was put back (its place is 0 again), goes."""
-        key = ("conflict", id)
-        self._fetch([(*key, "")])
-        record, upstream = self._stored[key].record, self._stored[key].upstream
-        if record is not None and not record.deleted and (upstream is None or not upstream.seq):
-            self.dropped.append(key)
-            self._stored[key] = Stored(self._put(msgspec.structs.replace(record, rev=0, deleted=True), None))
-
-    def drop(self, key: Key) -> None:
-        """The node above does not have it: a tombstone here, so that whoever follows this log drops it as well."""
-        self._fetch([(*key, "")])
-        record = self._stored[key].record
-        if record is not None and not record.deleted:
-            self.dropped.append(key)
-            self._stored[key] = Stored(self._put(msgspec.structs.replace(record, deleted=True), None))
-
-    def rebuild(self, key: Key) -> None:
-        """What is seen of a record, after the node above answered for some of its ops."""
-        record = self._rebuild(key, None)
-        if record is not None and is_erased(record) and (upstream := self._stored[key].upstream) and is_erased(upstream):
-            self.erased[key] = str(record.fields[FIELD])
-
-    def _rebuild(self, key: Key, op_n: int | None, fresh: Record | None = None) -> Record | None:
-        """Below the centre: the visible record from what is above and what is pending; written when it differs."""
-        self._fetch([(*key, fresh.area if fresh else "")])
-        before, known = self._stored[key].record, self._stored[key].upstream
-        upstream = fresh or known
-        place = upstream.seq if upstream else 0
-        pending = [
-            one.op
-            for one in self._unsettled_of(key, place)
-            if is_pending((one.up_status, one.up_seq or 0) if one.up_status else None, place)
-        ]
-        record = visible(upstream, pending)
-        if record is None:
-            if before is None or before.deleted:
-                return before
-            # The node above set aside what had made it here: it goes, until somebody takes it up.
-            record = msgspec.structs.replace(before, deleted=True, pending=0)
-        if before is not None and msgspec.structs.replace(record, seq=before.seq) == before:
-            if fresh:
-                self.upstreams[key] = fresh
-                self._stored[key] = Stored(before, fresh)
-            return before
-        return self._put(record, op_n, fresh)
-
-    def _unsettled_of(self, key: Key, place: int | None = None) -> list[Unsettled]:
-        if key not in self._unsettled:
-            if place is None:
-                upstream = self._stored[key].upstream
-                place = upstream.seq if upstream else 0
-            self._unsettled[key] = list(self.memory.unsettled(key, place))
-        return self._unsettled[key]
-
-    def _put(self, record: Record, op_n: int | None, fresh: Record | None = None, *, rev: int | None = None) -> Record:
-        """Note the visible record at a new place of the log, and as that revision."""
-        record = msgspec.structs.replace(record, rev=record.rev if rev is None else rev, seq=-1 - len(self.puts))
-        self.puts.append(Put(record, op_n, fresh))
-        key = (record.kind, record.id)
-        known = self._stored.get(key)
-        self._stored[key] = Stored(record, fresh or (known.upstream if known else None))
-        return record
-
-    # --- real numbers -------------------------------------------------------------------------------------
 
     def placed(self, drafts: Iterable[Draft], last_n: int, last_seq: int) -> list[PushReply]:
         """Number what this round made on from the store's last op and last place; answers the replies."""
@@ -670,24 +310,3 @@ class Intake:
             return Result(op_id=op_id, status=DUPLICATE, rev=known.rev, seq=seq, code=known.code, receipt=receipt,
                           first=known.status)  # fmt: skip
         return Result(op_id=op_id, status=known.status, rev=known.rev, seq=seq, code=known.code, receipt=receipt)
-
-    def stubs(self) -> list[int]:
-        """Rows of ops that came without their values, which a node below had erased."""
-        return [kept.n for kept in self.kept if kept.arrival.fault == "erased"]
-
-    def area_before(self, record: Record) -> str | None:
-        """Where a put record lay before this round: '' for nowhere, None where nobody asked."""
-        return self._areas.get((record.kind, record.id))
-
-    def nowhere(self) -> set[Key]:
-        """What was asked for and not found: whoever else makes it meanwhile takes the ground from under what was decided."""
-        return {key for key, area in self._areas.items() if area == ""}
-
-    def newest(self) -> list[Put]:
-        """The last put of each record: what the table of records holds afterwards, with all that came from above."""
-        found: dict[Key, Put] = {}
-        for put in self.puts:
-            key = (put.record.kind, put.record.id)
-            earlier = found.get(key)
-            found[key] = put if put.fresh or not earlier else msgspec.structs.replace(put, fresh=earlier.fresh)
-        return list(found.values())

@@ -29,7 +29,8 @@ from sync.store import postgres_audit
 from sync.store.both import Both
 from sync.store.group import GroupCommit
 from sync.store.high_water import OF_DATABASE, HighWater
-from sync.store.intake import Draft, Intake, Pushed
+from sync.store.intake import Draft, Intake
+from sync.store.intake_logs import Pushed
 from sync.store.pages import moment_text, place_of
 from sync.store.postgres_asking import refuse
 from sync.store.postgres_history import PostgresHistory

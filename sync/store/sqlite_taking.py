@@ -24,7 +24,8 @@ from sync.store.blobs import BlobFolder
 from sync.store.both import Both
 from sync.store.group import GroupCommit
 from sync.store.high_water import HighWater
-from sync.store.intake import Intake, Pushed
+from sync.store.intake import Intake
+from sync.store.intake_logs import Pushed
 from sync.store.pages import moment_text, place_of
 from sync.store.scope_sql import scope_sql
 from sync.store.sqlite_audit import chain_of
