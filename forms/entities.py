@@ -67,8 +67,11 @@ def _change(
         records = base.get(entity["list"], ())
         before = next((record["fields"] for record in records if record["id"] == identity.strip()), {})
     fields: dict[str, dict[str, Any]] = {}
+    inside, start = f"{scope.path}/", len(scope.path) + 1
     for name, path in entity["save_to"].items():
-        node = next(iter(instance.nodes_of(path, scope)), None)
+        node = scope.kids.get(path[start:]) if path.startswith(inside) else None
+        if node is None or node.instances is not None:
+            node = next(iter(instance.nodes_of(path, scope)), None)
         if node is None or not node.relevant:
             continue
         old = before.get(name) or ""

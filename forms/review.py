@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from forms.definition import Form
 from forms.dependencies import Graph, reads_of, trees_of
@@ -134,23 +134,49 @@ def _shown(steps: tuple[Any, ...]) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f"/{step}" for step in steps)
 
 
+class _Look(NamedTuple):
+    """What there is to look at of a question's answer."""
+
+    required: bool
+    constraint: bool
+    compared: bool
+    choices: bool
+
+
 def _answers(instance: Instance, form: Form, lang: str) -> Iterator[ReviewProblem]:
     """What was sent stands, so nothing depends on a calculation worked out again: each is compared where it is met."""
-    compared = _compared(form)
+    looks = _looks(form)
     for node in instance.questions():
-        text = node.text
+        text, look = node.text, looks[node.path]
+        codes = []
         if not node.relevant:
-            codes = ["irrelevant"] if text else []
+            if text:
+                codes.append("irrelevant")
         else:
-            if text == "" and node.definition.get("required"):
+            if text == "" and look.required:
                 instance.update(node, "required")
-            codes = [broken] if (broken := instance.broken(node)) else []
-            if node.path in compared and instance.calculation(node) != text:
+            if (look.constraint or node.readable == "") and (broken := instance.broken(node)):
+                codes.append(broken)
+            if look.compared and instance.calculation(node) != text:
                 codes.append("calculation")
-            if text and "list" in node.definition and not _is_choice(instance, node):
+            if text and look.choices and not _is_choice(instance, node):
                 codes.append("not_a_choice")
         for code in codes:
             yield ReviewProblem(code, instance.path_of(node), form.label(node.path, lang))
+
+
+def _looks(form: Form) -> dict[str, _Look]:
+    known = form.__dict__.get("_looks")
+    if not isinstance(known, dict):
+        compared = _compared(form)
+        known = form.__dict__["_looks"] = {
+            node["path"]: _Look(
+                bool(node.get("required")), node.get("constraint") is not None, node["path"] in compared, "list" in node
+            )
+            for node in form.definition["nodes"]
+            if node["kind"] == "question"
+        }
+    return known
 
 
 def _is_choice(instance: Instance, node: Node) -> bool:

@@ -43,7 +43,7 @@ def fields_before(current: Mapping[str, Any], history: Sequence[Change], seq: in
     Takes back, from the latest on, every value that was set since. So it also
     works where a record came from above and only its latest steps are here.
     """
-    fields = {name: _text(value) for name, value in current.items()}
+    fields = {name: value if value.__class__ is str else _text(value) for name, value in current.items()}
     for change in reversed(history):
         if change.seq < seq:
             break
@@ -154,6 +154,10 @@ class _Seen(Mapping[str, list[Row]]):
                 raise KeyError(kind)
             found = self._rows[kind] = self._register.rows(kind, self._asked)
         return found
+
+    def get(self, kind: str, default: Any = None) -> Any:
+        """Asked for every list of a form."""
+        return self[kind] if kind in KINDS else default
 
     def __iter__(self) -> Iterator[str]:
         return iter(KINDS)

@@ -27,6 +27,8 @@ log = logging.getLogger("ruhu.tables")
 FOLLOW_SECONDS = 0.5
 AFTER_A_FAULT = 30.0
 REVIEWS_AT_ONCE = 100
+# A household with several visits in an evening is checked once, and a few hundred in one question.
+REVIEWS_A_CHECK = 10
 # What a page has done for itself, so that who has just changed something sees what follows from it.
 CHECKS_A_PAGE = 20
 REVIEWS_A_PAGE = 5  # some ten milliseconds each
@@ -102,17 +104,22 @@ class Upkeep:
             self.reviewer.close()
 
     def _review_on(self) -> None:
-        pause = FOLLOW_SECONDS
+        pause, unchecked = FOLLOW_SECONDS, 0
         while not self._stopping.wait(pause):
             if not self._courtesy.may_work(time.monotonic()):
                 pause = FOLLOW_SECONDS
                 continue
             try:
                 done = review_some(self.tables, self.reviewer, REVIEWS_AT_ONCE)
+                more, unchecked = done == REVIEWS_AT_ONCE, unchecked + 1
+                if more and unchecked < REVIEWS_A_CHECK:
+                    pause = 0
+                    continue
+                unchecked = 0
                 checked = check_some(self.tables, self.clock(), defaults=amounts(), look=self.reviewer.look_at)
                 if not done and not checked:
                     self.reviewer.rest()
-                pause = 0 if done == REVIEWS_AT_ONCE or checked else FOLLOW_SECONDS
+                pause = 0 if more or checked else FOLLOW_SECONDS
             except Exception as error:
                 log.error("visits were not looked at again: %s", type(error).__name__)
                 pause = AFTER_A_FAULT

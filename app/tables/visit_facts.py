@@ -23,7 +23,7 @@ class VisitFacts:
         self._db = db
         self._homes: dict[str, str] = {}
         self._photos: dict[str, int] = {}
-        self._usual: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        self._usual: dict[tuple[str, str], list[tuple[str, float | None]]] = {}
         self._together: dict[tuple[str, str], int] = {}
         self._read(rows)
 
@@ -59,16 +59,17 @@ class VisitFacts:
         others = self._usual.get((form_id, township))
         if others is None:
             others = self._usual[form_id, township] = self._latest(form_id, township)
-        known = sorted([float(minutes) for other, minutes in [one for one in others if one[0] != id][:USUAL] if minutes])
+        known = sorted([minutes for _, minutes in [one for one in others if one[0] != id][:USUAL] if minutes is not None])
         return f"{known[len(known) // 2]:.1f}" if len(known) >= FEW else ""
 
-    def _latest(self, form_id: str, township: str) -> list[tuple[str, str]]:
+    def _latest(self, form_id: str, township: str) -> list[tuple[str, float | None]]:
         """(id, minutes), one more than are asked for: one of them may be the visit itself."""
         found = self._db.execute(
             "SELECT id, started, ended FROM submissions WHERE form_id = ? AND substr(area, 1, 9) = ? ORDER BY ended DESC LIMIT ?",
             [form_id, township, USUAL + 1],
         )
-        return [(id, minutes_between(started, ended)) for id, started, ended in found.fetchall()]
+        told = [(id, minutes_between(started, ended)) for id, started, ended in found.fetchall()]
+        return [(id, float(minutes) if minutes else None) for id, minutes in told]
 
     def _in_minute(self, sender: str, minute: str) -> int:
         """Households that somebody finished with in one minute."""

@@ -15,6 +15,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Protocol
 
+SHORT = 40
+"""Texts up to this length are remembered with what they are as dates: the same birthdays and days of visits come again."""
 NAN = math.nan
 DAY = 86_400.0
 EPOCH = date(1970, 1, 1).toordinal()
@@ -189,6 +191,10 @@ def _zone(text: str | None, local: tzinfo) -> tzinfo | None:
 
 def instant_of_text(text: str, local: tzinfo) -> datetime | None:
     """The moment of a date (its local midnight) or dateTime; None when it is neither."""
+    return _instant(text, local) if len(text) <= SHORT else _read_instant(text, local)
+
+
+def _read_instant(text: str, local: tzinfo) -> datetime | None:
     found = _TEMPORAL.fullmatch(text)
     if not found:
         return None
@@ -209,6 +215,9 @@ def instant_of_text(text: str, local: tzinfo) -> datetime | None:
         )
     except ValueError:
         return None
+
+
+_instant = lru_cache(maxsize=4096)(_read_instant)
 
 
 def days_of_instant(moment: datetime) -> float:

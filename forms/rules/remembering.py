@@ -6,7 +6,8 @@ people and a few hundred different answers to those.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from forms.dependencies import trees_of
@@ -15,9 +16,12 @@ from forms.expression.parse import Tree
 from forms.expression.values import EvaluationError
 
 Texts = Mapping[str, str]
+Known = dict[Any, bool]
 
 MOST = 40_000
 """So many answers are remembered of each rule: more than there are birthdays of the living."""
+MOST_DAYS = 64
+"""Phones without a network bring a month's visits together; hardly more days are asked of in turns."""
 _STEADY = frozenset({"selected", "not", "date", "today", "count"})
 """Functions whose answer follows from their arguments and the day."""
 _DATED = frozenset({"date", "today"})
@@ -44,33 +48,67 @@ class Part(NamedTuple):
 
 
 class Asked:
-    """A rule made ready. Answers hold for one set of limits, those of a dated rule for one day: whoever asks keeps them apart."""
+    """The rules over one sort of node, made ready. Their answers hold for one set of limits."""
 
-    __slots__ = ("_above", "_first", "_more", "_own", "dated", "name")
+    def __init__(self, rules: Iterable[tuple[str, Tree]]) -> None:
+        made = [_Rule(name, when) for name, when in rules]
+        self._own = sorted({name for rule in made for name in rule.own})
+        self._above = sorted({name for rule in made for name in rule.above})
+        self._rules = [(rule.name, self._picking(rule), rule.first, rule.more) for rule in made]
+        self._dated = [rule.dated for rule in made]
+        self._always: list[Known] = [{} for _ in made]
+        self._on: dict[str, list[Known]] = {}
+
+    def true_ones(self, context: Context, own: Texts, above: Texts, people: Sequence[Texts], today: str) -> list[str]:
+        """Names of the rules that are true of the context's node, in their order.
+
+        own, above: the texts of the node and of the household it is in; people: of everybody in it. A rule without an
+        answer (a date that is none) is not true.
+        """
+        values = (*map(own.get, self._own), *map(above.get, self._above))
+        found = []
+        # Spelled out: nearly all of a county's checks come no further than the first part.
+        for (name, pick, first, more), known in zip(self._rules, self._on.get(today) or self._begin(today), strict=True):
+            if first is not None:
+                key = pick(values)
+                answer = known.get(key)
+                if answer is None:
+                    answer = _remembered(known, key, first, context)
+                if not answer:
+                    continue
+            for part in more:
+                if not part.is_true(context, own, above, people, known):
+                    break
+            else:
+                found.append(name)
+        return found
+
+    def _picking(self, rule: _Rule) -> Callable[[Sequence[Any]], Any]:
+        """Of all values those that decide a rule's first part."""
+        places = [self._own.index(name) for name in rule.own]
+        places += [len(self._own) + self._above.index(name) for name in rule.above]
+        return itemgetter(*places) if places else lambda _values: ()
+
+    def _begin(self, today: str) -> list[Known]:
+        """What was answered on that day, by rule; of most rules that is what was answered on any."""
+        if len(self._on) >= MOST_DAYS:
+            self._on.clear()
+        known = [{} if dated else always for dated, always in zip(self._dated, self._always, strict=True)]
+        self._on[today] = known
+        return known
+
+
+class _Rule:
+    """first: what a few fields decide, own ones and above ones; more: what is asked when that is true."""
 
     def __init__(self, name: str, when: Tree) -> None:
         self.name = name
         self.dated = any(part[:1] == ["fn"] and part[1] in _DATED for part in trees_of(when))
         parts = split(when)
         first = parts.pop(0) if parts[0].kind == 0 else None
-        self._first = _test(first.tree) if first else None
-        self._own, self._above, _people = _names(first)
-        self._more = [_Part(place, part) for place, part in enumerate(parts)]
-
-    def is_true(self, context: Context, own: Texts, above: Texts, people: Sequence[Texts], known: dict[Any, bool]) -> bool:
-        """own, above: the texts of the node and of the household it is in; people: of everybody in it.
-
-        One without an answer (a date that is none) is not true.
-        """
-        if self._first is not None:
-            # Spelled out: of nearly all rules this is all.
-            key = (*map(own.get, self._own), *map(above.get, self._above))
-            answer = known.get(key)
-            if answer is None:
-                answer = _remembered(known, key, self._first, context)
-            if not answer:
-                return False
-        return all(part.is_true(context, own, above, people, known) for part in self._more) if self._more else True
+        self.first = _test(first.tree) if first else None
+        self.own, self.above, _people = _names(first)
+        self.more = [_Part(place, part) for place, part in enumerate(parts)]
 
 
 class _Part:
@@ -82,7 +120,7 @@ class _Part:
         self._place, self._test, self._steady = place, _test(part.tree), part.fields is not None
         self._own, self._above, self._people = _names(part)
 
-    def is_true(self, context: Context, own: Texts, above: Texts, people: Sequence[Texts], known: dict[Any, bool]) -> bool:
+    def is_true(self, context: Context, own: Texts, above: Texts, people: Sequence[Texts], known: Known) -> bool:
         if not self._steady:
             return _answer(self._test, context)
         said = (*map(own.get, self._own), *map(above.get, self._above))
@@ -97,7 +135,7 @@ def _names(part: Part | None) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(sorted(name for whose, name in fields if whose == one and name)) for one in (OWN, ABOVE, PEOPLE))
 
 
-def _remembered(known: dict[Any, bool], key: Any, test: Callable[[Context], bool], context: Context) -> bool:
+def _remembered(known: Known, key: Any, test: Callable[[Context], bool], context: Context) -> bool:
     if len(known) >= MOST:
         known.clear()
     answer = known[key] = _answer(test, context)

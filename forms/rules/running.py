@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from forms.expression.evaluate import Context, Runtime
 from forms.rules.facts import members_facts
 from forms.rules.reading import RuleSet
-from forms.rules.remembering import Asked, Texts
-
-Known = dict[Any, bool]
-MOST_DAYS = 64
-"""A month's visits come in together from phones that had no network; hardly more days are looked at in turns."""
+from forms.rules.remembering import Asked
 
 
 @dataclass(frozen=True)
@@ -61,14 +56,10 @@ class Checks:
     def __init__(self, rules: RuleSet, *, limits: Mapping[str, str] | None = None, off: Collection[str] = ()) -> None:
         amounts = {name: limit.amount for name, limit in rules.limits.items()} | dict(limits or {})
         self._limits = amounts
-        self._ready = {
-            scope: [Asked(rule.name, rule.when) for rule in rules.over(scope) if rule.name not in off]
+        self._household, self._member, self._visit = (
+            Asked((rule.name, rule.when) for rule in rules.over(scope) if rule.name not in off)
             for scope in ("household", "member", "visit")
-        }
-        every = [asked for of_scope in self._ready.values() for asked in of_scope]
-        self._dated = [asked.name for asked in every if asked.dated]
-        self._always: dict[str, Known] = {asked.name: {} for asked in every if not asked.dated}
-        self._on: dict[str, dict[str, Known]] = {}
+        )
 
     def household(
         self,
@@ -85,10 +76,11 @@ class Checks:
         people = [Thing("member", root, position=place).fill(text) for place, text in enumerate(texts, 1)]
         root.put("member", people)
         self._beside(root, last or {})
-        runtime, known = _runtime(root, now), self._known_of(today)
-        found = [Finding(name) for name in _true_ones(self._ready["household"], runtime, root, (household, {}, texts), known)]
+        runtime = _runtime(root, now)
+        names = self._household.true_ones(Context(runtime, root, root), household, {}, texts, today)
+        found = [Finding(name) for name in names]
         for text, person in zip(texts, people, strict=True):
-            names = _true_ones(self._ready["member"], runtime, person, (text, household, texts), known)
+            names = self._member.true_ones(Context(runtime, person, person), text, household, texts, today)
             found += [Finding(name, text["id"]) for name in names]
         return found
 
@@ -96,17 +88,8 @@ class Checks:
         """What is true of how a visit was made; facts: those that rules.md names."""
         root = Thing("data", None).fill(facts)
         self._beside(root, {})
-        runtime, known = _runtime(root, now), self._known_of(now.date().isoformat())
-        return [Finding(name) for name in _true_ones(self._ready["visit"], runtime, root, (facts, {}, ()), known)]
-
-    def _known_of(self, today: str) -> dict[str, Known]:
-        """What was answered on that day, by rule; of most rules that is what was answered on any."""
-        known = self._on.get(today)
-        if known is None:
-            if len(self._on) >= MOST_DAYS:
-                self._on.clear()
-            known = self._on[today] = self._always | {name: {} for name in self._dated}
-        return known
+        context = Context(_runtime(root, now), root, root)
+        return [Finding(name) for name in self._visit.true_ones(context, facts, {}, (), now.date().isoformat())]
 
     def _beside(self, root: Thing, last: Mapping[str, str]) -> None:
         root.put("last", (Thing("last", root).fill(last),))
@@ -116,14 +99,6 @@ class Checks:
 def _runtime(root: Thing, now: datetime) -> Runtime:
     return Runtime(root=root, single={}, external=lambda _name: None, now=now, random=lambda: 0.0,
                    uuid=lambda: "", labels=_NO_LABELS)  # fmt: skip
-
-
-def _true_ones(
-    asked: Sequence[Asked], runtime: Runtime, node: Thing, said: tuple[Texts, Texts, Sequence[Texts]], known: dict[str, Known]
-) -> list[str]:
-    """Names of the rules that are true of a node. said: its texts, its household's, and those of everybody in it."""
-    context = Context(runtime, node, node)
-    return [one.name for one in asked if one.is_true(context, *said, known[one.name])]
 
 
 class _NoLabels:
