@@ -1,4 +1,4 @@
-"""What is the same for every app of a test run is made once in a process: the builders of addresses, templates, hashes.
+"""What is the same for every app of a test run is made once in a process: addresses, templates, hashes, forms, the store's tables.
 
 An app has nearly two hundred rules and a hundred templates. Compiling them
 anew for each of a thousand tests was two thirds of the time these took.
@@ -6,8 +6,10 @@ anew for each of a thousand tests was two thirds of the time these took.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -18,11 +20,13 @@ import jinja2
 from argon2 import PasswordHasher
 from flask import Flask
 from jinja2.bccache import Bucket
+from sqlite_utils import Database, Migrations
 from werkzeug.routing import Rule
 
 import app.auth
 from app.config import ROOT
 from app.print import fonts
+from forms import kept
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
@@ -48,18 +52,61 @@ def _kind_of(bucket: Bucket) -> tuple[Any, ...]:
     return bucket.key, bucket.checksum, *built, frozenset(env.filters), frozenset(env.tests)
 
 
-def builders_once(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Of two equal rules the second takes the builder of the first: it is a function of the rule's text and defaults."""
-    made: dict[tuple[Any, ...], Any] = {}
+def rules_once(original: Callable[[Rule], None]) -> Callable[[Rule], None]:
+    """Of two equal rules the second takes what the first was compiled to: it is a function of the rule's text and defaults."""
+    made: dict[tuple[Any, ...], Rule] = {}
 
     @wraps(original)
-    def compile_builder(rule: Rule, append_unknown: bool = True) -> Any:
-        key = (repr(rule), tuple(rule._trace), repr(rule.defaults), append_unknown)
+    def compile_rule(rule: Rule) -> None:
+        assert rule.map is not None
+        built = (rule.map.host_matching, frozenset(rule.map.converters.items()))
+        key = (rule.rule, rule.host, rule.subdomain, rule.merge_slashes, repr(rule.defaults), *built)
         if key not in made:
-            made[key] = original(rule, append_unknown)
-        return made[key]
+            original(rule)
+            made[key] = rule
+            return
+        same = made[key]
+        rule._parts, rule._trace, rule._converters = list(same._parts), list(same._trace), dict(same._converters)
+        rule.arguments |= same.arguments
+        rule._build = same._build.__func__.__get__(rule, None)
+        rule._build_unknown = same._build_unknown.__func__.__get__(rule, None)
 
-    return compile_builder
+    return compile_rule
+
+
+def tables_once(original: Callable[..., None]) -> Callable[..., None]:
+    """An empty database gets a copy of the tables that the same steps made before."""
+    made: dict[tuple[Any, ...], sqlite3.Connection] = {}
+
+    @wraps(original)
+    def apply(steps: Migrations, db: Database, **how: Any) -> None:
+        key = (steps.name, *((step.name, step.fn) for step in steps._migrations))
+        if how or db.table_names():
+            return original(steps, db, **how)
+        if key in made:
+            return made[key].backup(db.conn)
+        original(steps, db)
+        made[key] = sqlite3.connect(":memory:", check_same_thread=False)
+        db.conn.backup(made[key])
+
+    return apply
+
+
+def forms_once() -> None:
+    """A folder that was never compiled takes what another with the same sheets was compiled to."""
+    made: dict[str, str] = {}
+
+    def kept_anywhere(folder: Path, key: str) -> dict[str, Any] | None:
+        if key in made and not (folder / kept.NAME).exists():
+            found: dict[str, Any] = json.loads(made[key])
+            return found
+        return real_kept(folder, key)
+
+    def keep(folder: Path, key: str, content: dict[str, Any]) -> None:
+        made[key] = json.dumps(content)
+        real_keep(folder, key, content)
+
+    kept.kept, kept.keep = kept_anywhere, keep
 
 
 def cut_once(original: Callable[[str, int, Path], None]) -> Callable[[str, int, Path], None]:
@@ -77,12 +124,14 @@ def cut_once(original: Callable[[str, int, Path], None]) -> Callable[[str, int, 
     return cut
 
 
-real_hasher = app.auth.HASHER
+real_hasher, real_kept, real_keep = app.auth.HASHER, kept.kept, kept.keep
 
 
 def make_once() -> None:
     Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": Compiled()}
-    Rule._compile_builder = builders_once(Rule._compile_builder)  # type: ignore[method-assign]
+    Rule.compile = rules_once(Rule.compile)  # type: ignore[method-assign]
+    Migrations.apply = tables_once(Migrations.apply)  # type: ignore[method-assign]
+    forms_once()
     # Passwords of tests are no secrets; that real ones are dear is asked in tests/test_app_auth.py.
     app.auth.HASHER = CHEAP
     fonts._cut = cut_once(fonts._cut)

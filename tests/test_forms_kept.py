@@ -15,6 +15,13 @@ from conftest import LISTS, MINI_FORM
 
 from forms import kept
 from forms.library import Library, lists_of, load_library
+from tests import once
+
+
+@pytest.fixture(autouse=True)
+def kept_beside_the_sheets_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "kept", once.real_kept)
+    monkeypatch.setattr(kept, "keep", once.real_keep)
 
 
 @pytest.fixture

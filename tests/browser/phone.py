@@ -64,6 +64,19 @@ ROWS = """async ([name, store]) => {
 }"""
 """Every row of a store as the app reads it, opened with the keys that page has used; `record` has those in packs too."""
 
+KEPT = """async () => {
+  const { active } = await navigator.serviceWorker.ready;
+  const { port1, port2 } = new MessageChannel();
+  const answer = new Promise((done) => { port1.onmessage = ({ data }) => done(data); });
+  active.postMessage('extras', [port2]);
+  return answer;
+}"""
+
+
+def whole_app_kept(page: Page) -> None:
+    """Until the phone has every file of the app, those too that come behind the first screen: the QR decoder, who is alike."""
+    assert page.evaluate(KEPT)
+
 
 def phone_on_disk(playwright: Playwright, profile: str | Path) -> BrowserContext:
     """A browser that keeps its databases in files, as a phone does; a private window has them in memory, many times slower."""

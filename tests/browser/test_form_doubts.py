@@ -17,8 +17,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from browser.conftest import TwoNodes
+from browser.phone import whole_app_kept
 from browser.servers import DESK, PATIENCE_MS, PHONE
-from browser.test_one_visit import FIRST_ROW, answer_page, sign_in
+from browser.test_one_visit import FIRST_ROW, answer_page, sign_in, turn_page
 
 
 @pytest.fixture
@@ -27,6 +28,21 @@ def phone(browser: Browser) -> Iterator[BrowserContext]:
     context.set_default_timeout(PATIENCE_MS)
     yield context
     context.close()
+
+
+def offline_phone(nodes: TwoNodes, phone: BrowserContext) -> Page:
+    """Signed in at the village, with the whole app kept, and then no network any more."""
+    page = phone.new_page()
+    sign_in(page, nodes.village.url)
+    whole_app_kept(page)
+    phone.set_offline(True)
+    return page
+
+
+def open_form(page: Page, nth: int) -> None:
+    page.locator(FIRST_ROW).nth(nth).click()
+    page.click("[data-name=start]")
+    page.wait_for_selector(".form-foot")
 
 
 def change(page: Page, name: str, value: str) -> None:
@@ -46,13 +62,9 @@ def to_the_end(page: Page, changes: dict[str, str]) -> None:
         for name, value in changes.items():
             if page.locator(f'.question[data-path$="/{name}"]:visible').count():
                 change(page, name, value)
-        button = page.locator(".form-foot .form-next")
-        where, words = page.inner_text(".form-where"), button.inner_text()
-        button.click()
-        if words == "完成":
+        if turn_page(page):
             page.wait_for_selector(".doubts, .done, .check")
             return
-        page.wait_for_function("was => document.querySelector('.form-where')?.innerText !== was", arg=where)
     raise AssertionError("the form did not come to its end")
 
 
@@ -68,12 +80,8 @@ def neighbour(nodes: TwoNodes, household: str) -> tuple[str, str]:
 
 
 def test_a_doubt_wants_a_reason_and_the_office_reads_it(nodes: TwoNodes, phone: BrowserContext, browser: Browser) -> None:
-    page = phone.new_page()
-    sign_in(page, nodes.village.url)
-    phone.set_offline(True)
-    page.locator(FIRST_ROW).nth(6).click()
-    page.click("[data-name=start]")
-    page.wait_for_selector(".form-foot")
+    page = offline_phone(nodes, phone)
+    open_form(page, 6)
     to_the_end(page, {"income_business": "1000", "business_cost": "1100", "income_change_reason": "今年收成差"})
     page.wait_for_selector('.doubts li[data-rule="cost_over_income"]')
     assert page.locator(".doubts .check-finish").is_disabled()
@@ -106,8 +114,7 @@ def test_a_doubt_wants_a_reason_and_the_office_reads_it(nodes: TwoNodes, phone: 
 def write_first_number(page: Page, number: str) -> None:
     """Another ID number for the first member, and on to the end of the form."""
     answer_page(page)
-    page.click(".form-foot .form-next")
-    page.wait_for_function("() => document.querySelector('.form-where').innerText.includes('2')")
+    turn_page(page)
     page.locator("[data-at]").first.click()
     page.wait_for_selector('.question[data-path$="/id_no"]:visible')
     change(page, "id_no", number)
@@ -117,12 +124,8 @@ def write_first_number(page: Page, number: str) -> None:
 
 
 def test_what_cannot_be_true_has_to_be_corrected(nodes: TwoNodes, phone: BrowserContext) -> None:
-    page = phone.new_page()
-    sign_in(page, nodes.village.url)
-    phone.set_offline(True)
-    page.locator(FIRST_ROW).nth(8).click()
-    page.click("[data-name=start]")
-    page.wait_for_selector(".form-foot")
+    page = offline_phone(nodes, phone)
+    open_form(page, 8)
     write_first_number(page, "110105194912310021")
     row = page.wait_for_selector('.doubts li.must[data-rule="id_checksum"]')
     assert row is not None
@@ -132,14 +135,9 @@ def test_what_cannot_be_true_has_to_be_corrected(nodes: TwoNodes, phone: Browser
 
 
 def test_who_stands_in_another_household_is_named(nodes: TwoNodes, phone: BrowserContext) -> None:
-    page = phone.new_page()
-    sign_in(page, nodes.village.url)
-    phone.set_offline(True)
-    page.locator(FIRST_ROW).nth(9).click()
-    page.wait_for_selector("[data-name=start]")
-    number, other = neighbour(nodes, page.url.rsplit("/", 1)[1])
-    page.click("[data-name=start]")
-    page.wait_for_selector(".form-foot")
+    page = offline_phone(nodes, phone)
+    number, other = neighbour(nodes, page.locator(FIRST_ROW).nth(9).get_attribute("data-id") or "")
+    open_form(page, 9)
     write_first_number(page, number)
     row = page.locator('.doubts li[data-rule="person_elsewhere"]')
     assert f"(也在{other}户)" in row.inner_text()
@@ -148,21 +146,13 @@ def test_who_stands_in_another_household_is_named(nodes: TwoNodes, phone: Browse
 
 
 def test_a_name_of_the_register_is_pointed_out_while_it_is_typed(nodes: TwoNodes, phone: BrowserContext) -> None:
-    page = phone.new_page()
-    sign_in(page, nodes.village.url)
+    page = offline_phone(nodes, phone)
     other = page.locator(FIRST_ROW).nth(9).get_attribute("data-id") or ""
     head = page.locator(FIRST_ROW).nth(9).locator("b").first.inner_text()
-    page.locator(FIRST_ROW).nth(3).click()
-    page.click("[data-name=start]")
-    page.wait_for_selector(".form-foot")
-    phone.set_offline(True)
-    for _ in range(10):
-        if page.locator(".form-body .member-add:visible").count():
-            break
+    open_form(page, 3)
+    while not page.locator(".form-body .member-add:visible").count():
         answer_page(page)
-        where = page.inner_text(".form-where")
-        page.click(".form-foot .form-next")
-        page.wait_for_function("was => document.querySelector('.form-where')?.innerText !== was", arg=where)
+        assert not turn_page(page)
     page.click(".form-body .member-add")
     name = page.locator('.question[data-path$="/full_name"]:visible input')
     name.fill("没有这个人")

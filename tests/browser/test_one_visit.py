@@ -15,6 +15,7 @@ from app.codes import household_payload
 from browser.camera import camera_args, film_of
 from browser.conftest import TwoNodes
 from browser.phone import sign_in as open_app
+from browser.phone import whole_app_kept
 from browser.servers import CHROMIUM, CHROMIUM_ARGS, DESK, PATIENCE_MS, PHONE
 
 FIRST_ROW = "[data-name=due] .row"
@@ -45,19 +46,25 @@ def answer_page(page: Page) -> int:
     return taps
 
 
+def turn_page(page: Page) -> bool:
+    """By the thumb button, and until the next page stands; whether there is none, because this was the last."""
+    button = page.locator(".form-foot .form-next")
+    where, words = page.inner_text(".form-where"), button.inner_text()
+    button.click()
+    if words == "完成":
+        return True
+    page.wait_for_function("was => document.querySelector('.form-where')?.innerText !== was", arg=where)
+    return False
+
+
 def fill_unchanged(page: Page) -> int:
     """From the open form to the finished page; the taps it took, signature aside."""
     taps = 0
     for _ in range(12):
-        taps += answer_page(page)
-        button = page.locator(".form-foot .form-next")
-        where, words = page.inner_text(".form-where"), button.inner_text()
-        button.click()
-        taps += 1
-        if words == "完成":
+        taps += answer_page(page) + 1
+        if turn_page(page):
             page.wait_for_selector(".done")
             return taps
-        page.wait_for_function("was => document.querySelector('.form-where')?.innerText !== was", arg=where)
     raise AssertionError("the form did not come to its end")
 
 
@@ -134,7 +141,7 @@ def test_the_camera_reads_a_door_card_offline(nodes: TwoNodes, playwright: Playw
         context = browser.new_context(**PHONE, permissions=["camera"])
         page = context.new_page()
         sign_in(page, nodes.village.url)
-        page.wait_for_timeout(1500)  # the worker keeps the decoder behind the first screen
+        whole_app_kept(page)
         context.set_offline(True)
         page.goto(nodes.village.url + "/#/scan")
         page.wait_for_selector("[data-name=found]", timeout=30_000)

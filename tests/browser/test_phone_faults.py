@@ -32,6 +32,7 @@ from proxy import FaultyProxy
 
 from browser.phone import ROWS, knows_the_pin, sign_in
 from browser.servers import CHROMIUM, CHROMIUM_ARGS, PATIENCE_MS, PHONE, ROOT, NodeProcess, make_demo
+from browser.test_one_visit import answer_page, turn_page
 from browser.waiting import until
 
 FIRST_ROW = "[data-name=due] .row"
@@ -91,15 +92,9 @@ def open_form(page: Page, nth: int) -> None:
 def fill(page: Page) -> None:
     """From the open form to the page that says it is done."""
     for _ in range(12):
-        for name, value in {"respondent": "head", "has_problem": "no", "satisfaction": "5"}.items():
-            choice = page.locator(f'.question[data-path$="/{name}"]:visible label.choice:has(input[value="{value}"])')
-            if choice.count() and not choice.locator("input").is_checked():
-                choice.click()
-        where, words = page.inner_text(".form-where"), page.inner_text(".form-foot .form-next")
-        page.click(".form-foot .form-next")
-        if words == "完成":
+        answer_page(page)
+        if turn_page(page):
             return
-        page.wait_for_function("was => document.querySelector('.form-where')?.innerText !== was", arg=where)
     raise AssertionError("the form did not come to its end")
 
 
@@ -172,8 +167,15 @@ def test_thrown_away_storage_raises_the_alarm(page: Page, context: BrowserContex
         assert db.execute("SELECT count(*) FROM op WHERE install_id = ?", (lost,)).fetchone() == (0,)
 
 
+NO_MORE_SYNC = """() => new Promise((held) => {
+  navigator.locks.request('ruhu-sync', () => { held(); return new Promise(() => {}); });
+})"""
+
+
 def throw_away(page: Page, context: BrowserContext, node: NodeProcess) -> None:
     """As a browser short of space does: the databases and the caches go, localStorage stays."""
+    # The emulated lack of network may end a moment before the page does: it must not send then what is to be lost.
+    page.evaluate(NO_MORE_SYNC)
     page.goto("about:blank")
     context.set_offline(False)
     session = context.new_cdp_session(page)
@@ -270,6 +272,12 @@ def text_question(page: Page) -> Any:
     return question.locator("textarea, input").first
 
 
+def nothing_to_write(page: Page) -> None:
+    """Until the form has written all it will write by itself; where the finger went is written a second later."""
+    page.evaluate("() => new Promise((done) => { setTimeout(done, 1_100); })")  # the page's timers come in their order
+    page.wait_for_selector(".form-saved:not([data-kind=saving])", state="attached")
+
+
 def long_text(words: str) -> str:
     """Some 20 KB that no packing makes small."""
     return words + "".join(random.Random(1).choices([chr(0x4E00 + n) for n in range(20_000)], k=8_000))
@@ -282,6 +290,7 @@ def test_a_full_phone_blocks_and_goes_on_without_loss(small: Page, context: Brow
     remark.fill("满之前")
     until(page, f"async () => JSON.stringify(await ({ROWS})(['ruhu-data', 'draft'])).includes('满之前')")
     context.set_offline(True)
+    nothing_to_write(page)
     page.evaluate(FILL, 4 << 20)
     remark.fill(long_text("满的时候写的"))
     page.wait_for_selector(".form-wall h2:has-text('没有保存')")
@@ -310,6 +319,7 @@ def test_room_again_is_noticed_without_a_tap(small: Page, context: BrowserContex
     context.set_offline(True)
     open_form(page, 4)
     remark = text_question(page)
+    nothing_to_write(page)
     page.evaluate(FILL, 4 << 20)
     remark.fill(long_text("自己恢复"))
     page.wait_for_selector(".form-wall:visible")
