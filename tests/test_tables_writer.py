@@ -6,7 +6,8 @@
 4. closing the node ends everything it started; a killed server's writer goes by itself, and the next server starts
 5. one that cannot live, or that hears nothing, costs a page a moment at most
 6. what is erased goes from paper before it goes from the tables, and not from the tables when paper stays
-7. a file that was damaged is made anew, and pages read the new one
+7. one that hangs makes one page late, which says so, and is ended after a while; one that works for long is not
+8. a file that was damaged is made anew, and pages read the new one
 """
 
 from __future__ import annotations
@@ -63,7 +64,10 @@ def started_by(pid: int) -> set[int]:
 
 
 @pytest.fixture
-def serving(config: Any, cast: Cast) -> Iterator[Any]:
+def serving(config: Any, cast: Cast, request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    if "is_ended" in request.node.name:  # before its watch begins
+        monkeypatch.setattr(elsewhere, "WATCH_SECONDS", 3.0)
+        monkeypatch.setattr(elsewhere, "SILENT_WATCHES", 2)
     here = open_node(replace(config, background=True))
     people_and_places(here.store, cast)
     here.start()
@@ -236,6 +240,78 @@ def test_one_that_hears_nothing_holds_up_no_page(serving: Any, monkeypatch: pyte
     finally:
         os.kill(serving.tables.writer, signal.SIGCONT)
     until(lambda: not serving.tables.behind())
+
+
+def hanging(here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short limits; its writer sleeps in the middle of things."""
+    until(lambda: not here.tables.behind())
+    monkeypatch.setattr(elsewhere, "PATIENCE", 0.4)
+    os.kill(here.tables.writer, signal.SIGSTOP)
+    add(here, "h-late", house_no="丁9")
+
+
+def test_one_that_hangs_makes_one_page_late_and_says_so(
+    serving: Any, browser: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer = serving.tables.writer
+    hanging(serving, monkeypatch)
+    try:
+        page = browser.get("/office/register").text
+        assert "h-late" not in page and "列表和统计还没有跟上" in page
+        began = time.monotonic()
+        for _ in range(50):
+            serving.tables.catch_up()
+        assert time.monotonic() - began < 50 * 0.4 / 2
+        assert [one.message for one in caplog.records if "is late" in one.message] == [
+            "the writer of the read tables is late; pages show what is there"]  # fmt: skip
+    finally:
+        os.kill(writer, signal.SIGCONT)
+    until(lambda: not serving.tables.late)
+    page = browser.get("/office/register").text
+    assert "h-late" in page and "列表和统计还没有跟上" not in page
+
+
+def test_one_that_hangs_is_ended_and_the_next_goes_on(
+    serving: Any, browser: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer = serving.tables.writer
+    hanging(serving, monkeypatch)
+    try:
+        until(lambda: serving.tables.writer not in (None, writer))
+        until(lambda: "h-late" in browser.get("/office/register").text)
+        assert any("no sign of life for" in one.message for one in caplog.records)
+    finally:
+        if is_there(writer):
+            os.kill(writer, signal.SIGKILL)
+
+
+def test_one_that_works_is_left_alone(here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody asks, it only says now and then that it lives; then it does not."""
+    alive = "time.sleep(.25); print('{\"alive\": 1}', flush=True)"
+    said = f"import time; print('{{\"ready\": 1}}', flush=True)\nfor n in range(12): {alive}\ntime.sleep(60)"
+    command = [sys.executable, "-c", said]
+    monkeypatch.setattr(elsewhere, "WATCH_SECONDS", 0.4)
+    monkeypatch.setattr(elsewhere, "SILENT_WATCHES", 3)
+    tables = TablesElsewhere(here.tables.path, here.store, {}, command=command)
+    tables.start()
+    try:
+        first, began = until(lambda: tables.writer), time.monotonic()
+        until(lambda: tables.writer != first)
+        assert time.monotonic() - began > 12 * 0.25
+    finally:
+        tables.close()
+
+
+def test_work_of_any_length_is_a_sign_of_life(here: Any) -> None:
+    """One statement, and one catching up, however long it takes."""
+    before = here.tables.pulse
+    with here.tables.writing() as db:
+        numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000)"
+        db.execute(f"{numbers} SELECT count(*) FROM n").fetchone()  # noqa: S608
+    worked = here.tables.pulse
+    assert worked >= before + 5
+    here.tables.catch_up()
+    assert here.tables.pulse > worked
 
 
 def test_what_is_erased_goes_from_paper_first(serving: Any, caplog: pytest.LogCaptureFixture) -> None:

@@ -111,6 +111,7 @@ def show(template: str, *, unmasked: bool = False, **values: Any) -> str:
         lang=lang,
         places=places(),
         behind=tables().behind(),
+        late=tables().late,
         label=lambda list_name, code: words.label_of(list_name, code, lang),
         field_label=lambda entity, name: words.field_label(entity, name, lang),
         choices=lambda list_name: words.choices_of(list_name, lang),

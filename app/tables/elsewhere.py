@@ -32,6 +32,9 @@ FAR_BEHIND = 20_000
 LONG_LIFE = 60.0
 LONGEST_REST = 30.0
 CLOSE_SECONDS = 10.0
+WATCH_SECONDS = 15.0
+SILENT_WATCHES = 6
+"""Watches without a sign of life from a writer, after which it is ended: it hangs. The next one goes on where it was."""
 
 
 class Log(Protocol):
@@ -57,11 +60,14 @@ class TablesElsewhere(ReadTables):
         self._command = list(command or (sys.executable, "-m", "app.tables.writer_process"))
         self._child: subprocess.Popen[bytes] | None = None
         self._ready = self._resting = False
+        self._lives = False
+        self._late = threading.Event()  # shared with `through`
         self._lock = threading.Lock()
         self._numbers = count(1)
         self._waiting: dict[int, _Waiting] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._keep_one, name="ruhu-tables", daemon=True)
+        self._watcher = threading.Thread(target=self._watch, name="ruhu-tables-watch", daemon=True)
 
     # What pages call
 
@@ -76,6 +82,11 @@ class TablesElsewhere(ReadTables):
         behind = self.behind()
         if behind <= FAR_BEHIND and (behind or self._is_something_new()):
             self._ask(look=True)
+
+    @property
+    def late(self) -> bool:
+        """Whether a page has waited in vain, and nothing was answered since: the others do not wait."""
+        return self._late.is_set()
 
     def behind(self) -> int:
         """How many positions of the store's log are not yet in the tables."""
@@ -94,14 +105,19 @@ class TablesElsewhere(ReadTables):
             self._waiting[number] = waiting
             if self._ready:
                 self._send({"n": number, "look": look})
-        waiting.done.wait(PATIENCE)
+            patience = 0.0 if self.late else PATIENCE
+        done = waiting.done.wait(patience)
         with self._lock:
             self._waiting.pop(number, None)
+            if not done and not self.late:
+                self._late.set()
+                log.warning("the writer of the read tables is late; pages show what is there")
 
     # The writer
 
     def start(self) -> None:
         self._thread.start()
+        self._watcher.start()
 
     def close(self) -> None:
         """End the writer and wait for it."""
@@ -138,6 +154,19 @@ class TablesElsewhere(ReadTables):
             if rest > PATIENCE:
                 self._let_go()
 
+    def _watch(self) -> None:
+        """End a writer that lives without a sign of life. Watches are counted, not seconds: this process may have slept itself."""
+        silent = 0
+        while not self._stopping.wait(WATCH_SECONDS):
+            with self._lock:
+                silent = 0 if self._lives or not self._ready else silent + 1
+                self._lives = False
+                child = self._child
+            if silent >= SILENT_WATCHES and child:
+                log.error("the writer of the read tables gave no sign of life for %d s and is ended", silent * WATCH_SECONDS)
+                child.kill()
+                silent = 0
+
     def _one_life(self) -> str:
         """From the writer's start to its end; answers how it ended."""
         try:
@@ -168,6 +197,9 @@ class TablesElsewhere(ReadTables):
         return child
 
     def _heard(self, told: Mapping[str, Any]) -> None:
+        self._lives = True
+        if "alive" in told:
+            return
         if "erased" in told:
             self._forget(told)
             return
@@ -175,9 +207,12 @@ class TablesElsewhere(ReadTables):
             if "ready" in told:
                 self.reopen()
                 self._ready, self._resting = True, False
+                self._late.clear()
                 for number, one in self._waiting.items():
                     self._send({"n": number, "look": one.look})
-            elif waiting := self._waiting.get(told["n"]):
+                return
+            self._late.clear()
+            if waiting := self._waiting.get(told["n"]):
                 waiting.done.set()
 
     def _forget(self, told: Mapping[str, Any]) -> None:

@@ -32,6 +32,7 @@ log = logging.getLogger("ruhu.tables")
 
 PAGE = 5_000
 CACHE_KB = 32 * 1024
+BEAT_STEPS = 100_000  # of SQLite's machine: some milliseconds
 CHECKPOINT_PAGES = 4_000  # 16 MB: a first build would else write its pages home after every few hundred records
 
 
@@ -60,6 +61,8 @@ class Tables(ReadTables):
     def __init__(self, path: Path | str, store: Source, *, checked: bool = False) -> None:
         super().__init__(str(path))
         self.on_erased: OnErased | None = None
+        self.pulse = 0
+        """Rises while somebody works with the tables, and whenever they are looked after."""
         self.store = store
         self._lock = threading.Lock()
         self._held = hold(Path(path))
@@ -72,6 +75,7 @@ class Tables(ReadTables):
             self._writer.execute(f"PRAGMA cache_size = -{CACHE_KB}")
             self._writer.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             self._writer.execute("PRAGMA secure_delete = ON")  # an erased value leaves no bytes behind
+            self._writer.conn.set_progress_handler(self._beat, BEAT_STEPS)
             self._position = self._read_position()
         except BaseException:
             self._held.close()
@@ -82,6 +86,7 @@ class Tables(ReadTables):
 
         0 at once when nothing changed, and, unless wait, when another thread is writing.
         """
+        self._beat()
         if self._position == self.store.latest_seq() and self._is_same_store() and self._whole:
             return 0
         if not self._lock.acquire(blocking=wait):
@@ -150,7 +155,11 @@ class Tables(ReadTables):
             self._settle()
         return taken
 
+    def _beat(self) -> None:
+        self.pulse += 1
+
     def _take(self, page: UnreadPage) -> None:
+        self._beat()
         erased = [one for one in page.records if one.deleted and FIELD in rows.fields_of(one)]
         if erased and self.on_erased:
             self.on_erased(self._homes_of(erased), {record.area for record in erased})

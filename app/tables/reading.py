@@ -26,6 +26,11 @@ class ReadTables:
         self._readers: list[sqlite3.Connection] = []
         self._file = 0
 
+    @property
+    def late(self) -> bool:
+        """Whether what was just stored may be missing for longer than a moment."""
+        return False
+
     def through(self, eyes: Callable[[dict[str, Any]], dict[str, Any]]) -> ReadTables:
         """The same tables for one question: their rows as these eyes see them."""
         seen = copy.copy(self)

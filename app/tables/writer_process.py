@@ -9,7 +9,8 @@ server does, however that came about.
 
 One line of JSON each way. In: what it is to work on, {"tables", "folder", "database", "checked"}, then
 {"n", "look"} for a page that waits, {"forgotten"} once nothing else of the server's shows what is about to be erased.
-Out: {"ready"} when the tables are open, {"n"} when a page can go on, {"erased", "areas"} before something is.
+Out: {"ready"} when the tables are open, {"n"} when a page can go on, {"erased", "areas"} before something is,
+{"alive"} now and then while work goes on.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import json
 import os
 import sys
 import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -35,6 +38,7 @@ from app.tables.upkeep import Ask, Upkeep
 NICE = 2
 """Pushes come first, but where both cores are busy the tables must not fall far behind."""
 FORGET_SECONDS = 30.0
+BEAT_SECONDS = 5.0
 LAST_SECONDS = 3.0
 """For what is under way when the server is gone. A transaction that is cut off is none."""
 
@@ -55,6 +59,7 @@ def main() -> None:
     upkeep = Upkeep(tables, reviewer, FormReviewer(tables, store, shelf, amounts()), lambda: datetime.now().astimezone())
     told.begin(upkeep)
     told.say({"ready": os.getpid()})
+    threading.Thread(target=told.beat, args=(lambda: tables.pulse,), daemon=True).start()
     upkeep.run()
     tables.close()
 
@@ -107,6 +112,15 @@ class _Told:
         self.say({"erased": sorted(homes), "areas": sorted(areas)})
         if not self._forgotten.wait(FORGET_SECONDS):
             raise TimeoutError("the server did not say that it has removed what shows erased records")
+
+    def beat(self, pulse: Callable[[], int]) -> None:
+        """Say that work goes on, as long as it does."""
+        last = -1
+        while not self._gone:
+            if (now := pulse()) != last:
+                last = now
+                self.say({"alive": now})
+            time.sleep(BEAT_SECONDS)
 
     def say(self, what: dict[str, Any]) -> None:
         with self._saying, suppress(OSError):  # nobody is there to hear it
