@@ -21,6 +21,7 @@ from app.courier import LARGEST_CLOSED
 from app.errors import Problem
 from app.i18n import language
 from app.node import Node, node
+from app.who_said import who_said
 from sync import protocol, service
 from sync.records import Credential
 
@@ -163,6 +164,14 @@ def _number(name: str, default: int) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 15:
         raise Problem("bad_request")
     return int(text)
+
+
+@blueprint.post("/said")
+@device
+def said() -> Response:
+    """Whose word the values of some households and people are."""
+    names = protocol.parse_record_names(body(LARGEST_NAMES))
+    return reply({"said": who_said(node().store, g.credential, names)})
 
 
 @blueprint.post("/blobs")

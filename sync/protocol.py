@@ -58,6 +58,11 @@ class Push(msgspec.Struct, frozen=True):
 
 
 BLOBS_ASKED = 200
+RECORDS_ASKED = 200
+
+
+class RecordNames(msgspec.Struct, frozen=True):
+    ids: Annotated[tuple[Annotated[str, msgspec.Meta(max_length=64)], ...], msgspec.Meta(max_length=RECORDS_ASKED)]
 
 
 class BlobNames(msgspec.Struct, frozen=True):
@@ -86,6 +91,7 @@ class Hello(msgspec.Struct, frozen=True):
 _generic = msgspec.json.Decoder(float_hook=no_floats)
 _push_body = msgspec.json.Decoder(PushBody)
 _hello = msgspec.json.Decoder(Hello)
+_record_names = msgspec.json.Decoder(RecordNames)
 _blob_names = msgspec.json.Decoder(BlobNames)
 _stored_op = msgspec.json.Decoder(Op)
 
@@ -293,6 +299,14 @@ def push_body(bodies: Iterable[bytes], *, server_id: str | None, epoch: str | No
 def parse_hello(body: bytes) -> Hello:
     try:
         return _hello.decode(body or b"{}")
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise Problem("bad_json") from None
+
+
+def parse_record_names(body: bytes) -> tuple[str, ...]:
+    """Of ``{"ids": [...]}``, at most RECORDS_ASKED of them. Raises Problem bad_json."""
+    try:
+        return _record_names.decode(body).ids
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise Problem("bad_json") from None
 

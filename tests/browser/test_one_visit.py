@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright
 
 from app.codes import household_payload
 from browser.camera import camera_args, film_of
@@ -175,6 +175,25 @@ def test_a_wrong_sign_in_says_what_to_do(nodes: TwoNodes, phone: BrowserContext)
     page.wait_for_function("() => document.querySelector('.error')?.innerText.includes('用户名或密码不对')")
 
 
+def sources_on_the_phone(page: Page, url: str, id: str) -> None:
+    """Whose word each value is: asked of the server where there is one, else the day and who visited on it."""
+
+    def unfolded() -> Locator:
+        page.goto(f"{url}/#/today")
+        page.goto(f"{url}/#/household/{id}")
+        page.click("[data-name=all-known] > summary")
+        return page.locator("[data-name=all-known]")
+
+    known = unfolded()
+    known.locator("small", has_text="确认(走访)").first.wait_for()
+    assert known.locator("[role=status]").inner_text() == ""
+    page.context.set_offline(True)
+    known = unfolded()
+    known.locator("[role=status]", has_text="现在问不到服务器").wait_for()
+    assert known.locator("small", has_text="当天走访").count()
+    page.context.set_offline(False)
+
+
 def test_the_office_sees_the_visit_and_who_changed_what(nodes: TwoNodes, browser: Browser, phone: BrowserContext) -> None:
     page = phone.new_page()
     sign_in(page, nodes.village.url)
@@ -187,6 +206,7 @@ def test_the_office_sees_the_visit_and_who_changed_what(nodes: TwoNodes, browser
     page.goto(nodes.village.url + "/#/sync")
     page.click("text=现在同步")
     page.wait_for_selector('.work[data-state="confirmed"]', timeout=60_000)
+    sources_on_the_phone(page, nodes.village.url, id)
     desk = browser.new_context(**DESK)
     office = desk.new_page()
     office.goto(nodes.centre.url + "/office/")

@@ -1,7 +1,7 @@
 // Since when a value stands, and who visited on that day.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { sourceOf } from '../../static/js/screens/household-known.js';
+import { sourceOf, wordOf } from '../../static/js/screens/household-known.js';
 
 const t = (text, vars = {}) => text.replace(/\{(\w+)\}/g, (_all, name) => vars[name]);
 const visit = (date, cadre_name) => ({ kind: 'visit', id: date + cadre_name, area: '', rev: 1, fields: { date, cadre_name } });
@@ -15,4 +15,14 @@ test('the day, and whoever visited on it, each once', () => {
 test('a day without a visit is only a day; what was never said has none', () => {
   assert.equal(sourceOf(t, home, 'phone', visits), '2025-02-15');
   assert.equal(sourceOf(t, home, 'school', visits), '');
+});
+
+test('whose word it is, when the server knows; else what the phone knows by itself', () => {
+  const said = { who: '冉村干', when: '2026-10-13 20:15', visit: true, confirmed: false };
+  assert.equal(wordOf(t, '2026-10-13', said), '2026-10-13 · 冉村干登记(走访)');
+  assert.equal(wordOf(t, '2026-10-13', { ...said, visit: false }), '2026-10-13 · 冉村干登记');
+  assert.equal(wordOf(t, '2026-10-13', { ...said, confirmed: true }), '2026-10-13 · 冉村干确认(走访)');
+  assert.equal(wordOf(t, '2026-10-13', { ...said, confirmed: true, visit: false }), '2026-10-13 · 冉村干确认');
+  assert.equal(wordOf(t, '2025-02-15', { ...said, who: '' }), '2025-02-15');
+  assert.equal(wordOf(t, '2025-02-15', undefined), '2025-02-15');
 });
