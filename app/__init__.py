@@ -21,7 +21,7 @@ def create_app(config: Any, here: Any = None) -> Flask:
 
     from app import auth, enrol, errors, forms_api, i18n, keys, pwa, security, sync_api
     from app.node import open_node
-    from app.office.erase import forget_paper
+    from app.office.erase import forget_files
     from app.office.eyes import printed
     from app.push_lane import PushLane
 
@@ -67,7 +67,7 @@ def create_app(config: Any, here: Any = None) -> Flask:
     csrf.exempt("app.office.areas.area_list")
     for blueprint in _pages():
         app.register_blueprint(blueprint)
-    here.tables.on_erased = forget_paper(app)
+    here.tables.on_erased = forget_files(app)
     return app
 
 

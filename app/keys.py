@@ -56,6 +56,11 @@ def session_key(data_dir: Path) -> bytes:
     return derived(data_dir, "ruhu-session-1")
 
 
+def tries_key(data_dir: Path) -> bytes:
+    """The key that accounts and addresses of wrong sign-ins are noted under (`app.throttle`)."""
+    return derived(data_dir, "ruhu-tries-1")
+
+
 def identity(data_dir: Path) -> Identity:
     """What this server signs receipts and its own logs with, and opens what is sealed to it with."""
     return identity_of(secret(data_dir))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import os
+import secrets
 import threading
 import time
 from collections import defaultdict, deque
@@ -48,9 +50,11 @@ class Throttle:
     path: where they are noted, so that a restart forgives nobody; None keeps them in memory only. Moments are of the
     wall clock, which goes on while the program stands still. The note holds hashes, one line a try, and is cut down to
     the window at a start and whenever it has grown.
+    key: a secret of the installation. Whoever finds the note alone cannot try names and addresses until a hash fits.
     """
 
     path: Path | None = None
+    key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     kept: dict[Key, deque[float]] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=200)))
     lock: threading.Lock = field(default_factory=threading.Lock)
     lines: int = 0
@@ -67,14 +71,14 @@ class Throttle:
     def wait(self, account: str, address: str, now: float, *, pair_only: bool = False) -> int:
         """pair_only: for an account that is no person's, which nobody may shut for all the others."""
         with self.lock:
-            keys = _keys(_hash(account), _hash(address))
+            keys = _keys(self._hash(account), self._hash(address))
             if pair_only:
                 keys = {"pair": keys["pair"]}
             return max(wait_seconds(self.kept.get(key, ()), now, FREE_TRIES[name]) for name, key in keys.items())
 
     def failed(self, account: str, address: str, now: float) -> None:
         with self.lock:
-            self._count(_hash(account), _hash(address), now)
+            self._count(self._hash(account), self._hash(address), now)
             self._note(now, account, address)
             if self.lines > MOST_LINES:
                 self._cut_down(now)
@@ -83,8 +87,11 @@ class Throttle:
 
     def succeeded(self, account: str, address: str) -> None:
         with self.lock:
-            if self.kept.pop(("pair", _hash(account), _hash(address)), None):
+            if self.kept.pop(("pair", self._hash(account), self._hash(address)), None):
                 self._note(None, account, address)
+
+    def _hash(self, text: str) -> str:
+        return hmac.digest(self.key, text.encode(), hashlib.sha256).hex()[:32]
 
     def _count(self, account: str, address: str, moment: float) -> None:
         for key in _keys(account, address).values():
@@ -99,7 +106,7 @@ class Throttle:
             return
         # A full disk must not keep anybody from signing in: memory still counts.
         with suppress(OSError), self.path.open("a", encoding="ascii") as note:
-            note.write(json.dumps([moment, _hash(account), _hash(address)]) + "\n")
+            note.write(json.dumps([moment, self._hash(account), self._hash(address)]) + "\n")
             self.lines += 1
 
     def _cut_down(self, now: float) -> None:
@@ -118,10 +125,6 @@ class Throttle:
 
 def _keys(account: str, address: str) -> dict[str, Key]:
     return {"pair": ("pair", account, address), "account": ("account", account), "address": ("address", address)}
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _noted(path: Path | None) -> list[tuple[float | None, str, str]]:

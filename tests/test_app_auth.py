@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from pathlib import Path
@@ -20,6 +21,7 @@ from argon2 import Type, extract_parameters
 
 from app.access import declared
 from app.auth import NOBODY, hash_password, password_fits
+from app.keys import tries_key
 from app.throttle import FREE_TRIES, WINDOW, Throttle, wait_seconds
 from tests import once
 
@@ -121,18 +123,22 @@ def test_a_success_clears_only_the_own_pair() -> None:
 
 def test_a_restart_forgives_nobody(tmp_path: Path) -> None:
     note, now = tmp_path / "tries.log", time.time()
-    before = Throttle(note)
+    key = b"k" * 32
+    before = Throttle(note, key)
     for _try in range(FREE_TRIES["pair"]):
         before.failed("冉村干", "10.0.0.1", now)
         before.failed("other", "10.0.0.1", now)
     before.succeeded("other", "10.0.0.1")
     before.failed("old", "10.0.0.2", now - WINDOW - 1)
     note.write_text(note.read_text("ascii") + '[17, "torn', "ascii")
-    after = Throttle(note)
+    after = Throttle(note, key)
     assert after.wait("冉村干", "10.0.0.1", now) > 0
     assert after.wait("other", "10.0.0.1", now) == 0 and after.wait("冉村干", "10.0.0.2", now) == 0
     text = note.read_text("utf-8")
     assert "10.0.0.1" not in text and "冉村干" not in text
+    # Whoever finds the note without the server's secret cannot try addresses until one fits.
+    assert hashlib.sha256(b"10.0.0.1").hexdigest()[:16] not in text
+    assert Throttle(note, b"another").wait("冉村干", "10.0.0.1", now) == 0
     assert len(text.splitlines()) == 2 * FREE_TRIES["pair"] + 1, "what is over is not kept"
 
 
@@ -152,7 +158,7 @@ def test_the_note_of_tries_stays_short_and_a_full_disk_keeps_nobody_out(tmp_path
 def test_a_server_opened_anew_remembers_wrong_tries(here: Any, client: Any, cast: Any) -> None:
     for _try in range(FREE_TRIES["pair"]):
         sign_in(client, cast.cadre.username, "wrong")
-    again = Throttle(here.throttle.path)
+    again = Throttle(here.throttle.path, tries_key(here.config.data_dir))
     assert again.wait(cast.cadre.username, "127.0.0.1", time.time()) > 0
 
 

@@ -28,6 +28,7 @@ from pathlib import Path
 import pytest
 import xlsxwriter
 from conftest import HOUSEHOLD, OTHER_VILLAGE, VILLAGE
+from office_story import author_of
 
 from app.codelists import code_lists
 from app.demo.id_numbers import id_number
@@ -35,7 +36,7 @@ from app.idnumber import read_id
 from app.office import importing
 from app.roster import beside, cells, compare, headings, making, reading, unpacked, worker
 from app.roster.compare import Comparison, Wish
-from app.roster.jobs import Imports
+from app.roster.jobs import Imports, to_forget
 from app.roster.known import Known
 from app.roster.lines import Line, Lines
 from app.roster.places import Places
@@ -44,6 +45,7 @@ from app.roster.taking import Taker
 from app.roster.worker import write_json
 from forms.rules.facts import check_character
 from sync.own import write_own
+from sync.tray import erase_ops
 
 TODAY = date(2026, 11, 27)
 HEAD = ["序号", "乡镇", "村", "组", "户编号", "姓名", "与户主关系", "证件号码", "性别", "文化程度", "务工时间(月)", "户类型"]
@@ -901,8 +903,53 @@ def test_what_cannot_be_read_goes_as_well(desk, here):
     desk.upload(workbook([HEAD, person(31, name="王别户", home="5031")]))
     imports, job = desk.here(), desk.here().get(desk.id)
     (imports.path(job) / job.file).write_bytes(b"PK\x03\x04 broken")
-    assert imports.forget(["500156199001011234"], [OTHER_VILLAGE]) == 0, "another place's"
-    assert imports.forget(["500156199001011234"], [VILLAGE]) == 1 and imports.get(job.id) is None
+    imports.forget(["500156199001011234"], [OTHER_VILLAGE])
+    assert imports.have_forgotten(20) and imports.get(job.id), "another place's"
+    imports.forget(["500156199001011234"], [VILLAGE])
+    assert imports.have_forgotten(20) and imports.get(job.id) is None
+
+
+def erased(here, there):
+    """As it comes from the server above, where somebody erased the household and its people."""
+    wanted = [("household", there["id"], VILLAGE), *(("member", row["id"], VILLAGE) for row in members(here, there["id"]))]
+    here.store.load(erase_ops(wanted, "本人申请删除", author_of("u-county", "i-above")))
+    here.tables.catch_up()
+
+
+def test_rosters_of_another_server_go_as_well(desk, here):
+    """Where nobody of this server pressed anything: what comes down from above is enough."""
+    taken_in(desk, FAMILY)
+    first = desk.id
+    desk.upload(workbook([HEAD, person(31, name="王别户", home="5031")]))
+    other, imports = desk.id, desk.here()
+    erased(here, households(here)["冉大山"])
+    assert imports.have_forgotten(20)
+    assert imports.get(first) is None and imports.get(other) is not None
+
+
+def test_rosters_stay_when_only_a_visit_is_erased(desk, here):
+    taken_in(desk, FAMILY)
+    there = households(here)["冉大山"]
+    author = author_of("u-cadre", "i-visit")
+    here.store.load([author.create("visit", "v-1", VILLAGE, {"household_id": there["id"], "date": "2026-11-01"})])
+    here.tables.catch_up()
+    here.store.load(erase_ops([("visit", "v-1", VILLAGE)], "保存期满", author_of("u-county", "i-above")))
+    here.tables.catch_up()
+    assert desk.here().have_forgotten(20) and desk.here().get(desk.id) is not None
+
+
+def test_a_restart_goes_on_looking_through_rosters(desk, here, monkeypatch):
+    taken_in(desk, FAMILY)
+    imports = desk.here()
+    monkeypatch.setattr(Imports, "_forget_noted", lambda _self: None)  # killed before it came to that
+    erased(here, households(here)["冉大山"])
+    assert to_forget(imports.folder) and imports.get(desk.id)
+    monkeypatch.undo()
+    again = Imports(imports.folder)
+    try:
+        assert again.have_forgotten(20) and again.get(desk.id) is None
+    finally:
+        again.close()
 
 
 def test_nothing_is_erased_while_a_roster_is_taken_in(desk, here, office, cast):

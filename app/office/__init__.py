@@ -60,6 +60,7 @@ from app.office import (  # noqa: E402
     register,  # noqa: F401
     retention,  # noqa: F401
     roll_files,  # noqa: F401
+    sight_list,  # noqa: F401
     sights,  # noqa: F401
     staff,  # noqa: F401
     submission,  # noqa: F401

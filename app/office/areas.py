@@ -19,6 +19,7 @@ from app.errors import Problem
 from app.node import node
 from app.office import blueprint, page
 from app.office.eyes import in_lists
+from app.office.roll_files import Lines, roll
 from app.office.small_files import capped, read_by_worker
 from app.roster.places import bare
 from app.tables import households, others
@@ -62,11 +63,9 @@ class Change:
 @office(*MAY_CHANGE)
 def areas_list() -> str:
     top = _inside(request.args.get("in", ""))
-    known = others.areas_within(page.tables(), page.scope(), top)
-    start = len(prefix_of(top)) if top else 0
+    rows = _rows(top)
     if not top:  # the whole of a county's villages at once is too long to read
-        known = [row for row in known if row["level"] <= 9] if len(known) > 300 else known
-    rows = [row | {"kind": _LEVELS.get(areas.level_of(row["code"]), "")} for row in known if len(prefix_of(row["code"])) >= start]
+        rows = [row for row in rows if row["level"] <= 9] if len(rows) > 300 else rows
     return page.show(
         "areas.html",
         rows=rows,
@@ -78,6 +77,33 @@ def areas_list() -> str:
         merged={row["code"] for row in rows if row["successor"] and row["level"] == 12 and _may_part(row["code"])},
         level_name=lambda code: _LEVELS.get(areas.level_of(code), ""),
     )
+
+
+def _rows(top: str) -> list[dict[str, Any]]:
+    start = len(prefix_of(top)) if top else 0
+    known = others.areas_within(page.tables(), page.scope(), top)
+    return [row | {"kind": _LEVELS.get(areas.level_of(row["code"]), "")} for row in known if len(prefix_of(row["code"])) >= start]
+
+
+@roll("areas", of=areas_list, title=_l("区划"),
+      head=(_l("代码"), _l("名称"), _l("级别"), _l("上级"), _l("户"), _l("用到哪天"), _l("现在的代码")))  # fmt: skip
+def _area_lines() -> Lines:
+    """All levels, whatever the screen leaves out."""
+    return Lines.of(
+        [row["code"], row["name"] or "", str(row["kind"]), page.places().path(areas.parent_of(row["code"])), str(row["households"]),
+         row["until"] or "", row["successor"] or ""]
+        for row in _rows(_inside(request.args.get("in", "")))
+    )  # fmt: skip
+
+
+@roll("small_areas", of=areas_list, title=_l("小片区"), head=(_l("小片区"), _l("乡镇"), _l("村"), _l("区划代码")))
+def _small_lines() -> Lines:
+    """A line for each of their villages that the reader may see."""
+    prefixes = page.scope().area_prefixes
+    return Lines.of(
+        [row["name"], page.places().level(code, 9) or "", page.places().name(code), code]
+        for row in others.small_areas(page.tables(), page.scope()) for code in row["villages"].split() if within(code, prefixes)
+    )  # fmt: skip
 
 
 @blueprint.post("/areas/new")

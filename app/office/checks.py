@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Response, flash, redirect, request, stream_with_context, url_for
+from flask import flash, redirect, request, url_for
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import office
@@ -15,11 +16,8 @@ from app.checks import amounts, change_settings
 from app.errors import Problem
 from app.i18n import language
 from app.node import node
-from app.office import blueprint, page, sights, words
-from app.office.csv_export import csv_lines
-from app.office.exporting import XLSX
-from app.office.xlsx_export import Kind
-from app.office.xlsx_stream import xlsx_pieces
+from app.office import blueprint, page, words
+from app.office.roll_files import PLACE, Lines, place_of, roll
 from app.tables import checks
 from app.tables.checks import FindingWish, Settings, settings_by_county
 from forms.register import field_of
@@ -94,38 +92,19 @@ def _lang() -> str:
 # --- to hand on -------------------------------------------------------------------------------------------
 
 
-@blueprint.get("/findings.csv")
-@office()
-def findings_csv() -> Response:
-    sights.took("findings", checks.find_findings(page.tables(), page.scope(), _wish()).total, sights.place_asked())
-    lines = csv_lines(_head(), _cells())
-    response = Response(stream_with_context(line.encode() for line in lines), mimetype="text/csv; charset=utf-8")
-    response.headers["Content-Disposition"] = 'attachment; filename="findings.csv"'
-    return response
-
-
-@blueprint.get("/findings.xlsx")
-@office()
-def findings_xlsx() -> Response:
-    sights.took("findings", checks.find_findings(page.tables(), page.scope(), _wish()).total, sights.place_asked())
-    pieces = xlsx_pieces(_("疑点清单"), _head(), [Kind.TEXT] * len(_head()), _cells())
-    response = Response(stream_with_context(pieces), mimetype=XLSX)
-    response.headers["Content-Disposition"] = 'attachment; filename="findings.xlsx"'
-    return response
-
-
-def _head() -> list[str]:
-    return [_("程度"), _("疑点"), _("乡镇"), _("村"), _("组"), _("门牌号"), _("户主"), _("姓名"), _("核对哪几项"),
-            _("怎么办"), _("入户码"), _("哪天发现"), _("核查结果"), _("核查人"), _("核查日期")]  # fmt: skip
+@roll("findings", of=findings, title=_l("疑点清单"),
+      head=(_l("程度"), _l("疑点"), *PLACE, _l("姓名"), _l("核对哪几项"), _l("怎么办"), _l("入户码"), _l("哪天发现"),
+            _l("核查结果"), _l("核查人"), _l("核查日期")))  # fmt: skip
+def _lines() -> Lines:
+    return Lines(checks.find_findings(page.tables(), page.scope(), _wish()).total, _cells())
 
 
 def _cells() -> Iterator[list[str]]:
     """The last three columns are for the hand that checks."""
     for row in checks.each_finding(page.tables(), page.scope(), _wish()):
         said = told(row)
-        yield [said["severity"], said["message"], page.places().level(row["area"], 9) or "", page.places().name(row["area"]),
-               row["group"] or "", row["house_no"] or "", row["head_name"] or "", row["full_name"] or "", said["fields"],
-               said["todo"], row["code"] or "", row["since"], "", "", ""]  # fmt: skip
+        yield [said["severity"], said["message"], *place_of(row), row["full_name"] or "", said["fields"], said["todo"],
+               row["code"] or "", row["since"], "", "", ""]  # fmt: skip
 
 
 # --- the county's own amounts and switches ----------------------------------------------------------------
@@ -148,9 +127,8 @@ def check_rules() -> str:
     """Every rule with its source; a county manager may switch one off and set the amounts."""
     counties = _counties()
     known = {row["code"][:6] for row in page.villages()}
-    county = request.args.get("county", "")
-    county = county if county in known else next(iter(counties or sorted(known)), "")
-    own = settings_by_county(page.tables().reading().conn).get(county, Settings(frozenset(), {}))
+    county = _county_asked()
+    own = _settings_of(county)
     defaults = {name: limit.amount for name, limit in shipped().limits.items()} | amounts()
     return page.show(
         "check_rules.html",
@@ -165,6 +143,28 @@ def check_rules() -> str:
         fields=field_words,
         tongue=_lang(),
     )
+
+
+def _county_asked() -> str:
+    known = {row["code"][:6] for row in page.villages()}
+    county = request.args.get("county", "")
+    return county if county in known else next(iter(_counties() or sorted(known)), "")
+
+
+def _settings_of(county: str) -> Settings:
+    return settings_by_county(page.tables().reading().conn).get(county, Settings(frozenset(), {}))
+
+
+@roll("check_rules", of=check_rules, title=_l("核对规则"),
+      head=(_l("区县"), _l("用"), _l("疑点"), _l("程度"), _l("核对哪几项"), _l("怎么办"), _l("依据"), _l("式子")))  # fmt: skip
+def _rule_lines() -> Lines:
+    county = _county_asked()
+    off, place = _settings_of(county).off, page.places().name(county.ljust(12, "0"))
+    return Lines.of(
+        [place, _("否") if rule.name in off else _("是"), rule.message[_lang()], words.pick(SEVERITY[rule.severity], language()),
+         _("、").join(field_words(rule)), rule.todo[_lang()], rule.source, rule.text]
+        for rule in shipped().rules.values()
+    )  # fmt: skip
 
 
 @blueprint.post("/findings/rules")

@@ -8,19 +8,26 @@ from typing import Any
 
 from flask import Response, current_app, redirect, request, send_file, url_for
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import office
 from app.auth import current_user, in_scope
-from app.courier import CARRIED, KEEP_DAYS, MOST_BYTES, RUNNING, Desk, Errand
+from app.courier import CARRIED, DONE, FAILED, INTERRUPTED, KEEP_DAYS, MOST_BYTES, RUNNING, Desk, Errand
 from app.errors import Problem
 from app.i18n import language
 from app.node import node
 from app.office import blueprint, page
+from app.office.history import short_time
+from app.office.names import Names
+from app.office.roll_files import Lines, roll
 from sync.courier import ENDING
 from sync.problems import CATALOGUE, message_of, next_of
 
 MAY_CARRY = ("cadre", "township", "county")
+STATES = {
+    RUNNING: _l("正在收"), INTERRUPTED: _l("中断了"), FAILED: _l("没有收成"), CARRIED: _l("等着带到中心"), DONE: _l("已收下"),
+}  # fmt: skip
 _SHOWN = 40
 
 
@@ -41,8 +48,28 @@ def courier() -> str:
         waiting=sum(acked[install] - confirmed for install, confirmed in waiting.items()),
         photos=0 if here.is_centre else len(node().store.blobs_to_carry()),
         carried=sum(1 for errand in here.all() if errand.state == CARRIED),
-        errands=[_told(errand) for errand in here.all() if _may_see(errand)][:_SHOWN],
+        errands=[_told(errand) for errand in _errands()][:_SHOWN],
     )
+
+
+def _errands() -> list[Errand]:
+    return [errand for errand in desk().all() if _may_see(errand)]
+
+
+@roll("courier", of=courier, title=_l("捎带文件"),
+      head=(_l("时间"), _l("文件"), _l("编号"), _l("谁收的"), _l("大小"), _l("结果"), _l("新收"), _l("以前收过"), _l("待核对"),
+            _l("问题"), _l("回执")))  # fmt: skip
+def _lines() -> Lines:
+    names = Names()
+    return Lines.of(_cells(_told(errand), names) for errand in _errands())
+
+
+def _cells(told: dict[str, Any], names: Names) -> list[str]:
+    errand: Errand = told["errand"]
+    kind = _("回执") if errand.kind == "receipts" else _("走访")
+    asides = sum(count for count, _why in told["asides"])
+    return [short_time(errand.at), kind, errand.file_id[:8], names.of(errand.by), told["size"], str(STATES.get(errand.state, "")),
+            str(told["fresh"]), str(told["known"]), str(asides), told["message"], _("有") if errand.answered else ""]  # fmt: skip
 
 
 @blueprint.post("/courier/out")
@@ -125,6 +152,7 @@ def _told(errand: Errand) -> dict[str, Any]:
     return {
         "errand": errand,
         "when": errand.at[5:16].replace("T", " "),
+        "state": STATES.get(errand.state, errand.state),
         "message": message_of(errand.problem, lang) if known else "",
         "next": next_of(errand.problem, lang) if known else "",
         "asides": [(count, message_of(code, lang) if code in CATALOGUE else code) for code, count in asides.items()],

@@ -7,17 +7,18 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Response, redirect, stream_with_context, url_for
+from flask import redirect, url_for
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import office
 from app.auth import current_user
 from app.node import node
 from app.office import blueprint, page
-from app.office.csv_export import csv_lines
 from app.office.device_trouble import Device, Trouble, troubles_of
 from app.office.device_words import said
+from app.office.roll_files import Lines, roll
 from app.pwa import current_build
 from app.tables import others
 from app.tables.clock import local_time
@@ -51,19 +52,24 @@ def devices() -> str:
         day=lambda moment: _when(moment)[5:] if _when(moment)[:4] == page.today()[:4] else _when(moment),
         span=span,
         phone_name=phone_name,
+        area=page.area_wish(),
+        villages=page.villages(),
     )
 
 
-@blueprint.get("/devices.csv")
-@office("township", "county", "cadre")
-def devices_csv() -> Response:
-    head = [_("使用人"), _("区域"), _("设备"), _("登录"), _("上次联系"), _("手机上做了"), _("这里收到"), _("中心确认"), _("还缺"),
-            _("缺照片"), _("时间差(秒)"), _("长期保存"), _("剩余 MB"), _("版本"),
-            _("签名"), _("上次核对"), _("核对结果"), _("问题"), _("怎么办")]  # fmt: skip
-    lines = (_line(one) for one in sorted(_devices(), key=_worst_first))
-    response = Response(stream_with_context(csv_lines(head, lines)), mimetype="text/csv")
-    response.headers["Content-Disposition"] = f'attachment; filename="devices-{page.today()}.csv"'
-    return response
+@roll("devices", of=devices, title=_l("设备"),
+      head=(_l("使用人"), _l("区域"), _l("设备"), _l("登录"), _l("上次联系"), _l("手机上做了"), _l("这里收到"), _l("中心确认"),
+            _l("还缺"), _l("缺照片"), _l("时间差(秒)"), _l("长期保存"), _l("剩余 MB"), _l("版本"), _l("签名"), _l("上次核对"),
+            _l("核对结果"), _l("问题"), _l("怎么办"), _l("登记在")))  # fmt: skip
+def _lines() -> Lines:
+    """Those of this server, the worst first, then those that servers below told of."""
+    here = [[*_line(one), _("这台服务器")] for one in sorted(_devices(), key=_worst_first)]
+    return Lines.of([*here, *map(_told_line, _told_by_nodes())])
+
+
+def _told_line(one: dict[str, Any]) -> list[str]:
+    known = [_called(one["person"]), page.places().path(one["area"]), phone_name(one["name"]), _when(one["enrolled_at"])]
+    return [*known, *[""] * 10, _signed(one["key"]), *[""] * 4, _("村级节点")]
 
 
 @blueprint.post("/devices/compare")
@@ -78,7 +84,7 @@ def compare_now() -> AnyResponse:
 
 def _devices() -> list[dict[str, Any]]:
     here = node()
-    people = others.users_by_id(page.tables(), page.scope())
+    people = _people()
     photos, compared, now = here.store.photos_missing(), here.store.compared(), datetime.now(UTC)
     found = []
     for install in here.store.installs():
@@ -94,10 +100,17 @@ def _devices() -> list[dict[str, Any]]:
     return found
 
 
+def _people() -> dict[str, dict[str, Any]]:
+    """By id, those of the places asked for: a device is where its person is."""
+    places = page.places_wish().split()
+    people = others.users_by_id(page.tables(), page.scope())
+    return {id: one for id, one in people.items() if not places or within(one["area"], places)}
+
+
 def _told_by_nodes() -> list[dict[str, Any]]:
     """Devices that signed in at a node below, as that node told of them; those without a signature first."""
     here = {install.install_id for install in node().store.installs()}
-    people = others.users_by_id(page.tables(), page.scope())
+    people = _people()
     found = [one for one in others.told_devices(page.tables(), page.scope()) if one["id"] not in here and one["user_id"] in people]
     return [{**one, "person": people[one["user_id"]]} for one in sorted(found, key=lambda one: bool(one["key"]))]
 
@@ -109,11 +122,11 @@ def _worst_first(one: dict[str, Any]) -> tuple[int, str]:
 
 def _mended() -> list[dict[str, str]]:
     """What comparing had to put right, of this node and of devices in scope."""
-    store, prefixes = node().store, page.scope().area_prefixes
+    store, prefixes, places = node().store, page.scope().area_prefixes, page.places_wish().split() or [""]
     found = []
     for one in store.mended(MENDED_SHOWN):
         record = store.get(one.kind, one.id)
-        if record is not None and within(record.area, prefixes):
+        if record is not None and within(record.area, prefixes) and within(record.area, places):
             found.append({**one._asdict(), "when": _when(one.at), "area": record.area,
                           "head": str(record.fields.get("head_name") or record.fields.get("full_name") or "")})  # fmt: skip
     return found
@@ -126,13 +139,21 @@ def _line(one: dict[str, Any]) -> list[str]:
     wrong, todo = (" ".join(texts) for texts in ([t[1] for t in troubles], [t[2] for t in troubles]))
     compared = device.compared
     return [
-        one["person"]["name"] or one["person"]["username"], page.places().path(one["person"]["area"]),
+        _called(one["person"]), page.places().path(one["person"]["area"]),
         _("节点") if install.kind == "node" else install.name, _when(install.created_at), _when(install.last_seen),
         str(install.made_dseq), str(install.acked_dseq), str(install.confirmed_dseq), span(device.missing),
         str(device.photos_missing), _seconds(told.get("clock_ms")), kept, str(told.get("free_mb", "")), str(told.get("app", "")),
-        _("已签名") if install.key else _("未签名"),
+        _signed(install.key),
         _when(compared.at) if compared else "", compared.result if compared else "", wrong, todo,
     ]  # fmt: skip
+
+
+def _called(person: dict[str, Any]) -> str:
+    return str(person["name"] or person["username"])
+
+
+def _signed(key: str) -> str:
+    return _("已签名") if key else _("未签名")
 
 
 def span(missing: tuple[int, int] | None) -> str:

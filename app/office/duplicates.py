@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from flask import redirect, request, url_for
@@ -19,12 +20,14 @@ from app.node import node
 from app.office import blueprint, page, words
 from app.office.eyes import sight_of
 from app.office.mask import PERSONAL, Sight
+from app.office.roll_files import PLACE, Lines, place_of, roll
 from app.steps import Step
 from app.tables import households
 from app.tables.checks import exemptions_of
-from app.tables.duplicates import NAME, NUMBER, PERSON, SOUND, likely_pairs
+from app.tables.duplicates import MOST, NAME, NUMBER, PERSON, SOUND, likely_pairs
 from app.tables.lives import events_of
 from app.tables.pairings import pairings_of
+from app.tables.query import Row
 from sync.author import Author
 from sync.ids import new_id
 from sync.own import write_own
@@ -33,6 +36,8 @@ from sync.scope import within
 
 MAY_MERGE = ("cadre", "township", "county")
 OWN_NAME = "merge"
+MOST_IN_FILE = 5_000
+"""Pairs; the list on the screen is shorter."""
 REASONS = {
     NUMBER: _l("户编号相同"), PERSON: _l("有同一证件号码的人"), NAME: _l("同村同组,户主同名"), SOUND: _l("同一门牌,户主同音"),
 }  # fmt: skip
@@ -41,14 +46,34 @@ REASONS = {
 @blueprint.get("/duplicates")
 @office(*MAY_MERGE)
 def duplicates() -> str:
-    pairs = likely_pairs(page.tables(), page.scope(), page.places_wish())
-    shown = [
-        {"a": one, "b": other, "reasons": [REASONS[reason] for reason in pair["reasons"]]}
-        for pair in pairs
-        if (one := households.household(page.tables(), page.scope(), pair["a"]))
-        and (other := households.household(page.tables(), page.scope(), pair["b"]))
-    ]
-    return page.show("duplicates.html", pairs=shown, villages=page.villages(), area=page.area_wish())
+    shown = list(_told(likely_pairs(page.tables(), page.scope(), page.places_wish())))
+    return page.show("duplicates.html", pairs=shown, villages=page.villages(), area=page.area_wish(), most=MOST)
+
+
+def _told(pairs: Iterable[Row]) -> Iterator[dict[str, Any]]:
+    for pair in pairs:
+        one, other = (households.household(page.tables(), page.scope(), pair[side]) for side in ("a", "b"))
+        if one and other:
+            yield {"a": one, "b": other, "reasons": [REASONS[reason] for reason in pair["reasons"]]}
+
+
+_SIDE = (*PLACE, _l("人数"))
+
+
+@roll("duplicates", of=duplicates, title=_l("疑似重复的户"),
+      head=(_l("为什么"), *_SIDE, *(_l("另一户:%(name)s", name=one) for one in _SIDE), _l("核查结果"), _l("核查人")))  # fmt: skip
+def _lines() -> Lines:
+    pairs = likely_pairs(page.tables(), page.scope(), page.places_wish(), MOST_IN_FILE + 1)
+    cells = _cells(pairs[:MOST_IN_FILE])
+    more = [[_("只列了前 %(n)s 对。处理以后再下载,或选一个村。", n=MOST_IN_FILE)]] if len(pairs) > MOST_IN_FILE else []
+    return Lines(min(len(pairs), MOST_IN_FILE), chain(cells, more))
+
+
+def _cells(pairs: Sequence[Row]) -> Iterator[list[str]]:
+    """The last two columns are for the hand that checks."""
+    for one in _told(pairs):
+        sides = [[*place_of(one[side]), str(one[side]["people"] or 0)] for side in ("a", "b")]
+        yield [_("、").join(map(str, one["reasons"])), *sides[0], *sides[1], "", ""]
 
 
 @blueprint.get("/merge")

@@ -17,19 +17,22 @@ from app.node import node
 from app.office import blueprint, page, printing
 from app.office.importing import imports_here
 from app.office.tray import OWN_NAME
+from app.roster.jobs import to_forget
 from app.tables import households
 from app.tables.checks import exemptions_of
 from app.tables.lives import events_of
 from app.tables.pairings import pairings_of
 from sync.own import write_own
 from sync.records import CENTRE
-from sync.scope import prefixes_of, within
+from sync.scope import EVERYTHING, prefixes_of, within
 from sync.tray import erase_ops
 
 log = logging.getLogger("ruhu.office")
 
 SHORTEST_REASON = 4
 LONGEST_REASON = 300
+WAIT_SECONDS = 20.0
+"""For rosters to be looked through, before the page answers that it goes on."""
 
 
 def may_erase(area: str) -> bool:
@@ -60,35 +63,45 @@ def erase_household_now(id: str) -> str | AnyResponse:
 
 def erase(wanted: Sequence[tuple[str, str, str]], reason: str, homes: Sequence[tuple[str, str]]) -> None:
     """Erase records, the PDFs on this server that show them, and rosters that list them. homes: (household id, area)."""
-    listed, areas = _as_listed(wanted), {area for _id, area in homes}
-    if listed and imports_here().busy_in(areas):
+    areas, imports = {area for _id, area in homes}, imports_here()
+    if any(kind == "household" for kind, _id, _area in wanted) and imports.busy_in(areas):
         raise Problem("busy", message=_("有一份花名册正在核对或导入,没有抹去任何内容。"), next=_("等它做完再抹去。"))
     write_own(node().store, OWN_NAME, current_user().id, lambda author: erase_ops(wanted, reason, author), clock=node().now)
     printing.jobs_here().forget([id for id, _area in homes], areas)
-    rosters = imports_here().forget(listed, areas)
-    if rosters:
-        flash(_("有 %(n)s 份上传的花名册里有这些人,文件和导入记录已一起删除,不能再撤销那次导入。", n=rosters))
-    node().tables.catch_up()
+    rosters = len(imports.all())
+    node().tables.catch_up()  # which has the rosters looked through
+    whole = imports.have_forgotten(WAIT_SECONDS)
+    if rosters > len(imports.all()):
+        flash(_("有 %(n)s 份上传的花名册里有这些人,文件和导入记录已一起删除,不能再撤销那次导入。", n=rosters - len(imports.all())))
+    if not whole:
+        flash(_("上传的花名册还在查,里面有这些人的会接着删除。"))
 
 
-def forget_paper(app: Flask) -> Callable[[set[str], set[str]], None]:
-    """For the read tables: this server's PDFs of what was erased go, wherever it was erased."""
+def forget_files(app: Flask) -> Callable[[set[str], set[str]], None]:
+    """For the read tables: this server's PDFs and rosters of what was erased go, wherever it was erased.
+
+    Whom to look for stands in the read tables, which wait for the answer with their rows: so it is only noted now.
+    """
+    with app.app_context():
+        if to_forget(node().config.data_dir / "imports"):
+            imports_here()
 
     def forget(homes: set[str], areas: set[str]) -> None:
         try:
             with app.app_context():
                 printing.jobs_here().forget(homes, areas)
-        except OSError as error:  # the register goes on; the PDFs end by themselves
-            log.error("PDFs of erased records were not removed: %s", type(error).__name__)
+                gone = [id for id in homes if (record := node().store.get("household", id)) and record.deleted]
+                imports_here().forget(_as_listed(gone), areas)
+        except OSError as error:  # the register goes on; the files end by themselves
+            log.error("files about erased records were not removed: %s", type(error).__name__)
 
     return forget
 
 
-def _as_listed(wanted: Sequence[tuple[str, str, str]]) -> list[str]:
-    """What tells the erased people in a roster: their numbers, and the name of who has none."""
-    whole, everywhere = node().tables, page.scope()
-    ids = [id for kind, id, _area in wanted if kind == "household"]
-    homes = [one for id in ids if (one := households.household(whole, everywhere, id))]
+def _as_listed(ids: Sequence[str]) -> list[str]:
+    """What tells the people of erased households in a roster: their numbers, and the name of who has none."""
+    whole, everywhere = node().tables, EVERYTHING
+    homes = [one for id in ids if (one := households.household(whole, everywhere, id)) and one["id"] == id]
     people = [*households.members(whole, everywhere, ids)] if ids else []
     named = [(one["id_no"], one["national_no"], one["full_name"]) for one in people]
     named += [("", one["national_no"], "" if people else one["head_name"]) for one in homes]

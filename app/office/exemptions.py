@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
 from flask import Response, flash, redirect, request, url_for
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import office
@@ -18,8 +19,11 @@ from app.node import node
 from app.office import blueprint, page
 from app.office.checks import told
 from app.office.evidence import download, taken
+from app.office.names import Names
+from app.office.roll_files import PLACE, Lines, place_of, roll
 from app.tables import checks
 from app.tables.checks import APPROVED, ENDED, REJECTED, REQUESTED
+from app.tables.query import Row
 from sync.author import Author
 from sync.ids import new_id
 from sync.own import write_own
@@ -45,6 +49,24 @@ def exemptions() -> str:
     return page.show("exemptions.html", found=found, state=state, states=_states(), told=told, people=people,
                      may=_may_approve, me=current_user().id, today=page.today(), longest=_latest(),
                      area=page.area_wish(), villages=page.villages())  # fmt: skip
+
+
+@roll("exemptions", of=exemptions, title=_l("豁免表"),
+      head=(*PLACE, _l("姓名"), _l("疑点"), _l("状态"), _l("理由"), _l("佐证材料"), _l("申请人"), _l("申请日期"), _l("审批人"),
+            _l("审批意见"), _l("有效期到")))  # fmt: skip
+def _lines() -> Lines:
+    """What is handed up: what was found, why it stays, who agreed until when."""
+    wish = (page.tables(), page.scope(), state_asked(), page.places_wish())
+    return Lines(checks.find_exemptions(*wish).total, _cells(checks.each_exemption(*wish)))
+
+
+def _cells(rows: Iterator[Row]) -> Iterator[list[str]]:
+    names, words = Names(), dict(_states())
+    for row in rows:
+        state = words.get(row["state"], row["state"])
+        yield [*place_of(row), row["full_name"] or "", told(row)["message"], state, row["reason"] or "",
+               _("有") if row["evidence"] else "", names.of(row["asked_by"]), row["asked_on"] or "", names.of(row["approver"]),
+               row["answer"] or "", row["valid_until"] or ""]  # fmt: skip
 
 
 def state_asked() -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from flask import request
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
 from app import publish
 from app.access import office
@@ -16,6 +18,7 @@ from app.office import blueprint, form_rights, page
 from app.office.answers import text_in
 from app.office.form_designs import title_of
 from app.office.form_publish import changes_between, node_title
+from app.office.roll_files import Lines, roll
 from app.tables import others, submissions
 from forms import notice
 from sync.conflict import plain
@@ -28,6 +31,17 @@ DEEDS_SHOWN = 40
 @office()
 def forms() -> str:
     lang = language()
+    problems = [_problem(problem, lang) for problem in node().library.problems]
+    return page.show(
+        "forms.html",
+        forms=_published(lang),
+        problems=problems,
+        manages=form_rights.manages(),
+        designs=[(one, title_of(one, lang)) for one in form_rights.own_designs()],
+    )
+
+
+def _published(lang: str) -> list[dict[str, Any]]:
     counts = submissions.form_counts(page.tables(), page.scope())
     told = []
     for row in others.published_forms(page.tables(), page.scope()):
@@ -42,14 +56,17 @@ def forms() -> str:
                 "dates": (record.fields.get("dates") or {}) if record else {},
             }
         )
-    problems = [_problem(problem, lang) for problem in node().library.problems]
-    return page.show(
-        "forms.html",
-        forms=told,
-        problems=problems,
-        manages=form_rights.manages(),
-        designs=[(one, title_of(one, lang)) for one in form_rights.own_designs()],
-    )
+    return told
+
+
+@roll("forms", of=forms, title=_l("表单"),
+      head=(_l("表单"), _l("代码"), _l("现在用的版本"), _l("发布日期"), _l("版本数"), _l("收到的答卷"), _l("状态")))  # fmt: skip
+def _lines() -> Lines:
+    return Lines.of(
+        [one["title"], one["row"]["form_id"], one["row"]["version"] or "", str(one["dates"].get(one["row"]["version"]) or "")[:10],
+         str(len(one["versions"])), str(one["submissions"]), _("已停用") if one["row"]["state"] == publish.RETIRED else _("在用")]
+        for one in _published(language())
+    )  # fmt: skip
 
 
 @blueprint.get("/forms/<form_id>")

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import flash, redirect, request, url_for
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response as AnyResponse
 
 from app import pairing as pure
@@ -16,6 +17,8 @@ from app.errors import Problem
 from app.node import node
 from app.office import acts, blueprint, page
 from app.office.helpers import MANAGERS
+from app.office.names import Names
+from app.office.roll_files import Lines, roll
 from app.pairing import Helper
 from app.steps import Step
 from app.tables import households, others, pairings
@@ -50,6 +53,13 @@ def handover() -> str:
         handovers=pairings.handovers(page.tables(), page.scope()),
         known=page.names({one["taken_from"] for one in pairings.handovers(page.tables(), page.scope())}),
     )
+
+
+@roll("handovers", of=handover, title=_l("帮扶交接"), head=(_l("交接日期"), _l("交出人"), _l("接手人"), _l("户数")))
+def _lines() -> Lines:
+    """Those made so far, the latest first."""
+    rows, names = pairings.handovers(page.tables(), page.scope(), -1), Names()
+    return Lines.of([one["started"], names.of(one["taken_from"]), one["to_name"] or "", str(one["households"])] for one in rows)
 
 
 @blueprint.post("/handover")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from flask import flash, redirect, request, url_for
@@ -15,13 +15,16 @@ from app.access import office
 from app.auth import current_user
 from app.codelists import code_lists
 from app.errors import Problem
+from app.i18n import language
 from app.node import node
-from app.office import acts, blueprint, page
+from app.office import acts, blueprint, page, words
 from app.office.eyes import sight_of
+from app.office.roll_files import PLACE, Lines, place_of, roll
 from app.pairing import Helper, Pairing
 from app.steps import Step
 from app.tables import households, others, pairings
 from app.tables.pairings import REASONS, Doubts
+from app.tables.query import Row
 from forms.lives import is_running
 from sync.records import Record
 from sync.scope import ROLES, grants_of, prefixes_of, within
@@ -33,6 +36,7 @@ WHY = {
 }  # fmt: skip
 POSTS = ("first_secretary", "team")
 MOST_PEOPLE = 500
+_ROLL = ("helper_role", "helper_name", "unit", "unit_level", "phone", "helper_relation", "started", "ended", "end_reason")
 _TEXTS = {"helper_name": 40, "unit": 80, "phone": 20}
 
 
@@ -61,6 +65,43 @@ def helper_list() -> str:
         act=acts.new_act(),
         today=page.today(),
     )
+
+
+def _roll_head() -> list[Any]:
+    labels = [words.field_label("pairing", name, language()) for name in _ROLL]
+    return [*PLACE, words.field_label("household", "status", language()), *labels]
+
+
+@roll("helpers", of=helper_list, title=_l("结对帮扶花名册"), head=_roll_head)
+def _pairing_lines() -> Lines:
+    """Every pairing with its dates, those that ended too, and the posts of the villages."""
+    wish = (page.tables(), page.scope(), page.places_wish())
+    return Lines(pairings.count_of(*wish), _pairing_cells(pairings.each_pairing(*wish)))
+
+
+def _pairing_cells(rows: Iterator[Row]) -> Iterator[list[str]]:
+    lang = language()
+    for row in rows:
+        told = [words.value_in_words("pairing", name, row[name] or "", lang) for name in _ROLL]
+        yield [*place_of(row), _status(row["status"]), *told]
+
+
+@roll("helper_doubts", of=helper_list, title=_l("要核对帮扶责任人的户"),
+      head=(*PLACE, _l("户类型"), _l("为什么"), _l("户册上的帮扶人"), _l("单位")))  # fmt: skip
+def _doubt_lines() -> Lines:
+    tables, scope, places, doubts = page.tables(), page.scope(), page.places_wish(), doubts_now()
+    counts = pairings.counts_of_doubts(tables, scope, doubts, places)
+    found = pairings.without_valid_helper(tables, scope, doubts, counts, area=places, why=request.args.get("why", ""), whole=True)
+    return Lines(found.total, _doubt_cells(found.rows))
+
+
+def _doubt_cells(rows: Sequence[Row]) -> Iterator[list[str]]:
+    for row in rows:
+        yield [*place_of(row), _status(row["status"]), str(WHY[row["why"]]), row["helper_name"] or "", row["helper_unit"] or ""]
+
+
+def _status(code: str | None) -> str:
+    return words.label_of("household_status", code, language()) if code else ""
 
 
 def doubts_now() -> Doubts:

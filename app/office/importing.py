@@ -21,6 +21,9 @@ from app.i18n import language
 from app.keys import code_key
 from app.node import node
 from app.office import blueprint, page, words
+from app.office.history import short_time
+from app.office.names import Names
+from app.office.roll_files import Lines, roll
 from app.office.workbooks import text_sheet, workbook_sent
 from app.roster import headings, jobs, reading, unpacked
 from app.roster.cells import ASK, ERROR, Finding
@@ -45,14 +48,34 @@ _OFFERED = [
     *(f"member.{field.name}" for field in FIELDS["member"]),
 ]
 OFFERED = [target for target in _OFFERED if target not in headings.NOT_IMPORTED]
+STATES = {
+    jobs.LOOKING: _l("正在读取"), jobs.MAPPING: _l("等您确认各列"), jobs.CHECKING: _l("正在核对"),
+    jobs.CHECKED: _l("已核对,等您导入"), jobs.RUNNING: _l("正在导入"), jobs.DONE: _l("已导入"),
+    jobs.UNDOING: _l("正在撤销"), jobs.UNDONE: _l("已撤销"),
+    jobs.STOPPED: _l("导入到一半停了"), jobs.UNDO_STOPPED: _l("撤销到一半停了"), jobs.FAILED: _l("没有读成"),
+}  # fmt: skip
 GROUPS = {"place": _l("住在哪里"), "household": _l("户"), "member": _l("家庭成员")}
 
 
 @blueprint.get("/imports")
 @office(*MAY_IMPORT)
 def imports() -> str:
-    seen = [job for job in imports_here().all() if _may_see(job)]
-    return page.show("imports.html", imports=seen, people=page.names([job.owner for job in seen]))
+    seen = _seen()
+    return page.show("imports.html", imports=seen, people=page.names([job.owner for job in seen]), state_words=STATES)
+
+
+def _seen() -> list[Import]:
+    return [job for job in imports_here().all() if _may_see(job)]
+
+
+@roll("imports", of=imports, title=_l("导入记录"),
+      head=(_l("文件"), _l("谁"), _l("什么时候"), _l("到哪一步"), _l("完成时间")))  # fmt: skip
+def _history() -> Lines:
+    names = Names()
+    return Lines.of(
+        [job.name, names.of(job.owner), short_time(job.created), str(STATES.get(job.state, job.state)), short_time(job.finished)]
+        for job in _seen()
+    )
 
 
 @blueprint.post("/imports")
@@ -109,6 +132,7 @@ def import_one(id: str) -> Response:
             "import.html",
             job=job,
             states=jobs,
+            state_words=STATES,
             error=FILES.get(job.error),
             person=page.names([job.owner]).get(job.owner, ""),
             progress=here.progress(job),

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from flask import request
+from flask_babel import lazy_gettext as _l
 
 from app.access import office
 from app.i18n import language
 from app.node import node
 from app.office import blueprint, page, words
-from app.office.eyes import sight_of
+from app.office.eyes import in_lists, sight_of
 from app.office.history import short_time
+from app.office.mask import Sight
+from app.office.names import Names
+from app.office.roll_files import PLACE, Lines, place_of, roll
 from app.tables import households, others
+from app.tables.query import Listing, Row
 
 
 @blueprint.get("/visits")
@@ -27,15 +33,39 @@ def visits() -> str:
 @blueprint.get("/conflicts")
 @office()
 def conflicts() -> str:
-    found = others.find_conflicts(page.tables(), page.scope(), page.page_number())
+    found = _conflicts().page(page.page_number())
     told = [_conflict(row) for row in found.rows]
     people = page.names([one["actor"] for one in told])
     whole = all(one["whole"] for one in told)
-    return page.show("conflicts.html", unmasked=whole, found=found, conflicts=told, people=people)
+    return page.show("conflicts.html", unmasked=whole, found=found, conflicts=told, people=people, area=page.area_wish(),
+                     villages=page.villages())  # fmt: skip
 
 
-def _conflict(row: dict[str, Any]) -> dict[str, Any]:
-    """A conflict in words: per field what it was, what stands, what else was said."""
+def _conflicts() -> Listing:
+    return others.conflicts_asked(page.tables(), page.scope(), page.places_wish())
+
+
+@roll("conflicts", of=conflicts, title=_l("冲突"),
+      head=(*PLACE, _l("对象"), _l("项目"), _l("改之前看到的"), _l("户册现在的值"), _l("另一种说法"), _l("谁说的"), _l("时间"),
+            _l("核查结果"), _l("核查人")))  # fmt: skip
+def _conflict_lines() -> Lines:
+    asked = _conflicts()
+    return Lines(asked.total(), _conflict_cells(asked.each()))
+
+
+def _conflict_cells(rows: Iterator[Row]) -> Iterator[list[str]]:
+    """A line for each field; the last two columns are for the hand that checks."""
+    names, lang = Names(), language()
+    for row in rows:
+        one = _conflict(row, in_lists(row["area"]))
+        home = one["about"] or {"area": row["area"], "group": "", "house_no": "", "head_name": ""}
+        entity = words.pick(words.ENTITIES.get(one["entity"], (one["entity"], one["entity"])), lang)
+        for field in one["fields"]:
+            yield [*place_of(home), entity, *field, names.of(one["actor"]), one["when"], "", ""]
+
+
+def _conflict(row: dict[str, Any], sight: Sight | None = None) -> dict[str, Any]:
+    """A conflict in words: per field what it was, what stands, what else was said. sight: in place of the reader's own."""
     lang, kept = language(), json.loads(row["fields"] or "{}")
     entity, id = str(kept.get("entity", "")), row["entity_id"]
     sides = {side: _object(kept.get(side)) for side in ("base", "ours", "theirs")}
@@ -43,7 +73,7 @@ def _conflict(row: dict[str, Any]) -> dict[str, Any]:
     if entity == "member":
         record = node().store.get("member", id)
         household = str(record.fields.get("household_id", "")) if record else ""
-    sight = sight_of(row["area"], household)
+    sight = sight or sight_of(row["area"], household)
     shown = {side: sight.fields(values) for side, values in sides.items()}
     return {
         "entity": entity,

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import g, request
+from flask import g, request, url_for
 from flask import render_template as render
 
 from app.areas import current, villages_of
@@ -20,6 +20,7 @@ from app.tables import ReadTables, households, others
 from app.tables.clock import local_time
 from sync.records import Scope
 
+ENDINGS = ("xlsx", "csv")
 _DAY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 _DIGITS = re.compile(r"^\d{2,20}$")
 
@@ -121,8 +122,15 @@ def show(template: str, *, unmasked: bool = False, **values: Any) -> str:
         address=_address,
         filters=_filters,
         small_areas=small_areas,
+        file_addresses=file_addresses,
         small_asked=request.values.get("small", ""),
     )
+
+
+def file_addresses(name: str) -> list[tuple[str, str]]:
+    """The files of a list with fixed columns (`roll_files`), with what it is filtered by: ending, address."""
+    asked = {one: value for one, value in request.args.items() if value and one not in ("page", "lang")}
+    return [(ending, url_for(f"office.{name}_file", **asked | {"ending": ending})) for ending in ENDINGS]
 
 
 FILTERS = (

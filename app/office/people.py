@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from flask import flash, g, redirect, request, url_for
@@ -16,14 +16,19 @@ from app.access import office
 from app.auth import current_user, hash_password, in_scope, password_fits
 from app.enrol import invite
 from app.errors import Problem
+from app.i18n import language
 from app.node import node
 from app.office import blueprint, page
 from app.office.devices import phone_name
 from app.office.eyes import Own
+from app.office.roll_files import Lines, roll
 from app.office.typed import Typed
+from app.office.words import ROLES as ROLE_WORDS
+from app.office.words import pick
 from app.qr import qr_svg
 from app.tables import others
 from app.tables.clock import local_time
+from app.tables.query import Listing, Row
 from sync import enrolling
 from sync.author import Author
 from sync.ids import new_id
@@ -42,12 +47,37 @@ _REFUSED = (_l("您不能这样改:角色不能高于您自己,区域要在您�
 @blueprint.get("/users")
 @office("township", "county", "cadre")
 def users() -> str:
+    text = _text_asked()
+    found = _asked(text or "").page(page.page_number())
+    return page.show("users.html", found=found, manages=_manages(), text=Own(text or ""), lost=text is None, area=page.area_wish(),
+                     role=request.args.get("role", ""), roles=list(ROLES), villages=page.villages())  # fmt: skip
+
+
+def _text_asked() -> str | None:
+    """What was typed to search for; None when it was not kept."""
     number = request.args.get("s", "")
-    text = typed.text(current_user().id, number) if number else ""
-    area, role = page.area_wish(), request.args.get("role", "")
-    found = others.find_users(page.tables(), page.scope(), text or "", page.places_wish(), role, page.page_number())
-    return page.show("users.html", found=found, manages=_manages(), text=Own(text or ""), lost=text is None, area=area,
-                     role=role, roles=list(ROLES), villages=page.villages())  # fmt: skip
+    return typed.text(current_user().id, number) if number else ""
+
+
+def _asked(text: str) -> Listing:
+    return others.users_asked(page.tables(), page.scope(), text, page.places_wish(), request.args.get("role", ""))
+
+
+@roll("people", of=users, title=_l("人员名册"),
+      head=(_l("姓名"), _l("用户名"), _l("角色"), _l("区域"), _l("区划代码"), _l("单位"), _l("电话"), _l("状态")))  # fmt: skip
+def _lines() -> Lines:
+    text = _text_asked()
+    if text is None:  # all of them would not be what was on the screen
+        raise Problem("bad_request", message=_("搜索的字没有保留下来,请重新输入。"), next=_("退回上一页,再查一次,然后下载。"))
+    asked = _asked(text)
+    return Lines(asked.total(), _cells(asked.each()))
+
+
+def _cells(rows: Iterator[Row]) -> Iterator[list[str]]:
+    for row in rows:
+        role = pick(ROLE_WORDS[row["role"]], language()) if row["role"] in ROLE_WORDS else row["role"]
+        yield [row["name"] or "", row["username"] or "", role or "", page.places().path(row["area"]), row["area"],
+               row["unit"] or "", row["phone"] or "", _("已停用") if row["state"] == "disabled" else ""]  # fmt: skip
 
 
 @blueprint.post("/users")

@@ -19,6 +19,7 @@ from flask import (
     url_for,
 )
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import office
@@ -28,8 +29,23 @@ from app.node import node
 from app.office import page, words
 from app.office.chosen import Chosen
 from app.office.eyes import sight_of
+from app.office.history import short_time
+from app.office.names import Names
+from app.office.roll_files import Lines, roll
 from app.print import fonts, numbers, pages
-from app.print.jobs import KEEP_DAYS, UNFINISHED, Job, Jobs, new_job
+from app.print.jobs import (
+    CANCELLED,
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    KEEP_DAYS,
+    QUEUED,
+    RUNNING,
+    UNFINISHED,
+    Job,
+    Jobs,
+    new_job,
+)
 from app.print.sheet import Subject
 from app.tables import households
 from app.tables.households import HouseholdWish
@@ -43,6 +59,11 @@ MAY_PRINT = ("cadre", "township", "county")
 MOST = 2000
 """Households in one job. A larger place is printed village by village."""
 DEFAULT_FORM = "visit"
+JOBS_SHOWN = 20
+STATES = {
+    QUEUED: _l("排队中"), RUNNING: _l("正在排版"), DONE: _l("已完成"), CANCELLED: _l("已取消"), INTERRUPTED: _l("中断了"),
+    FAILED: _l("没有成功"),
+}  # fmt: skip
 _starting = threading.Lock()
 chosen = Chosen(MOST)
 
@@ -64,10 +85,26 @@ def index() -> str:
         group=request.args.get("group", ""),
         status=request.args.get("status", ""),
         forms=_forms(),
-        jobs=[job for job in jobs_here().all() if _may_see(job)][:20],
+        jobs=_jobs()[:JOBS_SHOWN],
+        state_words=STATES,
         missing=missing_here(),
         chosen=_chosen_rows(),
     )
+
+
+def _jobs() -> list[Job]:
+    return [job for job in jobs_here().all() if _may_see(job)]
+
+
+@roll("print_jobs", of=index, title=_l("打印记录"),
+      head=(_l("时间"), _l("谁"), _l("打印了什么"), _l("份数"), _l("完整号码"), _l("结果")))  # fmt: skip
+def _lines() -> Lines:
+    names = Names()
+    return Lines.of(
+        [short_time(job.created), names.of(job.owner), job.title, str(job.total), _("是") if job.whole else "",
+         str(STATES.get(job.state, job.state))]
+        for job in _jobs()
+    )  # fmt: skip
 
 
 @blueprint.post("/chosen")
@@ -130,7 +167,7 @@ def browser_sheet(id: str) -> str:
 @office(*MAY_PRINT)
 def job(id: str) -> Response:
     found = _job(id)
-    response = make_response(page.show("printing_job.html", job=found))
+    response = make_response(page.show("printing_job.html", job=found, state_words=STATES))
     if found.state in UNFINISHED:
         response.headers["Refresh"] = "1"
     return response

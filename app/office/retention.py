@@ -17,6 +17,7 @@ from typing import Any
 
 from flask import flash, redirect, request, url_for
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import office
@@ -26,6 +27,7 @@ from app.i18n import language
 from app.node import node
 from app.office import blueprint, page
 from app.office.erase import erase, everything_about, may_erase
+from app.office.roll_files import PLACE, Lines, place_of, roll
 from app.office.words import pick
 from app.tables import households, retention
 from sync.author import Author
@@ -84,13 +86,21 @@ def _spans(period: Period) -> list[tuple[Scope, str]]:
 
 
 def _how_many(period: Period) -> int:
-    return sum(retention.how_many(page.tables(), scope, period.kind, before) for scope, before in _spans(period))
+    area = page.places_wish()
+    return sum(retention.how_many(page.tables(), scope, period.kind, before, area) for scope, before in _spans(period))
 
 
 def _due(period: Period) -> list[dict[str, Any]]:
     """The oldest of what is over its time."""
-    rows = [row for scope, before in _spans(period) for row in retention.due(page.tables(), scope, period.kind, before, AT_ONCE)]
-    return sorted(rows, key=lambda row: (row["day"], row["id"]))[:AT_ONCE]
+    return _all_due(period, AT_ONCE)[:AT_ONCE]
+
+
+def _all_due(period: Period, limit: int = -1) -> list[dict[str, Any]]:
+    """limit: at least that many of the oldest; below 0 all of them. Of the village or small area asked for."""
+    area = page.places_wish()
+    rows = [row for scope, before in _spans(period)
+            for row in retention.due(page.tables(), scope, period.kind, before, limit, area)]  # fmt: skip
+    return sorted(rows, key=lambda row: (row["day"], row["id"]))
 
 
 def last_day(period: Period, today: str) -> str:
@@ -117,7 +127,17 @@ def retention_list() -> str:
     return page.show("retention.html", told=told, chosen=chosen, rows=rows, at_once=AT_ONCE, longest=LONGEST_REASON,
                      may_erase=bool(rows) and all(may_erase(row["area"]) for row in rows), county=county, longest_months=LONGEST,
                      counties=[(one, page.places().name(one.ljust(12, "0"))) for one in counties],
-                     own=own_months(county) if county else {})  # fmt: skip
+                     own=own_months(county) if county else {}, area=page.area_wish(), villages=page.villages())  # fmt: skip
+
+
+@roll("retention", of=retention_list, title=_l("到期的内容"), head=(_l("内容"), *PLACE, _l("日期"), _l("编号")))
+def _lines() -> Lines:
+    """All that is over its time, of one kind or of every one."""
+    asked = request.args.get("kind", "")
+    kinds = [one for one in periods().values() if asked in ("", one.kind)]
+    return Lines.of(
+        [pick(one.title, language()), *place_of(row), row["day"], row["id"]] for one in kinds for row in _all_due(one)
+    )
 
 
 def _may_set() -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from flask import g, redirect, request, url_for
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import office
@@ -120,28 +121,11 @@ def place_asked() -> str:
 # --- who reads the records ----------------------------------------------------------------------------------
 
 READERS = ("county", "auditor")
-
-
-@blueprint.get("/sights")
-@office(*READERS)
-def sight_list() -> str:
-    """Who saw what whole, and what was taken along, the latest first."""
-    wish = {"since": page.day_wish("since"), "until": page.day_wish("until"), "who": request.args.get("who", ""),
-            "whole": request.args.get("whole") == "1"}  # fmt: skip
-    found = sights.find_sights(page.tables(), page.scope(), **wish, area=page.places_wish(), page=page.page_number())
-    people = page.names([row["who"] for row in found.rows])
-    return page.show("sights.html", found=found, wish=wish, people=people, busy=alerts(),
-                     everybody=sights.readers(page.tables(), page.scope()), titles=titles(),
-                     area=page.area_wish(), villages=page.villages())  # fmt: skip
-
-
-def titles() -> dict[str, str]:
-    """What a file is called in the list."""
-    return {
-        "households": _("户册"), "members": _("家庭成员"), "visits": _("走访"), "issues": _("整改事项"), "submissions": _("答卷"),
-        "findings": _("疑点清单"), "sheet": _("入户表"), "answers": _("已填的表"), "table": _("答卷总表"),
-        "exemptions": _("豁免表"), "helpers": _("结对帮扶花名册"),
-    }  # fmt: skip
+TITLES: dict[str, Any] = {
+    "households": _l("户册"), "members": _l("家庭成员"), "visits": _l("走访"), "issues": _l("整改事项"), "submissions": _l("答卷"),
+    "sheet": _l("入户表"), "answers": _l("已填的表"), "table": _l("答卷总表"),
+}  # fmt: skip
+"""What a file is called in the list; the lists with fixed columns add theirs (`roll_files`)."""
 
 
 def alerts() -> list[dict[str, Any]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from flask import g, redirect, request, url_for
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.access import office
@@ -18,8 +19,11 @@ from app.office import blueprint, page, words
 from app.office.eyes import in_lists, sight_of
 from app.office.history import short_time
 from app.office.mask import Sight
+from app.office.names import Names
+from app.office.roll_files import PLACE, Lines, place_of, roll
 from app.tables import households, others
 from app.tables.clock import local_time
+from app.tables.query import Listing, Row
 from sync import tray
 from sync.author import Author
 from sync.conflict import equal, plain
@@ -40,17 +44,68 @@ TABS = ("due", "waiting", "decided")
 @office()
 def quarantined() -> str:
     """What to decide; what only waits for its record; what was decided."""
-    tab = request.args.get("tab", "")
-    tab = tab if tab in TABS else "due"
-    shown = {"due": due_items, "waiting": waiting_items}.get(tab, list)()
+    tab, shown = _tab(), _shown()
     told = [_told(item) for item in shown[:MOST_SHOWN]]
-    found = others.find_decisions(page.tables(), page.scope(), page.page_number()) if tab == "decided" else None
+    found = _decisions().page(page.page_number()) if tab == "decided" else None
     decided = [row | {"why": _why(row["code"])} for row in found.rows] if found else []
     people = page.names([one["actor"] for one in told] + [row[name] for row in decided for name in ("author", "by")])
     return page.show(
         "quarantined.html", tab=tab, items=told, found=found, decided=decided, people=people, more=len(shown) > MOST_SHOWN,
-        counts={"due": len(due_items()), "waiting": len(waiting_items())},
+        counts={"due": len(_there(due_items())), "waiting": len(_there(waiting_items()))}, area=page.area_wish(),
+        villages=page.villages(),
     )  # fmt: skip
+
+
+def _tab() -> str:
+    tab = request.args.get("tab", "")
+    return tab if tab in TABS else "due"
+
+
+def _shown() -> list[tray.Item]:
+    """What the tab lists, of the places asked for; [] under what was decided, which the read tables hold."""
+    return _there({"due": due_items, "waiting": waiting_items}.get(_tab(), list)())
+
+
+def _there(items: list[tray.Item]) -> list[tray.Item]:
+    places = page.places_wish().split()
+    return [one for one in items if within(area_of(one.changes[0]), places)] if places else items
+
+
+def _decisions() -> Listing:
+    return others.decisions_asked(page.tables(), page.scope(), page.places_wish())
+
+
+@roll("tray", of=quarantined, title=_l("待核对"),
+      head=(*PLACE, _l("内容"), _l("谁写的"), _l("手机时间"), _l("收到"), _l("为什么没写入"), _l("处理"), _l("理由"), _l("处理人"),
+            _l("处理时间")))  # fmt: skip
+def _lines() -> Lines:
+    """What waits, or what was decided, as the tab says."""
+    if _tab() != "decided":
+        shown = _shown()
+        return Lines(len(shown), map(_cells, shown))
+    decisions = _decisions()
+    return Lines(decisions.total(), _decided(decisions.each()))
+
+
+def _cells(item: tray.Item) -> list[str]:
+    one = _told(item)
+    home = one["about"] or {"area": one["area"], "group": "", "house_no": "", "head_name": one["head"]}
+    state = _("等前一条") if one["held"] else _("要核对")
+    return [*place_of(home), _entities(one["entities"]), page.names([one["actor"]]).get(one["actor"], ""), one["when"],
+            one["received"], " ".join(one["reasons"]), state, "", "", ""]  # fmt: skip
+
+
+def _decided(rows: Iterator[Row]) -> Iterator[list[str]]:
+    names = Names()
+    for row in rows:
+        place = place_of({"area": row["area"], "group": "", "house_no": "", "head_name": ""})
+        verdict = _("已采纳") if row["verdict"] == tray.ACCEPT else _("不采纳")
+        yield [*place, _entities([row["entity"]]), names.of(row["author"]), short_time(row["said_at"]), "", _why(row["code"]),
+               verdict, row["reason"] or "", names.of(row["by"]), short_time(row["at"])]  # fmt: skip
+
+
+def _entities(kinds: Iterable[str]) -> str:
+    return _("、").join(words.pick(words.ENTITIES.get(one, (one, one)), language()) for one in kinds)
 
 
 @blueprint.get("/quarantined/<key>")

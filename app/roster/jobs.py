@@ -19,7 +19,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from sync.scope import within
 log = logging.getLogger("ruhu.import")
 
 KEEP_DAYS = 90
+NOTES = "erased"
 """A roster is personal data; an import can be undone for as long as its folder is kept."""
 STEP_SECONDS = 900
 POLL_SECONDS = 0.1
@@ -88,6 +89,8 @@ class Imports:
         for job in self.all():
             if job.state in BUSY:
                 self.put(replace(job, state=_AFTER_A_STOP[job.state], error="worker" if job.state == LOOKING else ""))
+        if to_forget(folder):
+            self._wake()
 
     # --- manifests ----------------------------------------------------------------------------------------
 
@@ -148,19 +151,38 @@ class Imports:
         """Whether something runs for an import that may be about one of these places."""
         return any(job.state in BUSY for job in self._about(areas))
 
-    def forget(self, texts: Iterable[str], areas: Iterable[str]) -> int:
-        """Remove every import about one of these places in whose file one of the texts fills a cell; answers how many.
+    def forget(self, texts: Iterable[str], areas: Iterable[str]) -> None:
+        """Have every import about one of these places removed in whose file one of the texts fills a cell.
 
-        What cannot be read is removed as well: nobody could say that they are not in it.
+        It happens after what runs now; a note keeps it over a restart, and goes when it is done. What cannot be read is
+        removed as well: nobody could say that they are not in it.
         """
-        hashes = sorted({hash_of(text) for text in texts if text.strip()})
-        gone = 0
+        if hashes := _hashes(texts):
+            (self.folder / NOTES).mkdir(exist_ok=True, mode=0o700)
+            write_json(self.folder / NOTES / f"{secrets.token_hex(12)}.json", {"hashes": hashes, "areas": sorted(areas)})
+            self._wake()
+
+    def have_forgotten(self, seconds: float) -> bool:
+        """Whether that is done, within that time."""
+        end = time.monotonic() + seconds
+        while to_forget(self.folder) and time.monotonic() < end:
+            time.sleep(0.03)
+        return not to_forget(self.folder)
+
+    def _forget_noted(self) -> None:
+        for note in to_forget(self.folder):
+            told = _read(note)
+            self._forget(told.get("hashes", []), told.get("areas", []))
+            if not self.stopping.is_set():  # what was cut off is done again
+                note.unlink(missing_ok=True)
+
+    def _forget(self, hashes: Sequence[str], areas: Iterable[str]) -> None:
         for job in self._about(areas) if hashes else ():
+            if self.stopping.is_set():
+                break
             wrong = self.in_worker("holds", job, {"hashes": hashes})
             if wrong or self.read(job, "holds.json").get("holds", True):
                 self.remove(job)
-                gone += 1
-        return gone
 
     def _about(self, areas: Iterable[str]) -> list[Import]:
         places = list(areas)
@@ -183,12 +205,15 @@ class Imports:
         """Queue a step; the page sees the state at once. work answers the import as it is afterwards."""
         job = self.put(replace(job, state=state, error=""))
         (self.path(job) / Progress.FILE).unlink(missing_ok=True)
-        self._queue.put((job.id, work))
+        self._wake(job.id, work)
+        return job
+
+    def _wake(self, id: str = "", work: Work = lambda _imports, job: job) -> None:
+        self._queue.put((id, work))
         with self._starting:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="ruhu-import", daemon=True)
                 self._thread.start()
-        return job
 
     def wait(self, id: str, seconds: float = 60) -> Import:
         """The import once nothing runs for it any more, or as it is after that time."""
@@ -204,7 +229,7 @@ class Imports:
         if self._process:
             self._process.kill()
         if self._thread:
-            self._queue.put(("", lambda _imports, job: job))
+            self._wake()
             self._thread.join(timeout=10)
 
     def in_worker(self, step: str, job: Import, task: dict[str, Any]) -> str:
@@ -238,6 +263,10 @@ class Imports:
     def _work(self) -> None:
         while not self.stopping.is_set():
             id, work = self._queue.get()
+            try:
+                self._forget_noted()
+            except OSError as error:  # the note stays: again at the next step
+                log.error("rosters of erased people were not looked through: %s", type(error).__name__)
             job = self.get(id)
             if job is None or job.state not in BUSY:
                 continue
@@ -247,6 +276,15 @@ class Imports:
                 log.error("an import failed: %s", type(error).__name__, exc_info=os.environ.get("RUHU_DEBUG") == "1")
                 with contextlib.suppress(OSError):
                     self.put(replace(job, state=_AFTER_A_STOP[job.state], error="worker"))
+
+
+def to_forget(folder: Path) -> list[Path]:
+    """Notes of people who were erased, whose rosters in this folder are still to be looked through."""
+    return sorted((folder / NOTES).glob("*.json"))
+
+
+def _hashes(texts: Iterable[str]) -> list[str]:
+    return sorted({hash_of(text) for text in texts if text.strip()})
 
 
 def _read(path: Path) -> dict[str, Any]:

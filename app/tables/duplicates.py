@@ -17,17 +17,17 @@ NUMBER, PERSON, NAME, SOUND = "number", "person", "name", "sound"
 _COLUMNS = "a.id AS a, b.id AS b"
 
 
-def likely_pairs(tables: ReadTables, scope: HasPrefixes, area: str = "") -> list[Row]:
-    """Pairs of households: a, b (ids) and reasons, the surest first, at most MOST. area: one of the two lies there."""
+def likely_pairs(tables: ReadTables, scope: HasPrefixes, area: str = "", most: int = MOST) -> list[Row]:
+    """Pairs of households: a, b (ids) and reasons, the surest first. area: one of the two lies there."""
     found: dict[tuple[str, str], list[str]] = {}
     for reason, question in ((NUMBER, _numbers), (PERSON, _people), (NAME, _names), (SOUND, _sounds)):
-        for row in question(tables, scope, area):
+        for row in question(tables, scope, area, most):
             pair = (min(row["a"], row["b"]), max(row["a"], row["b"]))
             if reason not in found.setdefault(pair, []):
                 found[pair].append(reason)
-        if len(found) >= MOST:
+        if len(found) >= most:
             break
-    return [{"a": a, "b": b, "reasons": reasons} for (a, b), reasons in list(found.items())[:MOST]]
+    return [{"a": a, "b": b, "reasons": reasons} for (a, b), reasons in list(found.items())[:most]]
 
 
 def _where(scope: HasPrefixes, area: str, alias: str) -> Conditions:
@@ -41,17 +41,17 @@ def _other(area: str) -> str:
     return "<>" if area else ">"
 
 
-def _numbers(tables: ReadTables, scope: HasPrefixes, area: str) -> list[Row]:
+def _numbers(tables: ReadTables, scope: HasPrefixes, area: str, most: int) -> list[Row]:
     """The same national household number."""
     first, second = _where(scope, area, "a."), _where(scope, "", "b.")
     sql = (
         f"SELECT {_COLUMNS} FROM households a JOIN households b ON b.national_no = a.national_no AND b.n {_other(area)} a.n "  # noqa: S608
-        f"WHERE a.national_no <> '' AND b.national_no <> '' AND {first.sql} AND {second.sql} LIMIT {MOST}"
+        f"WHERE a.national_no <> '' AND b.national_no <> '' AND {first.sql} AND {second.sql} LIMIT ?"
     )
-    return every(tables, sql, [*first.values, *second.values])
+    return every(tables, sql, [*first.values, *second.values, most])
 
 
-def _people(tables: ReadTables, scope: HasPrefixes, area: str) -> list[Row]:
+def _people(tables: ReadTables, scope: HasPrefixes, area: str, most: int) -> list[Row]:
     """A person of the same ID number lives in both."""
     first, second = _where(scope, area, "p."), _where(scope, "", "q.")
     sql = (
@@ -59,12 +59,12 @@ def _people(tables: ReadTables, scope: HasPrefixes, area: str) -> list[Row]:
         "AND q.household_id <> p.household_id "
         "JOIN households a ON a.id = p.household_id JOIN households b ON b.id = q.household_id "
         "WHERE p.id_no <> '' AND q.id_no <> '' AND p.state IN ('', 'active') AND q.state IN ('', 'active') "
-        f"AND {first.sql} AND {second.sql} LIMIT {MOST}"
+        f"AND {first.sql} AND {second.sql} LIMIT ?"
     )
-    return every(tables, sql, [*first.values, *second.values])
+    return every(tables, sql, [*first.values, *second.values, most])
 
 
-def _names(tables: ReadTables, scope: HasPrefixes, area: str) -> list[Row]:
+def _names(tables: ReadTables, scope: HasPrefixes, area: str, most: int) -> list[Row]:
     """Heads of one name in one village and group, or of one birth date."""
     first = _where(scope, area, "a.")
     sql = (
@@ -73,21 +73,21 @@ def _names(tables: ReadTables, scope: HasPrefixes, area: str) -> list[Row]:
         f"SELECT {_COLUMNS} FROM twice t JOIN households a ON a.area = t.area AND a.head_name = t.head_name "
         "JOIN households b ON b.area = t.area AND b.head_name = t.head_name AND b.n > a.n "
         'WHERE a."group" = b."group" AND (a.national_no = \'\' OR b.national_no = \'\' OR a.national_no = b.national_no) '
-        f"LIMIT {MOST}"
+        f"LIMIT ?"
     )
-    return every(tables, sql, first.values)
+    return every(tables, sql, [*first.values, most])
 
 
-def _sounds(tables: ReadTables, scope: HasPrefixes, area: str) -> list[Row]:
+def _sounds(tables: ReadTables, scope: HasPrefixes, area: str, most: int) -> list[Row]:
     """Heads whose names sound alike, of one village, group and house number."""
     first = _where(scope, area, "a.")
     sound = "substr({0}.head_key, 1, length({0}.head_key) - length({0}.head_name))"
     sql = (
         f"SELECT {_COLUMNS} FROM households a JOIN households b ON b.area = a.area AND b.place_key = a.place_key AND b.n > a.n "  # noqa: S608
         f"WHERE a.house_no <> '' AND a.head_name <> b.head_name AND {sound.format('a')} = {sound.format('b')} "
-        f"AND {first.sql} LIMIT {MOST}"
+        f"AND {first.sql} LIMIT ?"
     )
-    return every(tables, sql, first.values)
+    return every(tables, sql, [*first.values, most])
 
 
 # --- while somebody types one in ------------------------------------------------------------------------------

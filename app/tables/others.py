@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.tables.names import normal
-from app.tables.query import Conditions, Found, Row, count, every, one, page_of
+from app.tables.query import Conditions, Found, Listing, Row, count, every, one, page_of
 from app.tables.reading import ReadTables
 from app.tables.scope import HasPrefixes, area_clause
 from sync.scope import ancestors_of, prefix_of, within
@@ -34,11 +34,12 @@ def find_visits(
     return page_of(tables, columns, source, where, "v.date DESC, v.id DESC", page)
 
 
-def find_conflicts(tables: ReadTables, scope: HasPrefixes, page: int = 1) -> Found:
-    """Differences that wait for a person, the latest first."""
+def conflicts_asked(tables: ReadTables, scope: HasPrefixes, area: str = "") -> Listing:
+    """Differences that wait for a person, the latest first. area: as `Conditions.add_within` takes it."""
     where = Conditions(scope)
     where.add("state NOT IN ('resolved', 'closed')")
-    return page_of(tables, "*", "conflicts", where, "seq DESC", page)
+    where.add_within(area)
+    return Listing(tables, "*", "conflicts", where, "seq DESC")
 
 
 def open_conflicts(tables: ReadTables, scope: HasPrefixes) -> int:
@@ -56,9 +57,11 @@ def conflicts_of(tables: ReadTables, scope: HasPrefixes, entity: str, ids: Seque
     return every(tables, sql, where.values)
 
 
-def find_decisions(tables: ReadTables, scope: HasPrefixes, page: int = 1) -> Found:
+def decisions_asked(tables: ReadTables, scope: HasPrefixes, area: str = "") -> Listing:
     """What people of the office decided about ops that had been set aside, the latest first."""
-    return page_of(tables, "*", "decisions", Conditions(scope), "seq DESC", page)
+    where = Conditions(scope)
+    where.add_within(area)
+    return Listing(tables, "*", "decisions", where, "seq DESC")
 
 
 def area_names(tables: ReadTables, scope: HasPrefixes) -> dict[str, str]:
@@ -103,14 +106,14 @@ def _here_or_above(scope: HasPrefixes, column: str = "area") -> tuple[str, list[
     return f"({within} OR {column} IN ({marks}))", [*values, *above]
 
 
-def find_users(tables: ReadTables, scope: HasPrefixes, text: str = "", area: str = "", role: str = "", page: int = 1) -> Found:
+def users_asked(tables: ReadTables, scope: HasPrefixes, text: str = "", area: str = "", role: str = "") -> Listing:
     """text: every word of it stands in the name, the username or the unit. area: as `Conditions.add_within` takes it."""
     where = Conditions(scope)
     for word in normal(text).split():
         where.add("(instr(lower(name), ?) OR instr(lower(username), ?) OR instr(lower(unit), ?))", word, word, word)
     where.add_within(area)
     where.add_if(role, "role = ?")
-    return page_of(tables, "*", "users", where, "area, role, username, id", page)
+    return Listing(tables, "*", "users", where, "area, role, username, id")
 
 
 def people_over(tables: ReadTables, scope: HasPrefixes, area: str) -> list[Row]:

@@ -62,11 +62,11 @@ def _helped(ids: str, values: Sequence[Any], today: str) -> tuple[str, list[Any]
 
 def without_valid_helper(
     tables: ReadTables, scope: HasPrefixes, doubts: Doubts, counts: Mapping[str, int], *,
-    area: str = "", why: str = "", page: int = 1,
+    area: str = "", why: str = "", page: int = 1, whole: bool = False,
 ) -> Found:  # fmt: skip
     """Households that need a helper and whose one is missing or doubtful: h.* and why. Undated ones only when asked for.
 
-    counts: what `counts_of_doubts` said; looking a second time only to count would cost as much again.
+    counts: what `counts_of_doubts` said; looking a second time only to count would cost as much again. whole: all pages.
     """
     doubtful, values = _doubtful(tables, scope, doubts, area)
     where = Conditions(scope, "h.")
@@ -76,13 +76,14 @@ def without_valid_helper(
         where.add("w.why NOT IN ('', 'undated')")
     where.values[:0] = values
     total = counts.get(why, 0) if why in REASONS else sum(n for one, n in counts.items() if one not in ("", "undated"))
-    number = max(1, min(page, -(-total // PAGE_SIZE)))
+    size = max(1, total) if whole else PAGE_SIZE
+    number = max(1, min(page, -(-total // size)))
     # Only who is doubtful is read whole: a household is a broad row.
     sql = (
         f"SELECT h.*, w.why FROM {doubtful} w JOIN households h ON h.id = w.id WHERE {where.sql} "  # noqa: S608
         "ORDER BY h.area, h.place_key, h.n LIMIT ? OFFSET ?"
     )
-    return Found(every(tables, sql, [*where.values, PAGE_SIZE, (number - 1) * PAGE_SIZE]), total, number, PAGE_SIZE)
+    return Found(every(tables, sql, [*where.values, size, (number - 1) * size]), total, number, size)
 
 
 def counts_of_doubts(tables: ReadTables, scope: HasPrefixes, doubts: Doubts, area: str = "") -> dict[str, int]:
@@ -190,12 +191,12 @@ def handed_over_by(tables: ReadTables, scope: HasPrefixes, handover: str) -> lis
 
 
 def handovers(tables: ReadTables, scope: HasPrefixes, limit: int = 20) -> list[Row]:
-    """The latest handovers: handover, started, helper, to_name, taken_from, households."""
+    """The latest handovers (a limit below 0: all): handover, started, helper, to_name, taken_from, households."""
     where = Conditions(scope)
     where.add("handover <> ''")
     sql = (
         "SELECT handover, started, max(helper) AS helper, max(helper_name) AS to_name, max(taken_from) AS taken_from, "  # noqa: S608
         "sum(household_id <> '') AS households "
-        f"FROM pairings WHERE {where.sql} GROUP BY handover, started ORDER BY started DESC, max(seq) DESC LIMIT {limit}"
+        f"FROM pairings WHERE {where.sql} GROUP BY handover, started ORDER BY started DESC, max(seq) DESC LIMIT ?"
     )
-    return every(tables, sql, where.values)
+    return every(tables, sql, [*where.values, limit])

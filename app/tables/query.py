@@ -89,6 +89,27 @@ def count(tables: ReadTables, sql: str, values: Sequence[Any] = ()) -> int:
     return int(answer[0] or 0)
 
 
+@dataclass(frozen=True)
+class Listing:
+    """A list as a question: one page of it for a screen, all of it for a file. The texts are ours, never of a request."""
+
+    tables: ReadTables
+    columns: str
+    source: str
+    where: Conditions
+    order: str
+
+    def page(self, number: int) -> Found:
+        return page_of(self.tables, self.columns, self.source, self.where, self.order, number)
+
+    def total(self) -> int:
+        return count(self.tables, f"SELECT count(*) FROM {self.source} WHERE {self.where.sql}", self.where.values)  # noqa: S608
+
+    def each(self) -> Iterator[Row]:
+        sql = f"SELECT {self.columns} FROM {self.source} WHERE {self.where.sql} ORDER BY {self.order}"  # noqa: S608
+        return each(self.tables, sql, self.where.values)
+
+
 def page_of(
     tables: ReadTables, columns: str, source: str, where: Conditions, order: str, number: int, size: int = PAGE_SIZE
 ) -> Found:

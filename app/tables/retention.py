@@ -18,9 +18,9 @@ _KINDS = {
 }
 
 
-def due(tables: ReadTables, scope: HasPrefixes, kind: str, before: str, limit: int) -> list[Row]:
-    """The oldest first: id, area, day, household_id, head_name, group, house_no. before: a day."""
-    source, where, day = _asked(scope, kind, before)
+def due(tables: ReadTables, scope: HasPrefixes, kind: str, before: str, limit: int, area: str = "") -> list[Row]:
+    """The oldest first: id, area, day, household_id, head_name, group, house_no. before: a day; area: as `add_within` takes it."""
+    source, where, day = _asked(scope, kind, before, area)
     alias = _KINDS[kind][1]
     household = "h.id" if kind == "household" else f"{alias}household_id"
     sql = (
@@ -30,14 +30,15 @@ def due(tables: ReadTables, scope: HasPrefixes, kind: str, before: str, limit: i
     return every(tables, sql, [*where.values, limit])
 
 
-def how_many(tables: ReadTables, scope: HasPrefixes, kind: str, before: str) -> int:
-    source, where, _day = _asked(scope, kind, before)
+def how_many(tables: ReadTables, scope: HasPrefixes, kind: str, before: str, area: str = "") -> int:
+    source, where, _day = _asked(scope, kind, before, area)
     return count(tables, f"SELECT count(*) FROM {source} WHERE {where.sql}", where.values)  # noqa: S608 - names of ours
 
 
-def _asked(scope: HasPrefixes, kind: str, before: str) -> tuple[str, Conditions, str]:
+def _asked(scope: HasPrefixes, kind: str, before: str, area: str) -> tuple[str, Conditions, str]:
     source, alias, day, more = _KINDS[kind]
     where = Conditions(scope, alias)
+    where.add_within(area)
     where.add(f"{day} <> '' AND {day} < ?", before)
     if more:
         where.add(more, *[before] * more.count("?"))

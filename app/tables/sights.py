@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.tables.query import Conditions, Found, Row, count, every, page_of
+from app.tables.query import Conditions, Listing, Row, count, every
 from app.tables.reading import ReadTables
 from app.tables.scope import HasPrefixes
 
@@ -15,10 +15,10 @@ def opened(tables: ReadTables, scope: HasPrefixes, who: str, since: str) -> dict
     return {row["household_id"]: row["at"] for row in every(tables, sql, where.values)}
 
 
-def find_sights(
+def sights_asked(
     tables: ReadTables, scope: HasPrefixes, *, since: str = "", until: str = "", who: str = "", whole: bool = False,
-    area: str = "", page: int = 1,
-) -> Found:  # fmt: skip
+    area: str = "",
+) -> Listing:  # fmt: skip
     """The latest first. since and until are days; area as `Conditions.add_within` takes it."""
     where = Conditions(scope, "s.")
     where.add_within(area)
@@ -28,7 +28,7 @@ def find_sights(
     if whole:
         where.add("s.whole = 'yes'")
     source = "sights s LEFT JOIN households h ON h.id = s.household_id"
-    return page_of(tables, 's.*, h.head_name, h."group", h.house_no', source, where, "s.at DESC, s.id DESC", page)
+    return Listing(tables, 's.*, h.head_name, h."group", h.house_no', source, where, "s.at DESC, s.id DESC")
 
 
 def readers(tables: ReadTables, scope: HasPrefixes) -> list[Row]:
