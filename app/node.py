@@ -220,7 +220,7 @@ def open_node(config: Config) -> Node:
             designs=Designs(config.data_dir / "designs"),
             identity=keys.identity(config.data_dir),
             relay=_relay_of(config, store),
-            throttle=Throttle(config.data_dir / NOTE, keys.tries_key(config.data_dir)),
+            throttle=Throttle(config.data_dir / NOTE, keys.tries_key(config.data_dir), store.tries),
             # A database keeps its own disk, and says so when it is full.
             room=Room(None if is_database(config.upstream) else config.data_dir),
             complaints=[library_line(problem, config.lang) for problem in library.problems],

@@ -10,10 +10,12 @@ import secrets
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from sync.store.base import Tries
 
 WINDOW = 15 * 60.0
 # A village shares one address, so an address may err often; one person at one address may not.
@@ -51,10 +53,12 @@ class Throttle:
     wall clock, which goes on while the program stands still. The note holds hashes, one line a try, and is cut down to
     the window at a start and whenever it has grown.
     key: a secret of the installation. Whoever finds the note alone cannot try names and addresses until a hash fits.
+    shared: where several servers count together, in place of the note.
     """
 
     path: Path | None = None
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    shared: Tries | None = None
     kept: dict[Key, deque[float]] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=200)))
     lock: threading.Lock = field(default_factory=threading.Lock)
     lines: int = 0
@@ -70,13 +74,25 @@ class Throttle:
 
     def wait(self, account: str, address: str, now: float, *, pair_only: bool = False) -> int:
         """pair_only: for an account that is no person's, which nobody may shut for all the others."""
-        with self.lock:
-            keys = _keys(self._hash(account), self._hash(address))
-            if pair_only:
-                keys = {"pair": keys["pair"]}
-            return max(wait_seconds(self.kept.get(key, ()), now, FREE_TRIES[name]) for name, key in keys.items())
+        failures = self._failures(self._hash(account), self._hash(address), now)
+        asked = ("pair",) if pair_only else tuple(FREE_TRIES)
+        return max(wait_seconds(failures[name], now, FREE_TRIES[name]) for name in asked)
+
+    def _failures(self, account: str, address: str, now: float) -> dict[str, Sequence[float]]:
+        if self.shared is None:
+            with self.lock:
+                return {name: tuple(self.kept.get(key, ())) for name, key in _keys(account, address).items()}
+        tries = self.shared.ages(account, address, WINDOW)
+        return {
+            "pair": [now - age for age, of, where, forgiven in tries if (of, where) == (account, address) and not forgiven],
+            "account": [now - age for age, of, _where, _forgiven in tries if of == account],
+            "address": [now - age for age, _of, where, _forgiven in tries if where == address],
+        }
 
     def failed(self, account: str, address: str, now: float) -> None:
+        if self.shared:
+            self.shared.failed(self._hash(account), self._hash(address), WINDOW)
+            return
         with self.lock:
             self._count(self._hash(account), self._hash(address), now)
             self._note(now, account, address)
@@ -86,6 +102,9 @@ class Throttle:
                 self._forget_before(now - WINDOW)
 
     def succeeded(self, account: str, address: str) -> None:
+        if self.shared:
+            self.shared.succeeded(self._hash(account), self._hash(address))
+            return
         with self.lock:
             if self.kept.pop(("pair", self._hash(account), self._hash(address)), None):
                 self._note(None, account, address)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,6 +64,28 @@ def test_a_token_of_one_host_is_good_at_the_other(hosts: list[Any]) -> None:
     token = sign_in(one, "qingshui")
     page = two.get("/sync/v1/pull?limit=1000", headers={"Authorization": f"Bearer {token}"}).get_json()
     assert {"household", "member", "form"} <= {record["kind"] for record in page["records"]}
+
+
+def test_wrong_tries_count_at_every_host(hosts: list[Any]) -> None:
+    """Otherwise two hosts let in twice the tries."""
+    (first, one), (second, two) = hosts
+    wrong = {"username": "qingshui", "password": "wrong", "device": "phone"}
+    answers = [client.post("/api/sign-in", json=wrong).status_code for client in (one, two) * 3]
+    assert answers == [401] * 5 + [429]
+    with psycopg.connect(first.config.upstream) as db:
+        (kept,) = db.execute("SELECT string_agg(account || address, '') FROM wrong_try").fetchone() or ("",)
+    assert "qingshui" not in kept and "127.0.0.1" not in kept
+    # The right password at another address goes on, and forgives that address only.
+    there = {"environ_base": {"REMOTE_ADDR": "10.0.0.7"}}
+    right = {**wrong, "password": "ruhu-demo"}
+    assert two.post("/api/sign-in", json=wrong, **there).status_code == 401
+    assert two.post("/api/sign-in", json=right, **there).status_code == 200
+    assert second.throttle.wait("qingshui", "127.0.0.1", time.time()) > 0
+    assert len([1 for *_try, forgiven in second.store.tries.ages(*_hashed(second), 900.0) if forgiven]) == 1
+
+
+def _hashed(here: Any) -> tuple[str, str]:
+    return here.throttle._hash("qingshui"), here.throttle._hash("10.0.0.7")
 
 
 def test_two_hosts_publish_a_library_at_once_as_one(postgres: Postgres) -> None:

@@ -318,6 +318,21 @@ def test_exemptions_are_listed_by_place(office, cast, here):
     assert list(there.values()) == [True, True, False, False, False]
 
 
+def test_every_page_tells_where_it_is_in_the_menu(office, cast, here):
+    browser = office(cast.county)
+    pages = {"areas": "户册", f"households/{HOUSEHOLD}": "户册", "exemptions": "疑点", "retention": "查看记录", "print/": "打印",
+             f"issues/new?household={HOUSEHOLD}": "整改事项", "": "首页", "users/new": "人员"}  # fmt: skip
+    for path, entry in pages.items():
+        text = text_of(browser.get(f"/office/{path}"))
+        assert re.findall(r'aria-current="page">([^<]+)</a>\n', text.partition("</header>")[0]) == [entry], path
+    from app.office.page import MENU
+
+    known = {str(rule) for rule in browser.application.url_map.iter_rules()}
+    gone = [one for starts in MENU.values() for one in starts.split() if not one.startswith("export/")
+            and not any(rule.startswith(f"/office/{one}") for rule in known)]  # fmt: skip
+    assert gone == []
+
+
 def test_exemptions_and_helpers_are_handed_on_as_files(office, cast, here):
     author = author_of("u-township", "i-office")
     here.store.load([

@@ -102,6 +102,32 @@ def today() -> str:
     return local_time(datetime.now().astimezone())[:10]
 
 
+MENU = {
+    "office.register": "register households add-household imports areas small-areas duplicates merge helpers handover fill "
+                       "export/households export/members",
+    "office.submissions_list": "submissions export/submissions",
+    "office.visits": "visits export/visits",
+    "office.findings": "findings exemptions",
+    "office.issues": "issues export/issues",
+    "office.conflicts": "conflicts",
+    "office.quarantined": "quarantined",
+    "printing.index": "print",
+    "office.forms": "forms",
+    "office.devices": "devices recovery",
+    "office.courier": "courier",
+    "office.users": "users",
+    "office.sight_list": "sights retention",
+}  # fmt: skip
+"""What lies under each entry of the main menu, so that every page tells where it is."""
+_ENTRIES = {f"/office/{start}": entry for entry, starts in MENU.items() for start in starts.split()}
+
+
+def menu_of(path: str) -> str:
+    """The entry of the main menu that a page lies under; the first page for those under none."""
+    found = [start for start in _ENTRIES if path == start or path.startswith(start + "/")]
+    return _ENTRIES[max(found, key=len)] if found else "office.home" if path == "/office/" else ""
+
+
 def show(template: str, *, unmasked: bool = False, **values: Any) -> str:
     """An office page, with the words its templates use. unmasked: numbers in it may be shown, see `eyes.printed`."""
     lang = language()
@@ -122,6 +148,7 @@ def show(template: str, *, unmasked: bool = False, **values: Any) -> str:
         address=_address,
         filters=_filters,
         small_areas=small_areas,
+        menu=menu_of(request.path),
         file_addresses=file_addresses,
         small_asked=request.values.get("small", ""),
     )

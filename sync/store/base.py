@@ -96,8 +96,25 @@ class Mended(NamedTuple):
     why: str
 
 
+class Tries(Protocol):
+    """Wrong tries at a sign-in, by hashes of account and address, for several servers at once."""
+
+    def failed(self, account: str, address: str, keep: float) -> None:
+        """One more; those older than so many seconds go."""
+
+    def succeeded(self, account: str, address: str) -> None:
+        """The right password came: this account is forgiven at this address, and nowhere else."""
+
+    def ages(self, account: str, address: str, newest: float) -> list[tuple[float, str, str, bool]]:
+        """(seconds ago, account, address, forgiven) of every try of the account or from the address in the last so many seconds."""
+
+
 class Store(Protocol):
     """One node's memory."""
+
+    @property
+    def tries(self) -> Tries | None:
+        """Where wrong tries are counted for all hosts of this store; None where one server has it to itself."""
 
     @property
     def server_id(self) -> str:

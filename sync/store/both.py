@@ -22,7 +22,7 @@ from sync.records import (
     UnreadRecord,
 )
 from sync.scope import shown
-from sync.store.base import LOAD_CHUNK
+from sync.store.base import LOAD_CHUNK, Tries
 from sync.store.group import GroupCommit
 from sync.store.intake_logs import Pushed
 from sync.store.kept import kept_of
@@ -36,6 +36,7 @@ class Both(ABC):
     """A record from its row."""
     _unread_of: Callable[[Any], UnreadRecord]
     """The same with its values and dates as they are kept."""
+    tries: Tries | None = None
     _push_together: GroupCommit[tuple[Pushed, datetime], PushReply]
 
     @abstractmethod

@@ -44,6 +44,7 @@ from sync.store.pages import moment_text, place_of, token_hash
 from sync.store.postgres_blobs import PostgresBlobs
 from sync.store.postgres_intake import CLAIMED, RECORD, record_of
 from sync.store.postgres_taking import PostgresTaking
+from sync.store.postgres_tries import PostgresTries
 from sync.store.scope_sql import IN_PLACE, in_place, scope_sql
 from sync.store.tombstones import PAUSE
 
@@ -60,6 +61,7 @@ class PostgresStore(NobodyAbove, PostgresTaking):
                  beside: Path | None = None) -> None:
         super().__init__(url, clock=clock, connections=connections, beside=beside)
         self._blobs = PostgresBlobs(self._pool)
+        self.tries = PostgresTries(self._pool)
 
     # --- receipts -----------------------------------------------------------------------------------------
 

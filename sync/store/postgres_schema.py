@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from sync.store.postgres_functions import AT_ONCE, WRITTEN_APART
+from sync.store.postgres_tries import WRONG_TRIES
 
 ASIDE = "000000"
 """The county of what belongs to none: records of the whole country, and ops that were set aside."""
@@ -173,4 +174,5 @@ CREATE TABLE enrolment (
     ),
     ("030_asked_and_written_at_once", sql.SQL(AT_ONCE)),
     ("031_written_apart", sql.SQL(WRITTEN_APART)),
+    ("032_wrong_tries", sql.SQL(WRONG_TRIES)),
 )

@@ -9,6 +9,7 @@ import { elsewhere } from '../data/elsewhere.js';
 import { localDate } from '../data/ids.js';
 import { changesOf, filesNamed } from './form-finish.js';
 import { button, element } from './widgets/dom.js';
+import { lengthText } from './widgets/places.js';
 
 /** @typedef {import('./form-types.d.ts').Context} Context */
 /** @typedef {import('./form-types.d.ts').EntityChange} EntityChange */
@@ -16,7 +17,7 @@ import { button, element } from './widgets/dom.js';
 /** @typedef {import('../core/rules.js').RuleSet} RuleSet */
 /**
  * key: rule|member, under which the reason goes out. must: to be corrected; ask: a reason is wanted.
- * @typedef {{key: string, must: boolean, ask: boolean, message: string, todo: string, who: string, path: string}} Doubt
+ * @typedef {{key: string, must: boolean, ask: boolean, message: string, figures: string, todo: string, who: string, path: string}} Doubt
  */
 
 const KEPT = 60;
@@ -43,7 +44,8 @@ export async function doubtsOf(ctx, screen) {
   const touched = touchedFields(changes);
   const found = checkHousehold(set, after.household, after.members, { ...at, last: before.household });
   const twice = await peopleElsewhere(ctx, screen, changes, after.members);
-  const visit = checkVisit(set, await visitFacts(ctx, screen, twice.length), now);
+  const facts = await visitFacts(ctx, screen, twice.length);
+  const visit = checkVisit(set, facts, now);
   return [...visit, ...found].flatMap((one) => {
     const rule = /** @type {import('../core/rules.js').Rule} */ (set.rules.find(({ name }) => name === one.rule));
     const key = keyOf(one);
@@ -54,11 +56,21 @@ export async function doubtsOf(ctx, screen) {
     const doubled = rule.name === 'person_elsewhere' ? twice : [];
     return [{
       key, must: rule.severity === 'block' && typed, ask: true,
-      message: rule.message[ctx.lang] ?? rule.message.zh, todo: rule.todo[ctx.lang] ?? rule.todo.zh,
+      message: rule.message[ctx.lang] ?? rule.message.zh, figures: figuresOf(ctx, rule.name, facts), todo: rule.todo[ctx.lang] ?? rule.todo.zh,
       who: doubled.map(({ name, head }) => ctx.t('{name}(也在{head}户)', { name, head })).join('、') || (member?.full_name ?? ''),
       path: doubled.length ? pathOf(screen, ['id_no'], doubled[0].id) : pathOf(screen, rule.fields, one.member),
     }];
   });
+}
+
+/**
+ * What was measured, so that nobody has to guess what the phone took offence at.
+ * @param {Context} ctx @param {string} rule @param {Record<string, string>} facts
+ */
+function figuresOf({ t, lang }, rule, facts) {
+  if (rule === 'visit_short') return t('这次 {now} 分钟,平常约 {usual} 分钟', { now: facts.minutes ?? '', usual: facts.usual_minutes ?? '' });
+  if (rule === 'visit_far') return t('相距约 {far}', { far: lengthText(Number(facts.metres), lang !== 'en') });
+  return rule === 'photo_again' ? t('{n} 张照片', { n: facts.photos_again ?? '' }) : '';
 }
 
 /** @param {{rule: string, member: string}} one */
@@ -197,7 +209,7 @@ export function doubtsPage(screen, doubts, acts) {
   const ready = () => { end.disabled = must.length > 0 || doubts.some((one) => !(reasons[one.key] ?? '').trim()); };
   page.append(element('ul', { class: 'doubt-list' }, ...doubts.map((one) => {
     const row = element('li', { class: one.must ? 'must' : 'ask', 'data-rule': one.key.split('|')[0] },
-      element('b', {}, one.who ? `${one.who} · ${one.message}` : one.message), element('p', {}, `${one.todo}。`));
+      element('b', {}, one.who ? `${one.who} · ${one.message}` : one.message), ...(one.figures ? [element('p', { class: 'doubt-figures' }, one.figures)] : []), element('p', {}, `${one.todo}。`));
     if (one.path) row.append(button(t('去改'), () => acts.jump(one.path), { class: 'doubt-jump' }));
     if (!one.must) {
       const box = /** @type {HTMLTextAreaElement} */ (element('textarea', { rows: '2', maxlength: '200', 'aria-label': t('原因') }));

@@ -104,6 +104,9 @@ function answerNamed({ model, instance }, name) {
   return node && instance.isRelevant(node.path) ? instance.value(node.path) : '';
 }
 
+/** What forms work out and no form asks, by the register's name of it. @type {{[field: string]: string}} */
+const UNASKED = { income_per_head: '人均纯收入(元)' };
+
 /** @param {Context} ctx @param {Screen} screen @param {EntityChange[]} changes */
 export function donePage(ctx, screen, changes) {
   const { t } = ctx;
@@ -119,7 +122,7 @@ export function donePage(ctx, screen, changes) {
   const list = element('ul', { class: 'done-changes' }, ...lines.map((line) =>
     line.kind === 'create'
       ? element('li', {}, element('b', {}, created[line.what] ?? line.what), ` ${line.who}`)
-      : element('li', {}, element('b', {}, line.who ? `${line.who} · ${line.what}` : line.what),
+      : element('li', {}, element('b', {}, [line.who, t(UNASKED[line.what] ?? line.what)].filter(Boolean).join(' · ')),
         element('span', {}, `${line.from || t('(空)')} → ${line.to || t('(空)')}`))));
   return element('section', { class: 'page done' },
     element('p', { class: 'done-tick', 'aria-hidden': 'true' }, '✓'),

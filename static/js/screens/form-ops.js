@@ -138,7 +138,7 @@ export function changesInWords(model, changes, lang, nameOf) {
         confirmedFields += 1;
         continue;
       }
-      const path = declared?.save_to[name] ?? '';
+      const path = askedAt(model, declared?.save_to[name] ?? '', name);
       const node = model.node(path);
       const text = node?.label?.[lang] ?? node?.label?.[model.definition.default_language];
       lines.push({
@@ -149,4 +149,13 @@ export function changesInWords(model, changes, lang, nameOf) {
     }
   }
   return { lines, confirmed: confirmedFields };
+}
+
+/**
+ * What is worked out has no words of its own: then those of the question beside it that is called as the field is.
+ * @param {Model} model @param {string} path @param {string} name
+ */
+function askedAt(model, path, name) {
+  const beside = `${path.slice(0, path.lastIndexOf('/'))}/${name}`;
+  return !model.node(path)?.label && model.node(beside)?.label ? beside : path;
 }

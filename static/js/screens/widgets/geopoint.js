@@ -101,6 +101,8 @@ export function geopointWidget(question, host) {
       paint();
     },
     async flush(stay) {
+      // Who goes on without "good enough" wants what there is, not nothing.
+      if (!stay && found) finding?.take();
       if (stay || !hand.waiting() || hand.row.hidden) return true;
       hand.read();
       return !hand.waiting();
