@@ -73,7 +73,7 @@ def test_wrong_tries_count_at_every_host(hosts: list[Any]) -> None:
     answers = [client.post("/api/sign-in", json=wrong).status_code for client in (one, two) * 3]
     assert answers == [401] * 5 + [429]
     with psycopg.connect(first.config.upstream) as db:
-        (kept,) = db.execute("SELECT string_agg(account || address, '') FROM wrong_try").fetchone() or ("",)
+        (kept,) = db.execute("SELECT string_agg(account || address, '') FROM ruhu.wrong_try").fetchone() or ("",)
     assert "qingshui" not in kept and "127.0.0.1" not in kept
     # The right password at another address goes on, and forgives that address only.
     there = {"environ_base": {"REMOTE_ADDR": "10.0.0.7"}}
