@@ -4,7 +4,8 @@
 2. it can write neither the store nor the read tables
 3. a submission it is too slow for is told to be unreadable; the next one meets a new child
 4. a child that died of something else is replaced, and its submission looked at again; so are those behind one that it died of
-5. checks over households find there what they find here; without a child they are done here
+5. many are shared by two
+6. checks over households find there what they find here; without a child they are done here
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from app.checks import amounts
 from app.tables.checks import check_some, due, look_at
 from app.tables.line_child import LineChild
 from app.tables.review import UNREADABLE, Findings, FormReviewer
-from app.tables.review_process import ReviewProcess, _Looking
+from app.tables.review_process import WORTH_TWO, ReviewProcess, ReviewProcesses, _Looking
 from sync.store.sqlite_history import SqliteHistory
 
 ECHO = """
@@ -150,6 +151,32 @@ def test_one_of_many_costs_the_others_nothing(county: Any, trouble: str) -> None
         assert found == [*seen("s0"), None, Findings([UNREADABLE]), *seen("s2", "s3")]
     finally:
         reviewer.close()
+
+
+def test_two_share_many_and_one_has_few(county: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[ReviewProcess] = []
+
+    def make() -> ReviewProcess:
+        made.append(ReviewProcess("", Path(), county.forms, command=[sys.executable, "-c", NOTHING]))
+        return made[-1]
+
+    both = ReviewProcesses(make)
+    try:
+        (row,) = rows(county)[:1]
+        ids = [f"v{n}" for n in range(WORTH_TWO + 1)]
+        assert both.many([row | {"id": id} for id in ids[1:-1]]) == seen(*ids[1:-1])
+        assert made[0]._child and not made[1]._child
+        waiting = row | {"form_version": "not yet here"}
+        found = both.many([*(row | {"id": id} for id in ids), waiting])
+        assert found == [*seen(*ids), None]
+        assert made[1]._child and made[1]._child.pid != made[0]._child.pid
+        pids = [one._child.pid for one in made if one._child]
+        monkeypatch.setattr("app.tables.review_process.IDLE_SECONDS", 0)
+        both.rest()
+        assert not made[0]._child and not made[1]._child
+    finally:
+        both.close()
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
 
 def test_one_that_does_not_listen_holds_nobody_up(county: Any) -> None:

@@ -20,7 +20,7 @@ from app.tables.checks import check_some
 from app.tables.courtesy import Courtesy
 from app.tables.follow import Tables
 from app.tables.review import Reviewer, review_some
-from app.tables.review_process import ReviewProcess
+from app.tables.review_process import ReviewProcesses
 
 log = logging.getLogger("ruhu.tables")
 
@@ -45,9 +45,9 @@ class Ask:
 
 
 class Upkeep:
-    """reviewer: for many visits, in a process of its own. for_pages: for a handful, at once."""
+    """reviewer: for many visits, in processes of their own. for_pages: for a handful, at once."""
 
-    def __init__(self, tables: Tables, reviewer: ReviewProcess, for_pages: Reviewer, clock: Clock) -> None:
+    def __init__(self, tables: Tables, reviewer: ReviewProcesses, for_pages: Reviewer, clock: Clock) -> None:
         self.tables, self.reviewer, self.for_pages, self.clock = tables, reviewer, for_pages, clock
         self._courtesy = Courtesy()
         self._stopping = threading.Event()

@@ -32,7 +32,7 @@ from app.logs import log_to_stderr
 from app.publish import FormShelf
 from app.tables.follow import Tables
 from app.tables.review import FormReviewer
-from app.tables.review_process import ReviewProcess
+from app.tables.review_process import ReviewProcess, ReviewProcesses
 from app.tables.upkeep import Ask, Upkeep
 
 NICE = 2
@@ -55,7 +55,8 @@ def main() -> None:
     tables = Tables(work["tables"], store, checked=bool(work["checked"]))
     tables.on_erased = told.forget
     shelf = FormShelf(store)
-    reviewer = ReviewProcess(database or str(folder / "store.db"), Path(tables.path), shelf)
+    where = database or str(folder / "store.db")
+    reviewer = ReviewProcesses(lambda: ReviewProcess(where, Path(tables.path), shelf))
     upkeep = Upkeep(tables, reviewer, FormReviewer(tables, store, shelf, amounts()), lambda: datetime.now().astimezone())
     told.begin(upkeep)
     told.say({"ready": os.getpid()})
