@@ -61,7 +61,7 @@ class PostgresStore(NobodyAbove, PostgresTaking):
                  beside: Path | None = None) -> None:
         super().__init__(url, clock=clock, connections=connections, beside=beside)
         self._blobs = PostgresBlobs(self._pool)
-        self.tries = PostgresTries(self._pool)
+        self.tries = PostgresTries(self._all, self._do)
 
     # --- receipts -----------------------------------------------------------------------------------------
 
