@@ -17,6 +17,7 @@ import subprocess
 import sys
 import urllib.error
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -423,6 +424,24 @@ def test_a_damaged_database_is_not_served_and_the_line_says_how_to_restore(tmp_p
     restore(tmp_path / "backup", tmp_path / "data", now=NOW)
     node.start()
     node.stop()
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(60, True), (0, False)])
+def test_a_start_looks_for_damage_no_longer_than_it_may(tmp_path: Path, seconds: float, found: bool) -> None:
+    """Also where it is one large table that takes so long: of 46 GB a start once looked through all."""
+    path = tmp_path / "large.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE large (n INTEGER PRIMARY KEY, bytes BLOB)")
+        db.executemany("INSERT INTO large (bytes) VALUES (?)", ((b"x" * 3000,) for _ in range(60_000)))
+        db.commit()
+    damage(path, path.stat().st_size // 4096 - 2)
+    with closing(sqlite3.connect(path, check_same_thread=False)) as db:
+        if found:
+            with pytest.raises(Problem, match="folder_damaged"):
+                sqlite_file.refuse_damaged(db, tmp_path, seconds)
+        else:
+            sqlite_file.refuse_damaged(db, tmp_path, seconds)
+            assert db.execute("SELECT 1").fetchone() == (1,)  # what comes after is not interrupted
 
 
 def test_damage_found_while_serving_ends_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,6 @@ import fcntl
 import os
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -185,19 +184,39 @@ def has_reset_fault(version: tuple[int, ...]) -> bool:
 
 def refuse_damaged(connection: sqlite3.Connection, folder: Path, seconds: float = CHECK_SECONDS) -> None:
     """Raises Problem folder_damaged for a database with an unsound page; what takes longer is left to the backup."""
-    end = time.monotonic() + seconds
-    connection.set_progress_handler(lambda: time.monotonic() > end, 100_000)
     try:
-        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        with at_most(connection, seconds):
+            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     except sqlite3.OperationalError as error:
         if "interrupted" not in str(error):
             raise
         found = "ok"
-    finally:
-        connection.set_progress_handler(None, 0)
     if found != "ok":
         connection.close()
         raise Problem("folder_damaged", where=str(folder))
+
+
+@contextlib.contextmanager
+def at_most(connection: sqlite3.Connection, seconds: float) -> Iterator[None]:
+    """Interrupts what the connection does after that time, again and again until it ends.
+
+    A progress handler would not do: SQLite asks none while it looks through one table, of hours in a large one.
+    """
+    over = threading.Event()
+
+    def watch() -> None:
+        pause = seconds
+        while not over.wait(pause):
+            connection.interrupt()
+            pause = 0.02
+
+    watching = threading.Thread(target=watch, daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watching.join()
 
 
 def set_meta(write: sqlite3.Connection, key: str, value: str) -> None:
