@@ -33,6 +33,7 @@ DIST = ROOT / "static" / "dist"
 MOST_TEST_PROCESSES = 4
 MOST_SECOND_TRIES = 3
 ROOM_FOR_TESTS = 6 * 1024**3
+ROOM_FOR_ONE_TEST = 3 * 1024**3 // 2
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PDF_PACKAGES = ("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0", "fonts-noto-cjk")
 
@@ -154,8 +155,9 @@ def chromium() -> str | None:
 def run_tests(arguments: list[str]) -> int:
     """Every test: Python (browser tests included), then the phone's modules under Node."""
     # The whole runs on every core, a file at a time; a chosen part runs as it was asked for.
-    cores = str(min(os.cpu_count() or 1, MOST_TEST_PROCESSES))
-    whole = [] if arguments else ["-n", cores, "--dist", "loadfile", "--no-loadscope-reorder"]  # tests/conftest.py orders
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    processes = str(test_processes(os.cpu_count() or 1, memory))
+    whole = [] if arguments else ["-n", processes, "--dist", "loadfile", "--no-loadscope-reorder"]  # tests/conftest.py orders
     with _quick_folder() as temporary:
         # Every test of a server starts processes: their bytecode is kept, whatever the environment says.
         environment = _environment() | temporary | {"PYTHONDONTWRITEBYTECODE": ""}
@@ -170,6 +172,11 @@ def run_tests(arguments: list[str]) -> int:
     files = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "js").glob("*.test.js"))
     node = subprocess.run([find_node() or "node", "--test", *files], cwd=ROOT, env=_environment())
     return python.returncode or node.returncode
+
+
+def test_processes(cores: int, memory: int) -> int:
+    """One more than there are cores, where memory allows: who drives a browser or a server waits a third of the time."""
+    return max(1, min(cores + 1, MOST_TEST_PROCESSES, memory // ROOM_FOR_ONE_TEST))
 
 
 def worth_a_second_try(failed: list[str]) -> list[str]:

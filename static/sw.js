@@ -87,7 +87,8 @@ function wakeDatabases() {
 async function takeOver() {
   const { held = [] } = await worker.navigator.locks?.query() ?? {};
   if (held.some(({ name }) => name === 'ruhu-form')) return false;
-  await worker.skipWaiting();
+  // Not waited for: the browser ends the old worker first, and gives a busy one minutes; whoever asked wants an answer.
+  void worker.skipWaiting();
   return true;
 }
 

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,11 +99,22 @@ def test_an_interrupted_set_up_goes_on_where_it_stopped(tree: Path) -> None:
     assert finished(tree) == []
 
 
-def test_only_a_few_tests_in_a_browser_are_worth_a_second_try() -> None:
+@pytest.fixture(scope="module")
+def door() -> Any:
     spec = importlib.util.spec_from_file_location("front_door", ROOT / "run.py")
     assert spec and spec.loader
-    door = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(door)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_as_many_tests_at_once_as_cores_and_memory_bear(door: Any) -> None:
+    gigabyte = 1024**3
+    assert [door.test_processes(cores, 16 * gigabyte) for cores in (1, 2, 3, 16)] == [2, 3, 4, 4]
+    assert [door.test_processes(2, memory * gigabyte) for memory in (1, 2, 4, 5)] == [1, 1, 2, 3]
+
+
+def test_only_a_few_tests_in_a_browser_are_worth_a_second_try(door: Any) -> None:
     page = "tests/browser/test_one_visit.py::test_it"
     assert door.worth_a_second_try([page]) == [page]
     assert door.worth_a_second_try([]) == []

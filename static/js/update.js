@@ -11,11 +11,13 @@ const EXTRAS_MS = 1_500;
 export async function keepUpToDate(ctx) {
   const { serviceWorker } = navigator;
   const registration = await serviceWorker.register('/sw.js');
-  void serviceWorker.ready.then(({ active }) => setTimeout(() => active?.postMessage('extras'), EXTRAS_MS));
+  const extras = () => void serviceWorker.ready.then(({ active }) => active?.postMessage('extras'));
+  setTimeout(extras, EXTRAS_MS);
+  // What the line was too bad for the first time: who is out for weeks needs the QR decoder.
+  addEventListener('online', extras);
   ctx.update = { ready: false, apply };
   // What waited since the last time comes in with the next page; this one goes on with its own files.
-  if (registration.waiting) await ask(registration.waiting);
-  if (registration.waiting) offer();
+  if (registration.waiting && !await ask(registration.waiting)) offer();
   registration.addEventListener('updatefound', () => {
     const coming = registration.installing;
     coming?.addEventListener('statechange', () => {
@@ -44,7 +46,7 @@ export async function keepUpToDate(ctx) {
   }
 }
 
-/** @param {ServiceWorker} waiting @returns {Promise<boolean>} whether it takes over */
+/** @param {ServiceWorker} waiting @returns {Promise<boolean>} whether it takes over, as soon as the old one is done */
 function ask(waiting) {
   const { port1, port2 } = new MessageChannel();
   return new Promise((done) => {

@@ -36,7 +36,9 @@ export async function show(root, ctx) {
     if (!ctx.update?.ready) return;
     const said = element('p', { role: 'status' }, t('应用有新版本。更新只要几秒,已填的内容不受影响。'));
     update.replaceChildren(element('section', { class: 'card', 'data-name': 'update' }, said, button(t('现在更新'), async () => {
-      if (!await ctx.update?.apply()) said.textContent = t('有一份表单正开着(可能在另一个窗口)。填完或关掉它再更新。');
+      said.textContent = await ctx.update?.apply()
+        ? t('正在换成新版本。一分钟后还没换好,请关掉本应用的所有窗口,再打开。')
+        : t('有一份表单正开着(可能在另一个窗口)。填完或关掉它再更新。');
     })));
   }
 
