@@ -91,8 +91,9 @@ MINI_FORM = """
 """
 
 
-LONG = ("test_phone_faults", "test_phone_lock", "test_form_media", "test_one_visit", "test_courier", "test_phone_offline",
-        "test_form_screen", "test_form_design", "test_sync_disk", "test_sync_kill", "test_front_door")  # fmt: skip
+LONG = ("test_phone_faults", "test_sync_kill", "test_form_media", "test_form_screen", "test_sync_disk", "test_phone_lock",
+        "test_courier", "test_one_visit", "test_access_matrix", "test_form_types", "test_sync_store", "test_hostile",
+        "test_phone_offline", "test_tables_writer", "test_sync_postgres", "test_long_runs", "test_form_design")  # fmt: skip
 """Files of a minute and more, the longest first."""
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from playwright.sync_api import Browser, Page
 
 from browser.conftest import TwoNodes
+from browser.phone import whole_app_kept
 from browser.servers import PHONE
 from browser.test_one_visit import FIRST_ROW, sign_in
+from browser.waiting import until
 
 
 def test_the_count_and_the_ticks_say_safe_only_when_the_centre_has_it(browser: Browser, nodes: TwoNodes) -> None:
@@ -35,6 +37,34 @@ def test_the_count_and_the_ticks_say_safe_only_when_the_centre_has_it(browser: B
             break
     page.wait_for_selector(".badge:has-text('✓✓✓')")
     assert page.locator("[data-state]").count() == 1
+    context.close()
+
+
+LOSE_DECODER = """async () => {
+  let lost = 0;
+  for (const name of await caches.keys()) {
+    const cache = await caches.open(name);
+    for (const one of await cache.keys()) if (one.url.endsWith('.wasm')) lost += await cache.delete(one);
+  }
+  return lost;
+}"""
+HAS_DECODER = """async () => {
+  const all = await Promise.all((await caches.keys()).map(async (name) => (await caches.open(name)).keys()));
+  return all.flat().some(({ url }) => url.endsWith('.wasm'));
+}"""
+
+
+def test_what_the_line_was_too_bad_for_comes_with_the_network(browser: Browser, nodes: TwoNodes) -> None:
+    context = browser.new_context(**PHONE)
+    page = context.new_page()
+    sign_in(page, nodes.village.url)
+    page.evaluate("() => new Promise((done) => { setTimeout(done, 1_600); })")  # it is asked for once by itself
+    whole_app_kept(page)
+    assert page.evaluate(LOSE_DECODER) == 1
+    context.set_offline(True)
+    assert not page.evaluate(HAS_DECODER)
+    context.set_offline(False)
+    until(page, HAS_DECODER)
     context.close()
 
 
