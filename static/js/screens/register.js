@@ -1,6 +1,6 @@
 /** The register: name, pinyin initials, ID tail, house number, group, or code. Twenty at a time. */
 import { hasLetters, search } from '../core/search.js';
-import { householdRow } from './rows.js';
+import { householdRow, villagesOf } from './rows.js';
 import { element, renew } from './widgets/dom.js';
 
 const SHOWN = 20;
@@ -26,11 +26,12 @@ export async function show(root, ctx, params) {
     const query = field.value.trim();
     if (query && hasLetters(query) && !lettersOf) ({ lettersOf } = await import('../core/pinyin.js'));
     const rows = await ctx.store.rows();
+    const villages = await villagesOf(ctx, rows);
     const found = search(rows, query, SHOWN + 1, lettersOf);
     said.textContent = query
       ? found.length > SHOWN ? t('找到很多户,先列 {n} 户,再输几个字', { n: SHOWN }) : t('找到 {n} 户', { n: found.length })
       : t('共 {n} 户', { n: rows.length });
-    if (found.length) renew(list, ...found.slice(0, SHOWN).map((row) => householdRow(ctx, row)));
+    if (found.length) renew(list, ...found.slice(0, SHOWN).map((row) => householdRow(ctx, row, '', villages)));
     else renew(list, element('p', { class: 'empty' }, t('没有找到。换个写法试试,或核对这一户是否属于您的村。')));
   }
 }

@@ -14,11 +14,26 @@ export const word = (ctx, list, value) => {
   return ctx.t(words[list]?.[value] ?? value);
 };
 
-/** @param {import('./context.js').Ctx} ctx @param {import('../core/search-row.js').Row} row @param {string} [note] */
-export function householdRow(ctx, row, note = '') {
+/**
+ * Names of the villages on this phone, by code, where there are several: then "一组 1号" alone could be any of them.
+ * @param {import('./context.js').Ctx} ctx @param {{area: string}[]} rows all of the register @returns {Promise<Map<string, string>>}
+ */
+export async function villagesOf(ctx, rows) {
+  const first = rows[0]?.area;
+  if (rows.every(({ area }) => area === first)) return new Map();
+  const areas = [...new Set(rows.map(({ area }) => area))];
+  return new Map(await Promise.all(areas.map(async (area) => /** @type {[string, string]} */ ([area, await ctx.store.areaName(area)]))));
+}
+
+/**
+ * @param {import('./context.js').Ctx} ctx @param {import('../core/search-row.js').Row} row @param {string} [note]
+ * @param {Map<string, string>} [villages] see `villagesOf`
+ */
+export function householdRow(ctx, row, note = '', villages = new Map()) {
+  const place = [villages.get(row.area), row.group, ctx.t('{n}号', { n: row.house_no })].filter(Boolean).join(' ');
   return element('a', { class: 'row', href: `#/household/${row.id}`, 'data-id': row.id },
     element('b', {}, row.head || ctx.t('(无户主)')), element('span', { class: `tag ${row.status}` }, word(ctx, 'status', row.status)),
-    element('small', {}, `${row.group} ${ctx.t('{n}号', { n: row.house_no })} · ${row.names.length} ${ctx.t('人')}${note ? ` · ${note}` : ''}`));
+    element('small', {}, `${place} · ${row.names.length} ${ctx.t('人')}${note ? ` · ${note}` : ''}`));
 }
 
 /** One dated entry in the life of a household. @param {import('./context.js').Ctx} ctx @param {import('../core/lives.js').Entry} one */

@@ -1,7 +1,7 @@
 /** The scanner: camera, or the first characters typed. The household's name is always shown before anything opens. */
 import { lookup, parse, suggest } from '../core/code.js';
 import { entriesOf, goneTo, movedWithCode } from '../core/lives.js';
-import { householdRow } from './rows.js';
+import { householdRow, villagesOf } from './rows.js';
 import { button, element } from './widgets/dom.js';
 import { readCodes } from './widgets/reader.js';
 
@@ -17,6 +17,7 @@ export async function show(root, ctx, params) {
   const list = element('div', { class: 'rows', 'data-name': 'suggested' });
   root.replaceChildren(video, torch, about, said, field, list);
   const rows = await ctx.store.rows();
+  const villages = await villagesOf(ctx, rows);
   /** @type {ReturnType<typeof readCodes> | null} */
   let reading = null;
   let lit = false;
@@ -24,7 +25,7 @@ export async function show(root, ctx, params) {
   field.addEventListener('input', () => {
     const typed = field.value;
     if (parse(typed)) return found(typed);
-    list.replaceChildren(...suggest(typed, rows).map((row) => householdRow(ctx, /** @type {any} */ (row))));
+    list.replaceChildren(...suggest(typed, rows).map((row) => householdRow(ctx, /** @type {any} */ (row), '', villages)));
   });
 
   if (params.text) found(params.text);
@@ -44,7 +45,7 @@ export async function show(root, ctx, params) {
       video.hidden = torch.hidden = true;
       const row = /** @type {any} */ (household);
       said.replaceChildren(element('section', { class: 'card', 'data-name': 'found' },
-        element('p', {}, t('找到这一户:')), householdRow(ctx, row),
+        element('p', {}, t('找到这一户:')), householdRow(ctx, row, '', villages),
         button(t('填走访表'), () => ctx.go(`#/form?form_id=${code.form_id || 'visit'}&household_id=${row.id}${code.sheet ? `&sheet=${code.sheet}` : ''}`), { class: 'main', 'data-name': 'start' }),
         button(t('看这一户'), () => ctx.go(`#/household/${row.id}`))));
       void leadOn(async () => goneTo(entriesOf(await ctx.store.ofHousehold('event', row.id)), row.area));

@@ -4,7 +4,7 @@ import { today } from '../core/today.js';
 import { localDate } from '../data/ids.js';
 import { draftList } from './form-drafts.js';
 import { issueRow } from './issues.js';
-import { formLinks, householdRow } from './rows.js';
+import { formLinks, householdRow, villagesOf } from './rows.js';
 import { button, element, renew } from './widgets/dom.js';
 
 const SHOWN = 30;
@@ -72,8 +72,9 @@ export async function show(root, ctx) {
     }
     const list = today({ households: rows, assignments, user: /** @type {{id: string}} */ (ctx.session.user), today: localDate(ctx.now()) });
     head.textContent = t('该走访的 {n} 户(我负责 {all} 户)', { n: list.due.length, all: list.mine });
+    const villages = await villagesOf(ctx, rows);
     const shown = list.due.slice(0, SHOWN).map((one) => householdRow(ctx, /** @type {any} */ (one.household),
-      one.never ? t('还没走访过') : one.overdue ? t('已超 {n} 天', { n: one.overdue }) : t('{day} 前', { day: one.due })));
+      one.never ? t('还没走访过') : one.overdue ? t('已超 {n} 天', { n: one.overdue }) : t('{day} 前', { day: one.due }), villages));
     const rest = list.due.length - shown.length;
     if (!shown.length) renew(due, element('p', { class: 'empty' }, t('没有到期的户。可以从登记册里任选一户走访。')));
     else renew(due, ...shown, ...(rest ? [element('p', { class: 'empty' }, t('还有 {n} 户,用“查登记册”找。', { n: rest }))] : []));
