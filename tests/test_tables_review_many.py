@@ -3,6 +3,7 @@
 1. random visits of every shipped form, with what the phone should have sent, forgot or made up, and what others changed since
 2. the same on a node that has none of their ops, and through the process that does it
 3. one that breaks what is read for all of them costs the others nothing
+4. what they share is read once, and a kind of record only when a form asks for it
 """
 
 from __future__ import annotations
@@ -226,3 +227,25 @@ def test_one_that_cannot_be_read_costs_the_others_nothing(county: Any, rows: Any
     found = list(FormReviewer(county.tables, Broken(county.store), county.forms, amounts()).many(rows[:20]))
     same([*found[:7], *found[8:]], [*plain[:7], *plain[8:20]], [*rows[:7], *rows[8:20]])
     assert found[7] is not None and found[7].problems[0]["code"] == "unreadable"
+
+
+def test_what_many_need_is_read_once_and_only_what_is_asked_for(county: Any, rows: Any) -> None:
+    asked: list[tuple[str, str]] = []
+
+    class Noting:
+        def records(self, kind: str, ids: Sequence[str]) -> Any:
+            asked.append(("records", kind))
+            return county.store.records(kind, ids)
+
+        def histories(self, kind: str, ids: Sequence[str], since: int = 0) -> Any:
+            asked.append(("histories", kind))
+            return county.store.histories(kind, ids, since)
+
+        def ops_of_submissions(self, ids: Sequence[str]) -> Any:
+            asked.append(("ops", ""))
+            return county.store.ops_of_submissions(ids)
+
+    reviewer = FormReviewer(county.tables, Noting(), county.forms, amounts())
+    read = [row for row in rows if row["answers"].startswith('{"')]
+    assert len(list(reviewer.many(read))) > VISITS / 2
+    assert sorted(asked) == sorted({*asked}) and {kind for _, kind in asked} <= {"", "household", "member", "village"}

@@ -216,8 +216,11 @@ def main(store: str, tables: str) -> None:
 
 
 def _tell(answer: dict[str, Any]) -> None:
-    sys.stdout.buffer.write(_json.encode(answer) + b"\n")
-    sys.stdout.buffer.flush()
+    try:
+        sys.stdout.buffer.write(_json.encode(answer) + b"\n")
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:  # nobody is there to hear it
+        os._exit(0)
 
 
 if __name__ == "__main__":
