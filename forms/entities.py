@@ -74,9 +74,11 @@ def _change(
             node = next(iter(instance.nodes_of(path, scope)), None)
         if node is None or not node.relevant:
             continue
-        old = before.get(name) or ""
-        if updates and (old != "" or node.value != ""):
-            fields[name] = {"old": old, "new": node.value}
-        elif creates and node.value != "":
-            fields[name] = {"old": None, "new": node.value}
+        new = node.value
+        if updates:
+            old = before.get(name) or ""
+            if old != "" or new != "":
+                fields[name] = {"old": old, "new": new}
+        elif new != "":
+            fields[name] = {"old": None, "new": new}
     return EntityChange(entity["list"], identity.strip(), "update" if updates else "create", fields)
