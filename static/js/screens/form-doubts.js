@@ -68,7 +68,7 @@ export async function doubtsOf(ctx, screen) {
  * @param {Context} ctx @param {string} rule @param {Record<string, string>} facts
  */
 function figuresOf({ t, lang }, rule, facts) {
-  if (rule === 'visit_short') return t('这次 {now} 分钟,平常约 {usual} 分钟', { now: facts.minutes ?? '', usual: facts.usual_minutes ?? '' });
+  if (rule === 'visit_short') return t('这次 {now} 分钟,平常约 {usual} 分钟', { now: facts.minutes ?? '', usual: Math.round(Number(facts.usual_minutes)) });
   if (rule === 'visit_far') return t('相距约 {far}', { far: lengthText(Number(facts.metres), lang !== 'en') });
   return rule === 'photo_again' ? t('{n} 张照片', { n: facts.photos_again ?? '' }) : '';
 }
