@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -40,6 +41,7 @@ LARGEST_CLOSED = 24 * 1024 * 1024
 """Of a file that goes by network, in one request."""
 KEEP_DAYS = 60
 """As long as a node keeps what it sent: receipts may travel for weeks."""
+CLOSE_SECONDS = 15.0
 
 RUNNING, DONE, FAILED, CARRIED, INTERRUPTED = "running", "done", "failed", "carried", "interrupted"
 
@@ -72,6 +74,7 @@ class Desk:
         self.folder = data_dir / FOLDER
         self._lock = threading.Lock()
         self._running: dict[str, Errand] = {}
+        self._workers: set[threading.Thread] = set()
 
     # --- out ------------------------------------------------------------------------------------------
 
@@ -206,9 +209,19 @@ class Desk:
         with self._lock:
             self._running[errand.id] = errand
         worker = threading.Thread(target=self._work, args=(errand,), name="ruhu-courier", daemon=True)
-        worker.start()
+        with self._lock:
+            self._workers = {one for one in self._workers if one.is_alive()} | {worker}
+            worker.start()
         if wait:
             worker.join()
+
+    def close(self) -> None:
+        """Wait for what is under way, before the store is closed; what takes longer waits for `again`."""
+        end = time.monotonic() + CLOSE_SECONDS
+        with self._lock:
+            workers = list(self._workers)
+        for worker in workers:
+            worker.join(max(0.0, end - time.monotonic()))
 
     def _work(self, errand: Errand) -> None:
         def told(parts: int) -> None:

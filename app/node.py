@@ -135,6 +135,7 @@ class Node:
             self.relay.stop()
         for thread in self._threads:
             thread.join(timeout=15)
+        self.desk.close()
         self.checker.close()
         self.tables.close()
         self.store.close()

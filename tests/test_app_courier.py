@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import io
 import json
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -579,3 +581,23 @@ def test_the_command_on_nodes_that_nobody_serves(county: County, tmp_path: Path,
     assert "不完整" in capsys.readouterr().err
     county.village, county.centre = SqliteStore(village, clock=clock), SqliteStore(centre, clock=clock)
     assert county.confirmed(phone) == 2
+
+
+def test_a_desk_that_closes_waits_for_what_is_under_way(county: County, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store is closed after it: nobody may be at work on it then."""
+    began, done = threading.Event(), []
+
+    def dawdling(desk: Desk, errand: Errand, told: Any) -> Errand:
+        began.set()
+        time.sleep(0.3)
+        done.append(errand.id)
+        return errand
+
+    monkeypatch.setattr(Desk, "_taken_in", dawdling)
+    desk = county.desk
+    errand = Errand("e-1", "ops", "f-1", "s", "2026-11-28T10:00:00+00:00", "u", 1)
+    desk.folder.mkdir(exist_ok=True)
+    desk._start(errand, wait=False)
+    began.wait()
+    desk.close()
+    assert done == ["e-1"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -116,3 +118,36 @@ def test_taking_ops_in_scans_no_table(tmp_path: Path) -> None:
     asked_often = {one: plan for one, plan in plans.items() if "ORDER BY n DESC LIMIT 1" not in one}
     scans = {one: plan for one, plan in asked_often.items() for step in plan if step.startswith(grown) and "INDEX" not in step}
     assert not scans
+
+
+CLOSED_UNDER_A_READER = """
+import sys, threading
+from pathlib import Path
+from sync.store.sqlite import SqliteStore
+
+store = SqliteStore(Path(sys.argv[1]))
+asking, told = threading.Event(), []
+
+def slow(n):
+    asking.set()
+    return n
+
+def ask():
+    store._file.reader().create_function("slow", 1, slow)
+    count = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT slow(n) + 1 FROM c WHERE n < 300000) SELECT n FROM c"
+    told.append(len(store._all(count)))
+
+thread = threading.Thread(target=ask)
+thread.start()
+asking.wait()
+store.close()
+thread.join()
+print(told)
+"""
+
+
+def test_a_store_is_not_closed_under_who_still_asks(tmp_path: Path) -> None:
+    """SQLite would go on in memory that was given back, and the process die of it: one of its own, to see that."""
+    command = [sys.executable, "-c", CLOSED_UNDER_A_READER, str(tmp_path / "data")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=Path(__file__).parents[1], check=False)
+    assert (ended.returncode, ended.stdout) == (0, "[300000]\n"), ended.stderr

@@ -91,7 +91,8 @@ class SqliteStore(SqliteUpward):
         return found
 
     def acked(self, install_ids: Iterable[str]) -> dict[str, int]:
-        return {install: acked_of(self._file.reader().execute, install) for install in install_ids}
+        with self._file.asking() as connection:
+            return {install: acked_of(connection.execute, install) for install in install_ids}
 
     def confirmed(self, install_ids: Iterable[str]) -> dict[str, int]:
         column = "acked" if self._tier == CENTRE else "confirmed"
@@ -108,7 +109,8 @@ class SqliteStore(SqliteUpward):
             "SELECT dseq, chain FROM log_head WHERE install_id = ? AND dseq <= ? ORDER BY dseq DESC LIMIT 1", install_id, dseq
         )
         place, chain = mark or (0, chain_start(install_id))
-        return chain_over(chain, claimed_hashes(self._file.reader().execute, install_id, place, dseq))
+        with self._file.asking() as connection:
+            return chain_over(chain, claimed_hashes(connection.execute, install_id, place, dseq))
 
     def _receipt(self, op_id: str, hash_: str, seq: int, received: str) -> Receipt:
         return Receipt(server_id=self.server_id, epoch=self.epoch, tier=self._tier, op_id=op_id, hash=hash_,
@@ -158,14 +160,16 @@ class SqliteStore(SqliteUpward):
         return [row[0] for row in self._all("SELECT about FROM audit WHERE what = ? ORDER BY n", what)]
 
     def chain_end(self) -> Chain:
-        return chain_of(self._file.reader())
+        with self._file.asking() as connection:
+            return chain_of(connection)
 
     def audit_link(self, n: int) -> bytes | None:
         found = self._one("SELECT link FROM audit WHERE n = ?", n)
         return bytes(found[0]) if found else None
 
     def audit_faults(self) -> Iterator[Fault]:
-        return sqlite_audit.found_faults(self._file.reader())
+        with self._file.asking() as connection:
+            yield from sqlite_audit.found_faults(connection)
 
     def keep_head(self, head: Head) -> None:
         sqlite_audit.keep_head(self._file, head)
@@ -286,7 +290,8 @@ class SqliteStore(SqliteUpward):
         return [Mended(*row) for row in rows]
 
     def delivered(self, install_id: str) -> list[Delivered]:
-        return delivered_to(self._file.reader().execute, install_id)
+        with self._file.asking() as connection:
+            return delivered_to(connection.execute, install_id)
 
     def note_delivered(self, install_id: str, prefixes: Sequence[str], place: int, *, now: datetime) -> None:
         with self._writing() as write:

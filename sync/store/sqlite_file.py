@@ -28,6 +28,7 @@ NAME = "store.db"
 FULL = 2
 CHECKPOINT_PAGES = 8000
 """32 MB of log: pages that every commit touches (the ends of indexes) go to the file once for hundreds of commits."""
+CLOSE_SECONDS = 10.0
 CHECK_SECONDS = 3.0
 """How long a start may look for damaged pages; what is larger is looked through by every backup."""
 
@@ -39,7 +40,7 @@ class SqliteFile:
         self.folder = folder
         self.write_lock = threading.RLock()
         self._local = threading.local()
-        self._readers: list[sqlite3.Connection] = []
+        self._readers: list[tuple[sqlite3.Connection, threading.RLock]] = []
         self._readers_lock = threading.Lock()
         self.credentials = CredentialMemory()
         self._folder_lock = hold_folder(folder)
@@ -78,10 +79,17 @@ class SqliteFile:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = open_reader(self.folder / NAME)
-            self._local.connection = connection
+            self._local.connection, self._local.busy = connection, threading.RLock()
             with self._readers_lock:
-                self._readers.append(connection)
+                self._readers.append((connection, self._local.busy))
         return connection
+
+    @contextlib.contextmanager
+    def asking(self) -> Iterator[sqlite3.Connection]:
+        """This thread's connection, which nobody closes meanwhile: SQLite would go on in memory that was given back."""
+        connection = self.reader()
+        with self._local.busy:
+            yield connection
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -108,12 +116,12 @@ class SqliteFile:
     @contextlib.contextmanager
     def moment(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
         """Several questions about one moment of the database."""
-        connection = self.reader()
-        connection.execute("BEGIN")
-        try:
-            yield connection.execute
-        finally:
-            connection.execute("COMMIT")
+        with self.asking() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection.execute
+            finally:
+                connection.execute("COMMIT")
 
     def forget_old_pages(self) -> None:
         """Empty the write-ahead log, which still holds pages as they were; a reader at work puts it off to the next time."""
@@ -133,14 +141,16 @@ class SqliteFile:
 
     def one(self, sql: str, *values: Any) -> Any:
         try:
-            return self.reader().execute(sql, values).fetchone()
+            with self.asking() as connection:
+                return connection.execute(sql, values).fetchone()
         except sqlite3.DatabaseError as error:
             self._refused(error)
             raise
 
     def all(self, sql: str, *values: Any) -> list[Any]:
         try:
-            return self.reader().execute(sql, values).fetchall()
+            with self.asking() as connection:
+                return connection.execute(sql, values).fetchall()
         except sqlite3.DatabaseError as error:
             self._refused(error)
             raise
@@ -156,8 +166,11 @@ class SqliteFile:
 
     def close(self) -> None:
         with self._readers_lock:
-            for connection in self._readers:
-                connection.close()
+            for connection, busy in self._readers:
+                # Whoever still asks after all were told to stop keeps its connection to the process's end.
+                if busy.acquire(timeout=CLOSE_SECONDS):
+                    connection.close()
+                    busy.release()
             self._readers.clear()
         with self.write_lock:
             self._db.close()
