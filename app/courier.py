@@ -206,10 +206,9 @@ class Desk:
 
     def _start(self, errand: Errand, wait: bool) -> None:
         self._note(errand)
-        with self._lock:
-            self._running[errand.id] = errand
         worker = threading.Thread(target=self._work, args=(errand,), name="ruhu-courier", daemon=True)
         with self._lock:
+            self._running[errand.id] = errand
             self._workers = {one for one in self._workers if one.is_alive()} | {worker}
             worker.start()
         if wait:

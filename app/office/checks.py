@@ -110,11 +110,15 @@ def _cells() -> Iterator[list[str]]:
 # --- the county's own amounts and switches ----------------------------------------------------------------
 
 
+def _known_counties() -> set[str]:
+    """Those of the villages that this person sees, six digits each."""
+    return {row["code"][:6] for row in page.villages()}
+
+
 def _counties() -> list[str]:
     """The counties whose settings this person may change, six digits each."""
     places = prefixes_of([grant for grant in current_user().grants if grant.role == "county"])
-    known = {row["code"][:6] for row in page.villages()}
-    return sorted(code for code in known if within(code, places))
+    return sorted(code for code in _known_counties() if within(code, places))
 
 
 def _may_set() -> bool:
@@ -126,7 +130,6 @@ def _may_set() -> bool:
 def check_rules() -> str:
     """Every rule with its source; a county manager may switch one off and set the amounts."""
     counties = _counties()
-    known = {row["code"][:6] for row in page.villages()}
     county = _county_asked()
     own = _settings_of(county)
     defaults = {name: limit.amount for name, limit in shipped().limits.items()} | amounts()
@@ -137,7 +140,7 @@ def check_rules() -> str:
         defaults=defaults,
         own=own,
         county=county,
-        counties=[(code, page.places().name(code.ljust(12, "0"))) for code in sorted(known)],
+        counties=[(code, page.places().name(code.ljust(12, "0"))) for code in sorted(_known_counties())],
         may=county in counties,
         severity=lambda name: words.pick(SEVERITY[name], language()),
         fields=field_words,
@@ -146,7 +149,7 @@ def check_rules() -> str:
 
 
 def _county_asked() -> str:
-    known = {row["code"][:6] for row in page.villages()}
+    known = _known_counties()
     county = request.args.get("county", "")
     return county if county in known else next(iter(_counties() or sorted(known)), "")
 

@@ -73,7 +73,7 @@ def _names(tables: ReadTables, scope: HasPrefixes, area: str, most: int) -> list
         f"SELECT {_COLUMNS} FROM twice t JOIN households a ON a.area = t.area AND a.head_name = t.head_name "
         "JOIN households b ON b.area = t.area AND b.head_name = t.head_name AND b.n > a.n "
         'WHERE a."group" = b."group" AND (a.national_no = \'\' OR b.national_no = \'\' OR a.national_no = b.national_no) '
-        f"LIMIT ?"
+        "LIMIT ?"
     )
     return every(tables, sql, [*first.values, most])
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sync.problems import Problem
-from sync.records import Change, KeptPage, KeptRecord, Page, Record, UnreadPage, UnreadRecord
+from sync.records import KeptPage, KeptRecord, Page, Record, UnreadPage, UnreadRecord
 
 
 def page_of(records: list[Record], limit: int, end: int, prefix: str) -> Page:
@@ -60,19 +60,3 @@ def gone_record(kind: str, id: str, area: str, rev: int, seq: int) -> Record:
 def token_hash(token: str) -> str:
     """What is kept of a token."""
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-def by_record(changes: Iterable[Change]) -> dict[str, list[Change]]:
-    """The changes of one kind, each record's in their order."""
-    found: dict[str, list[Change]] = {}
-    for change in changes:
-        found.setdefault(change.op.id, []).append(change)
-    return found
-
-
-def by_submission(made: Iterable[Change], caused: Iterable[Change]) -> dict[str, list[Change]]:
-    """Of each submission the op that made it, then those it caused, both in their order."""
-    found = by_record(made)
-    for change in caused:
-        found.setdefault(change.op.submission or "", []).append(change)
-    return found

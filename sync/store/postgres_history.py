@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from typing import Any, LiteralString
 
-from sync.problems import Problem
-from sync.protocol import actor_of_body, op_of_body
 from sync.records import Change, Record
 from sync.store.base import Maker
-from sync.store.pages import by_record, by_submission
 from sync.store.postgres_asking import PostgresAsking
 from sync.store.postgres_intake import RECORD, record_of
+from sync.store.steps import CHANGE, by_record, by_submission, changes_of, makers_of
 
 
 class PostgresHistory(PostgresAsking):
@@ -38,11 +35,7 @@ class PostgresHistory(PostgresAsking):
             " AND status <> 'quarantined' ORDER BY id, n",
             kind, list(ids),
         )  # fmt: skip
-        found = {}
-        for id, body, received in rows:
-            actor, cites = actor_of_body(body)
-            found[id] = Maker(actor, received, cites)
-        return found
+        return makers_of(rows)
 
     def ops_of_submission(self, id: str) -> list[Change]:
         return self.ops_of_submissions([id]).get(id, [])
@@ -64,13 +57,4 @@ class PostgresHistory(PostgresAsking):
         )
 
     def _changes_where(self, where: LiteralString, *values: Any) -> list[Change]:
-        rows = self._all(
-            "SELECT n, body, status, rev, received_at, code, hash FROM op WHERE " + where + " ORDER BY n",  # noqa: S608
-            *values,
-        )
-        changes = []
-        for n, body, status, rev, received, code, hash_ in rows:
-            with contextlib.suppress(Problem):
-                changes.append(Change(seq=n, op=op_of_body(body), status=status, rev=rev, received_at=received, code=code,
-                                      hash=hash_))  # fmt: skip
-        return changes
+        return changes_of(self._all(f"SELECT {CHANGE} FROM op WHERE {where} ORDER BY n".encode(), *values))  # noqa: S608 - our own

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,12 +10,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from sync.problems import Problem
-from sync.protocol import actor_of_body, op_of_body
 from sync.records import Change, Record
 from sync.store.base import Maker
-from sync.store.pages import by_record, by_submission
 from sync.store.sqlite_intake import RECORD, record_of
+from sync.store.steps import CHANGE, by_record, by_submission, changes_of, makers_of
 
 _json = msgspec.json.Encoder()
 
@@ -59,11 +56,7 @@ class SqliteHistory:
             " AND status != 'quarantined' GROUP BY id",
             kind, _json.encode(ids).decode(),
         )  # fmt: skip
-        found = {}
-        for id, body, received, _ in rows:
-            actor, cites = actor_of_body(body)
-            found[id] = Maker(actor, received, cites)
-        return found
+        return makers_of(row[:3] for row in rows)
 
     def ops_of_submission(self, id: str) -> list[Change]:
         return self.ops_of_submissions([id]).get(id, [])
@@ -88,16 +81,7 @@ class SqliteHistory:
         )
 
     def _changes_where(self, where: str, *values: Any) -> list[Change]:
-        rows = self._all(
-            f"SELECT n, body, status, rev, received_at, code, hash FROM op WHERE {where} ORDER BY n",  # noqa: S608 - our own
-            *values,
-        )
-        changes = []
-        for n, body, status, rev, received, code, hash_ in rows:
-            with contextlib.suppress(Problem):
-                changes.append(Change(seq=n, op=op_of_body(body), status=status, rev=rev, received_at=received, code=code,
-                                      hash=hash_))  # fmt: skip
-        return changes
+        return changes_of(self._all(f"SELECT {CHANGE} FROM op WHERE {where} ORDER BY n", *values))  # noqa: S608 - our own
 
 
 def look_on(path: Path) -> sqlite3.Connection:
