@@ -5,12 +5,15 @@ written anew. Reading them into an `Op` at once, instead of into dicts first,
 is exact only if nothing of them is lost on the way. Here no member may be
 missing, and canonical JSON spells each as short as it can be: so bytes of the
 same length hold the same members and values, in whatever order, and nothing
-else. All other bytes are for `sync.protocol.parse_op`, which knows every case.
+else. Values nest no deeper than anything a form makes, which spares looking
+through them for such as do. All other bytes are for `sync.protocol.parse_op`,
+which knows every case.
 """
 
 from __future__ import annotations
 
 import hashlib
+from types import GenericAlias
 from typing import Any
 
 import msgspec
@@ -19,12 +22,10 @@ from sync.canonical import has_astral
 from sync.records import FieldChange, Op
 
 _NOT_SAID = "cites, if there were one"
+NESTED = 7
+"""Objects and lists inside one another of a value that is read the quick way; the decoder has a type for each."""
 _HASH, _SIG = b'"hash":"', b'"sig":null,'
 _HASH_LENGTH, _SIG_LENGTH = len(_HASH) + 64 + len('",'), len(_SIG)
-
-
-def no_floats(text: str) -> Any:
-    raise ValueError("numbers are integers here")
 
 
 def _whole(base: type[msgspec.Struct], types: dict[str, Any]) -> list[Any]:
@@ -32,7 +33,21 @@ def _whole(base: type[msgspec.Struct], types: dict[str, Any]) -> list[Any]:
     return [(one.name, types.get(one.name, one.type)) for one in msgspec.structs.fields(base)]
 
 
-_Change: Any = msgspec.defstruct("_Change", _whole(FieldChange, {}), bases=(FieldChange,), frozen=True, gc=False)
+
+
+def _value(nested: int) -> Any:
+    """The type of a value that nests no deeper."""
+    scalar: Any = str | int | bool | None
+    if not nested:
+        return scalar
+    inner = _value(nested - 1)
+    return scalar | GenericAlias(dict, (str, inner)) | GenericAlias(list, inner)
+
+
+_Value: Any = _value(NESTED)
+_Change: Any = msgspec.defstruct(
+    "_Change", _whole(FieldChange, {"old": _Value, "new": _Value}), bases=(FieldChange,), frozen=True, gc=False
+)
 _MEMBERS = _whole(Op, {"fields": dict[str, _Change]})
 _Cited: Any = msgspec.defstruct("_Cited", _MEMBERS, bases=(Op,), frozen=True, kw_only=True, gc=False)
 # Phones leave ``cites`` out; of the members of this one it alone may be missing, and then it is not written either.
@@ -40,8 +55,8 @@ _Said: Any = msgspec.defstruct(
     "_Said", [(name, kind, None) if name == "cites" else (name, kind) for name, kind in _MEMBERS], bases=(Op,),
     frozen=True, kw_only=True, gc=False, omit_defaults=True, rename={"cites": _NOT_SAID},
 )  # fmt: skip
-_cited = msgspec.json.Decoder(_Cited, float_hook=no_floats)
-_said = msgspec.json.Decoder(_Said, float_hook=no_floats)
+_cited = msgspec.json.Decoder(_Cited)
+_said = msgspec.json.Decoder(_Said)
 _sorted = msgspec.json.Encoder(order="sorted")
 
 

@@ -19,7 +19,7 @@ import msgspec
 
 from sync.canonical import content_hash
 from sync.erasing import is_stub
-from sync.exact import exact_op, no_floats
+from sync.exact import exact_op
 from sync.problems import Problem, message_of, next_of
 from sync.records import Arrival, LateReceipt, LogHead, Op, PushReply, Result, ServerHead, Sha256
 
@@ -88,7 +88,11 @@ class Hello(msgspec.Struct, frozen=True):
     compared: Any = None
 
 
-_generic = msgspec.json.Decoder(float_hook=no_floats)
+def _no_floats(text: str) -> Any:
+    raise ValueError("numbers are integers here")
+
+
+_generic = msgspec.json.Decoder(float_hook=_no_floats)
 _push_body = msgspec.json.Decoder(PushBody)
 _hello = msgspec.json.Decoder(Hello)
 _record_names = msgspec.json.Decoder(RecordNames)
@@ -183,7 +187,7 @@ def parse_op(raw: bytes, position: int = 0, *, stubs: bool = False) -> Arrival:
     stubs: take the word of the sender, a node, for the hash of an op whose values were erased.
     """
     nul = b"\\" in raw and b"\\u0000" in raw
-    if not nul and (exact := exact_op(raw)) and _is_shallow(exact, raw):
+    if not nul and (exact := exact_op(raw)):
         return Arrival(exact, raw, exact.hash)
     try:
         value = _generic.decode(raw)
@@ -204,14 +208,6 @@ def parse_op(raw: bytes, position: int = 0, *, stubs: bool = False) -> Arrival:
     if fault is None and op.hash != actual:
         fault = "hash_mismatch"
     return Arrival(op, raw, actual, fault)
-
-
-def _is_shallow(op: Op, raw: bytes) -> bool:
-    # Containers cannot nest deeper than there are opening brackets: most ops need no walk.
-    if raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH:
-        return True
-    # Above a value are the op, its fields and the change.
-    return all(_shallow(value, MAX_DEPTH - 3) for change in op.fields.values() for value in (change.old, change.new))
 
 
 def _shallow(value: Any, depth: int) -> bool:

@@ -122,6 +122,23 @@ def test_whatever_else_comes_is_read_as_thoroughly_as_ever(name: str, monkeypatc
     assert read(raw) == thorough(monkeypatch, raw)
 
 
+def nested(depth: int, hollow: Any) -> bytes:
+    value = hollow
+    for _ in range(depth):
+        value = {"a": value} if isinstance(hollow, str) else [value]
+    return spelled(_hashed(of_a_phone(made()), {"a": {"old": None, "new": value}}))
+
+
+@pytest.mark.parametrize("hollow", ["x", 3])
+def test_what_nests_deeper_than_forms_do_is_read_thoroughly_and_at_the_limit_refused(hollow, monkeypatch):
+    over = protocol.MAX_DEPTH - 3  # above a value are the op, its fields and the change
+    for depth in range(over + 3):
+        raw = nested(depth, hollow)
+        assert (exact.exact_op(raw) is not None) == (depth <= exact.NESTED)
+        assert read(raw) == thorough(monkeypatch, raw)
+        assert (read(raw) == "bad_json") == (depth > over)
+
+
 def test_without_the_comparison_of_lengths_a_stranger_s_member_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = altered()["stranger"]
     assert read(raw)[2] == "hash_mismatch"
