@@ -23,7 +23,7 @@ def create_app(config: Any, here: Any = None) -> Flask:
     from app.node import open_node
     from app.office.erase import forget_files
     from app.office.eyes import printed
-    from app.push_lane import PushLane
+    from app.push_lane import LANE, PushLane
 
     here = here or open_node(config)
     app = Flask("app", static_folder=None)
@@ -41,7 +41,9 @@ def create_app(config: Any, here: Any = None) -> Flask:
         PROPAGATE_EXCEPTIONS=False,
     )
     app.extensions["ruhu"] = here
-    app.wsgi_app = PushLane(app.wsgi_app, here, https=config.https, lang=config.lang)  # type: ignore[method-assign]
+    app.extensions[LANE] = app.wsgi_app = PushLane(  # type: ignore[method-assign]
+        app.wsgi_app, here, https=config.https, lang=config.lang
+    )
     if config.proxies:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=config.proxies, x_proto=config.proxies, x_host=config.proxies

@@ -14,6 +14,8 @@ from cheroot import wsgi
 from cheroot.connections import ConnectionManager
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 
+from app.rounds import Rounds
+
 # Silent connections kept at once; a process may have 1,024 files open on many systems.
 MOST_SILENT = 500
 
@@ -42,8 +44,30 @@ class Waiting(ConnectionManager):
         self._selector.unregister(descriptor)
         oldest.close()
 
+    def _expire(self, threshold: float) -> None:
+        super()._expire(threshold)
+        if self.server.rounds is not None:
+            self.server.rounds.relieve()
+
+    @property
+    def can_add_keepalive_connection(self) -> bool:
+        listened = len(self.server.rounds or ())
+        return bool(self._num_connections + listened < self.server.keep_alive_conn_limit)
+
 
 class Server(wsgi.Server):
+    rounds: Rounds | None = None
+    """Where connections go that have just pushed; without, each push has a thread of its own."""
+
+    def put_conn(self, conn: Any) -> None:
+        if not (self.ready and self.rounds is not None and conn.pushed and self.rounds.take(conn)):
+            super().put_conn(conn)
+
+    def stop(self) -> None:
+        if self.rounds is not None:
+            self.rounds.stop()
+        super().stop()
+
     def prepare(self) -> None:
         super().prepare()
         self._connections._selector.close()  # only the selector: the listening socket stays open

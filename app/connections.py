@@ -23,7 +23,6 @@ GRACE_SECONDS = 30.0
 SLOWEST_BYTES = 500.0
 GREETING_SECONDS = 10.0
 LISTEN_MS = 5
-LARGEST_HEAD = 8192
 
 
 class Pace:
@@ -109,7 +108,8 @@ class Request(HTTPRequest):
 
     def parse_request(self) -> None:
         heads, bodies = self.server.max_request_header_size, self.server.max_request_body_size
-        self.push = plain_push.take_head(self.conn.rfile, heads or LARGEST_HEAD, bodies or plain_push.LARGEST)
+        self.push = plain_push.take_head(self.conn.rfile, heads or plain_push.LARGEST_HEAD, bodies or plain_push.LARGEST)
+        self.conn.pushed = self.push is not None
         if self.push is None:
             super().parse_request()
         else:
@@ -134,9 +134,18 @@ class Request(HTTPRequest):
 
 
 class Connection(HTTPConnection):
-    """The one a server is given as its ConnectionClass."""
+    """The one a server is given as its ConnectionClass.
+
+    pushed: the last request was a plain push. Of a round it was in (`app.rounds`): head: of the push that is not whole
+    yet; refused: why its push could not be taken; owed: what is still to be sent, and whether it stays open then.
+    """
 
     RequestHandlerClass = Request
+    pushed = False
+    head: plain_push.Head | None = None
+    refused: Exception | None = None
+    owed: tuple[bytes, bool] | None = None
+    answered_at = 0.0
 
     def __init__(self, server: Any, sock: Any, makefile: Any = None) -> None:
         self._sending, self._taking = Pace(), Pace()
@@ -148,10 +157,24 @@ class Connection(HTTPConnection):
 
     def communicate(self) -> bool:
         """As cheroot's; but who just had an answer is listened to for a moment, as long as nobody else waits."""
+        if self.owed:
+            return self._settled(*self.owed)
         while self._answered():
+            if self.pushed and self.server.rounds is not None:
+                return True
             if not self._speaks_on():
                 return True
         return False
+
+    def _settled(self, answer: bytes, stays: bool) -> bool:
+        """Send the rest of an answer that did not fit into what the line took at once."""
+        self.owed = None
+        self._taking.begin()
+        try:
+            self.wfile.write(answer)
+        except OSError:
+            return False
+        return stays
 
     def _answered(self) -> bool:
         self._sending.begin()

@@ -13,13 +13,15 @@ import time
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from cheroot.server import KnownLengthRFile
 
 from app.push_lane import PATH
+from app.sync_api import REFUSED
 
 LINE = f"POST {PATH} HTTP/1.1\r\n".encode()
+LARGEST_HEAD = 8192
 LARGEST = 32 * 1024 * 1024
 READ_AWAY = 2 * 1024 * 1024
 """More than a phone pushes at once: it has to hear why it was refused."""
@@ -31,15 +33,19 @@ _DIGITS = re.compile("[0-9]{1,9}")
 Headers = dict[str, str]
 
 
-def take_head(reader: Any, limit: int, largest: int = LARGEST) -> Headers | None:
-    """The headers of a plain push as WSGI calls them, taken from the buffer; None when anything else is there.
+class Head(NamedTuple):
+    """Of a plain push. headers: as WSGI calls them. end: where its body begins. length: of the body."""
 
-    limit: bytes of a head. largest: bytes of a body; for a larger one cheroot has an answer. Waits for the first
-    bytes of a request, as reading its first line would.
+    headers: Headers
+    end: int
+    length: int
+
+
+def head_in(buffer: bytes, begin: int, limit: int, largest: int = LARGEST) -> Head | None:
+    """The head of a plain push that begins there, None when anything else does, or not yet all of one.
+
+    limit: bytes of a head. largest: bytes of a body; for a larger one cheroot has an answer.
     """
-    if reader._read_pos >= len(reader._read_buf):
-        reader.peek(1)
-    buffer, begin = reader._read_buf, reader._read_pos
     if not buffer.startswith(LINE, begin):
         return None
     end = buffer.find(_END, begin, begin + limit) + 2
@@ -50,11 +56,26 @@ def take_head(reader: Any, limit: int, largest: int = LARGEST) -> Headers | None
     found = {_name(name): value.strip(" ") for name, _, value in (line.partition(":") for line in lines)}
     if len(found) < len(lines) or not _NEEDS_THOUGHT.isdisjoint(found) or not _DIGITS.fullmatch(found.get("CONTENT_LENGTH", "")):
         return None
-    if int(found["CONTENT_LENGTH"]) > largest:
+    length = int(found["CONTENT_LENGTH"])
+    return Head(found, end + 2, length) if length <= largest else None
+
+
+def may_become(buffer: bytes, begin: int, limit: int) -> bool:
+    """Whether what came so far is the beginning of a push whose head is still under way."""
+    came = len(buffer) - begin
+    return LINE.startswith(buffer[begin : begin + len(LINE)]) and came < limit and buffer.find(_END, begin) < 0
+
+
+def take_head(reader: Any, limit: int, largest: int = LARGEST) -> Headers | None:
+    """The headers of a plain push, taken from the buffer. Waits for the first bytes, as reading its first line would."""
+    if reader._read_pos >= len(reader._read_buf):
+        reader.peek(1)
+    head = head_in(reader._read_buf, reader._read_pos, limit, largest)
+    if head is None:
         return None
-    reader._read_pos = end + 2
-    reader.bytes_read += end + 2 - begin
-    return found
+    reader.bytes_read += head.end - reader._read_pos
+    reader._read_pos = head.end
+    return head.headers
 
 
 @lru_cache(maxsize=256)
@@ -103,7 +124,10 @@ def answered(request: Any, head: Headers) -> tuple[bytes, bool]:
         return written.append
 
     written: list[bytes] = []
-    response: Iterable[bytes] = server.wsgi_app(environ_of(request, head, body), start_response)
+    environ = environ_of(request, head, body)
+    if request.conn.refused:  # a round has tried already
+        environ[REFUSED], request.conn.refused = request.conn.refused, None
+    response: Iterable[bytes] = server.wsgi_app(environ, start_response)
     try:
         written.extend(response)
     finally:
@@ -111,17 +135,22 @@ def answered(request: Any, head: Headers) -> tuple[bytes, bool]:
             response.close()
     status, headers = said
     payload = b"".join(written)
-    names = {name.lower() for name, _ in headers}
     # A refusal may come before the body was looked at; a long one is not worth reading for the connection's sake.
     stays = body.remaining <= READ_AWAY and not status.startswith("413") and server.can_add_keepalive_connection
     if stays and body.remaining:
         body.read(body.remaining)
+    return spelled(server, status, headers, payload, stays), stays
+
+
+def spelled(server: Any, status: str, headers: Iterable[tuple[str, str]], payload: bytes, stays: bool) -> bytes:
+    """The whole answer as it is sent. stays: the connection remains open."""
+    names = {name.lower() for name, _ in headers}
     more = [] if "content-length" in names else [("Content-Length", str(len(payload)))]
     more += [] if stays or "connection" in names else [("Connection", "close")]
     more += [] if "date" in names else [("Date", _date(int(time.time())))]
     more += [] if "server" in names else [("Server", server.server_name)]
     lines = "".join([f"{name}: {value}\r\n" for name, value in (*headers, *more)])
-    return f"{server.protocol} {status}\r\n{lines}\r\n".encode("latin-1") + payload, stays
+    return f"{server.protocol} {status}\r\n{lines}\r\n".encode("latin-1") + payload
 
 
 @lru_cache(maxsize=2)

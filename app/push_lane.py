@@ -9,10 +9,10 @@ alone knows how to refuse: one home for the words and the status codes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 from werkzeug.wrappers import Request
 
@@ -21,13 +21,31 @@ from app.compress import best_encoding
 from app.i18n import language_of
 from app.node import Node
 from app.security import headers_of, log_line
-from app.sync_api import REFUSED, packed_reply, pushed
+from app.sync_api import REFUSED, packed_reply, pushed, read_push, taken_in
+from sync import service
 from sync.protocol import MAX_BYTES
+from sync.records import PushReply
+from sync.store.intake_logs import Pushed
 
 PATH = "/sync/v1/push"
+LANE = "ruhu.lane"
+"""Among the app's extensions: its `PushLane`."""
 _CHECKED = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in ("Ruhu-Length", "Content-Digest", "Content-Encoding")}
 _WISHES = ("QUERY_STRING", "HTTP_COOKIE", "HTTP_ACCEPT_LANGUAGE", "HTTP_ACCEPT_ENCODING")
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class Answer(NamedTuple):
+    """Of a push that went well: status 200."""
+
+    headers: list[tuple[str, str]]
+    packed: bytes
+
+
+class _Read(NamedTuple):
+    pushed: Pushed
+    lang: str
+    coding: str
 
 
 class PushLane:
@@ -40,6 +58,8 @@ class PushLane:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"] != PATH or environ["REQUEST_METHOD"] != "POST":
             return self._app(environ, start_response)
+        if REFUSED in environ:
+            return self._app(environ, start_response)
         declared = environ.get("CONTENT_LENGTH") or ""
         if not (declared.isascii() and declared.isdigit()) or int(declared) > MAX_BYTES:
             return self._app(environ, start_response)
@@ -50,17 +70,58 @@ class PushLane:
             environ["wsgi.input"] = BytesIO(sent)
             if len(sent) != int(declared):
                 return self._app(environ, start_response)
-            lang, coding = _wishes(*(environ.get(name, "") for name in _WISHES), self._lang)
+            lang, coding = self._wishes(environ)
             answer = pushed(self._here, credential, sent, _headers_of(environ), lang)
         except Exception as refusal:  # a Problem, or a fault of ours: Flask tells either, and tries nothing again
             environ[REFUSED] = refusal
             return self._app(environ, start_response)
+        headers, packed = self._packed(answer, coding, began)
+        start_response("200 OK", headers)
+        return [packed]
+
+    def together(self, asked: Sequence[tuple[dict[str, str], bytes]]) -> Iterator[Answer | Exception]:
+        """Take in several pushes in one commit, each given as its headers, as WSGI calls them, and its whole body.
+
+        For each its answer, or why there is none: to be told to Flask as `REFUSED`, which tells the phone.
+        """
+        began = time.monotonic()
+        read = [self._read(headers, sent) for headers, sent in asked]
+        sound = [one for one in read if not isinstance(one, Exception)]
+        replies = iter(self._taken_in([one.pushed for one in sound]) if sound else ())
+        for one in read:
+            yield one if isinstance(one, Exception) else self._answered(one, next(replies), began)
+
+    def _read(self, headers: dict[str, str], sent: bytes) -> _Read | Exception:
+        try:
+            credential = bearer(self._here, headers.get("HTTP_AUTHORIZATION", ""))
+            lang, coding = self._wishes(headers)
+            return _Read(read_push(self._here, credential, sent, _headers_of(headers)), lang, coding)
+        except Exception as refusal:
+            return refusal
+
+    def _taken_in(self, pushes: Sequence[Pushed]) -> Sequence[PushReply] | Sequence[Exception]:
+        try:
+            return taken_in(self._here, pushes)
+        except Exception as refusal:
+            return [refusal] * len(pushes)
+
+    def _answered(self, read: _Read, reply: PushReply | Exception, began: float) -> Answer | Exception:
+        if isinstance(reply, Exception):
+            return reply
+        try:
+            return self._packed(service.answer(reply, read.lang, self._here.identity), read.coding, began)
+        except Exception as fault:
+            return fault
+
+    def _packed(self, answer: Any, coding: str, began: float) -> Answer:
         # Level 1: receipts are mostly hashes, which no level makes smaller.
         packed, headers = packed_reply(answer, coding, level=1)
         headers |= self._headers | {"Content-Length": str(len(packed))}
-        start_response("200 OK", list(headers.items()))
         log_line("POST", PATH, 200, len(packed), began)
-        return [packed]
+        return Answer(list(headers.items()), packed)
+
+    def _wishes(self, environ: dict[str, Any]) -> tuple[str, str]:
+        return _wishes(*[environ.get(name, "") for name in _WISHES], self._lang)
 
 
 @lru_cache(maxsize=1024)

@@ -16,9 +16,11 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from app import create_app
+from flask import Flask
+
+from app import create_app, rounds
 from app.accepting import Server, TlsAdapter
 from app.config import Config
 from app.connections import Connection
@@ -27,6 +29,7 @@ from app.node import NodeProblem, open_node
 from app.origin.authority import ensure, files_in
 from app.origin.expiry import CertificateWatch
 from app.origin.welcome import WelcomeServer, welcome_app
+from app.push_lane import LANE
 
 # The largest thing anybody sends whole is a workbook to import; pushes and blobs have smaller caps of their own.
 LARGEST_BODY = 32 * 1024 * 1024
@@ -115,7 +118,7 @@ def _renew(config: Config) -> None:
     ensure(config.data_dir, config.authority_names, datetime.now(UTC))
 
 
-def _server(config: Config, app: Callable[..., Any]) -> Server:
+def _server(config: Config, app: Flask) -> Server:
     server = Server(
         bind_addr=(config.host, config.port),
         wsgi_app=app,
@@ -132,6 +135,8 @@ def _server(config: Config, app: Callable[..., Any]) -> Server:
     # the phones of a village shake hands anew for every request.
     server.keep_alive_conn_limit = 200
     server.error_log = _server_error
+    if rounds.USABLE:
+        server.rounds = rounds.Rounds(server, app.extensions[LANE].together)
     if config.cert and config.key:
         server.ssl_adapter = TlsAdapter(str(config.cert), str(config.key))
     return server

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import brotli
@@ -23,7 +23,8 @@ from app.i18n import language
 from app.node import Node, node
 from app.who_said import who_said
 from sync import protocol, service
-from sync.records import Credential
+from sync.records import Credential, PushReply
+from sync.store.intake_logs import Pushed
 
 blueprint = Blueprint("sync_api", __name__, url_prefix="/sync/v1")
 
@@ -80,12 +81,22 @@ def push() -> Response:
 
 def pushed(here: Node, credential: Credential, sent: bytes, headers: Mapping[str, str], lang: str) -> Any:
     """Take in the body of a push as it came. Raises sync's Problem."""
+    (reply,) = taken_in(here, [read_push(here, credential, sent, headers)])
+    return service.answer(reply, lang, here.identity)
+
+
+def read_push(here: Node, credential: Credential, sent: bytes, headers: Mapping[str, str]) -> Pushed:
+    """What the body of a push says, as it came. Raises sync's Problem."""
     here.room.take_ops()
-    plain = protocol.checked_body(sent, headers)
-    answered = service.push(here.store, credential, plain, now=here.now(), lang=lang, identity=here.identity)
+    return service.understood(here.store, credential, protocol.checked_body(sent, headers))
+
+
+def taken_in(here: Node, pushes: Sequence[Pushed]) -> Sequence[PushReply]:
+    """Keep what several pushes say, in one commit. Raises sync's Problem."""
+    replies = here.store.push_many(pushes, now=here.now())
     if here.relay:
         here.relay.soon()
-    return answered
+    return replies
 
 
 @blueprint.post("/closed")

@@ -29,6 +29,7 @@ from sync.records import (
 )
 from sync.scope import scope_of, scope_version
 from sync.store.base import Store
+from sync.store.intake_logs import Pushed
 from sync.store.tombstones import AWAY_DAYS
 from sync.telling import compared_of, told_of
 
@@ -42,11 +43,22 @@ def push(
     store: Store, credential: Credential, plain: bytes, *, now: datetime, lang: str = "zh", identity: Identity | None = None
 ) -> dict[str, Any]:
     """Take in an unpacked, checked push body. Raises Problem bad_json, bad_op, too_large, epoch_changed."""
+    sent = understood(store, credential, plain)
+    reply = store.push(sent.arrivals, plain, credential=credential, now=now, heads=sent.heads,
+                       marks=sent.marks)
+    return answer(reply, lang, identity)
+
+
+def understood(store: Store, credential: Credential, plain: bytes) -> Pushed:
+    """What an unpacked, checked push body says, for `Store.push_many`. Raises Problem as `push` does, before anything is kept."""
     sent = parse_push(plain, stubs=credential.kind == NODE)
     if sent.epoch and sent.server_id == store.server_id and sent.epoch != store.epoch:
         raise Problem("epoch_changed")
-    reply = store.push(sent.arrivals, plain, credential=credential, now=now, heads=sent.heads,
-                       marks=sent.marks)
+    return Pushed(sent.arrivals, plain, credential, sent.heads, sent.marks)
+
+
+def answer(reply: PushReply, lang: str, identity: Identity | None) -> dict[str, Any]:
+    """A push's reply for the wire, signed."""
     return reply_to_wire(_signed_reply(reply, identity) if identity else reply, lang)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app import push_lane
+from app.plain_push import _name
 from sync import protocol
 from sync.problems import message_of
 from tests.test_app_sync import water
@@ -60,6 +61,63 @@ def test_a_fault_of_ours_is_an_incident_and_stores_nothing(
     phone: Any, cast: Any, here: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     device = phone(cast.cadre)
-    monkeypatch.setattr(here.store, "push", lambda *_a, **_k: 1 / 0)
+    monkeypatch.setattr(here.store, "push_many", lambda *_a, **_k: 1 / 0)
     reply = device.push([water(device.author)])
     assert reply.status_code == 500 and reply.json["error"]["incident"]
+
+
+# --- many together ----------------------------------------------------------------------------------------------
+
+
+def as_heard(device: Any, body: bytes, **more: str) -> tuple[dict[str, str], bytes]:
+    """Headers and body as `app.rounds` has them."""
+    headers = device.headers | protocol.push_headers(body) | {"Content-Length": str(len(body))} | more
+    return {_name(name): value for name, value in headers.items()}, body
+
+
+@pytest.fixture
+def together(client: Any) -> Any:
+    return lambda *asked: list(client.application.extensions[push_lane.LANE].together(asked))
+
+
+def test_pushes_together_are_answered_as_each_alone(phone: Any, cast: Any, together: Any) -> None:
+    devices = [phone(cast.cadre), phone(cast.cadre)]
+    bodies = [device.body([water(device.author)]) for device in devices]
+    for device, body in zip(devices, bodies, strict=True):
+        device.client.post("/sync/v1/push", data=body, headers=device.headers | protocol.push_headers(body))
+    for device, body, answer in zip(devices, bodies, together(*map(as_heard, devices, bodies)), strict=True):
+        alone = device.client.post("/sync/v1/push", data=body, headers=device.headers | protocol.push_headers(body))
+        moment = {"time": "", "heads": []}
+        assert protocol._generic.decode(answer.packed) | moment == alone.json | moment
+        unlike = {"Content-Digest", "Content-Length", "Date"}
+        assert {k: v for k, v in answer.headers if k not in unlike} == {k: v for k, v in alone.headers if k not in unlike}
+        assert dict(answer.headers)["Content-Digest"] == protocol.digest_header(answer.packed)
+
+
+def test_what_is_wrong_with_one_does_not_touch_the_others(phone: Any, cast: Any, together: Any, here: Any) -> None:
+    device, other = phone(cast.cadre), phone(cast.cadre)
+    body, more = device.body([water(device.author)]), other.body([water(other.author, "no", "yes")])
+    cut, unknown = as_heard(other, more[:-1]), as_heard(other, more, Authorization="Bearer nobody")
+    cut[0]["HTTP_RUHU_LENGTH"] = str(len(more))
+    answers = together(cut, as_heard(device, body), unknown, as_heard(other, b"{"), as_heard(other, more))
+    assert [getattr(one, "code", "taken") for one in answers] == \
+        ["length_mismatch", "taken", "unknown_token", "bad_json", "taken"]  # fmt: skip
+    assert here.store.acked([device.install_id, other.install_id]) == {device.install_id: 1, other.install_id: 1}
+
+
+def test_what_befalls_the_commit_befalls_all_and_nobody_is_answered(phone: Any, cast: Any, together: Any, here: Any) -> None:
+    device, other = phone(cast.cadre), phone(cast.cadre)
+    here.store._push_together.waiting = 0
+    answers = together(*(as_heard(one, one.body([water(one.author)])) for one in (device, other)))
+    assert [one.code for one in answers] == ["busy", "busy"]
+    assert set(here.store.acked([device.install_id, other.install_id]).values()) == {0}
+
+
+def test_what_was_refused_together_is_told_by_flask_and_not_tried_again(
+    phone: Any, cast: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = phone(cast.cadre)
+    monkeypatch.setattr(push_lane, "pushed", lambda *_: pytest.fail("tried again"))
+    reply = device.client.post("/sync/v1/push", data=device.body([]), headers=device.headers,
+                               environ_overrides={push_lane.REFUSED: protocol.Problem("busy")})  # fmt: skip
+    assert (reply.status_code, reply.json["error"]["code"]) == (503, "busy")

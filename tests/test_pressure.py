@@ -208,6 +208,40 @@ def test_who_comes_back_at_once_shares_the_next_commit() -> None:
     assert len(commits) <= 24
 
 
+def test_what_one_brings_together_is_in_one_round_with_what_still_fits() -> None:
+    groups: list[list[str]] = []
+    stuck, told = Stuck(), {}
+
+    def together(work: Any, _: Callable[[], None]) -> Any:
+        groups.append(list(work))
+        return [one.upper() for one in (work if len(groups) > 1 else stuck(work, _))]
+
+    def bring(works: str) -> None:
+        told[works] = "".join(group.all(works))
+
+    group = GroupCommit[str, str](together, most=4, waiting=6)
+    threads = [threading.Thread(target=bring, args=(works,)) for works in ("abcdef", "ghi", "j", "kl")]
+    for count, thread in enumerate(threads):
+        thread.start()
+        assert stuck.begun.wait(5)
+        while len(group._queue) < count:
+            time.sleep(0.001)
+    with pytest.raises(Problem) as refused:
+        group.all("mn")
+    assert refused.value.code == "busy"
+    stuck.go.set()
+    for thread in threads:
+        thread.join(10)
+    assert told == {"abcdef": "ABCDEF", "ghi": "GHI", "j": "J", "kl": "KL"}
+    assert groups == [list("abcdef"), list("ghij"), list("kl")]
+
+
+def test_a_round_with_an_answer_too_few_tells_nobody_it_went_well() -> None:
+    group = GroupCommit[str, str](lambda work, _: work[:-1])
+    with pytest.raises(ValueError, match="shorter"):
+        group.all("ab")
+
+
 def test_a_full_disk_refuses_ops_and_keeps_what_is_there(here: Any, cast: Any, phone: Any, office: Any) -> None:
     disk = Disk(20)
     cadre = phone(cast.cadre)

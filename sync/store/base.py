@@ -33,6 +33,7 @@ from sync.records import (
     ServerHead,
     UnreadPage,
 )
+from sync.store.intake_logs import Pushed
 
 LOAD_CHUNK = 5000
 """So many ops given to `Store.load` at once are one commit."""
@@ -141,6 +142,9 @@ class Store(Protocol):
         marks: op_id → what the node that sends says of an op (`sync.scope.VOUCHED`).
         Raises Problem busy when more wait than the store can take; then nothing was kept.
         """
+
+    def push_many(self, pushes: Sequence[Pushed], *, now: datetime) -> Sequence[PushReply]:
+        """As `push`, several bodies in one commit: each has its own reply, and what is raised is true of all."""
 
     def load(self, ops: Iterable[Op | Arrival]) -> int:
         """Take in ops of this server's own making (demo county, import, published forms), or those with their bytes.

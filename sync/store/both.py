@@ -60,6 +60,9 @@ class Both(ABC):
     ) -> PushReply:  # fmt: skip
         return self._push_together((Pushed(arrivals, raw, credential, heads, marks or {}), now))
 
+    def push_many(self, pushes: Sequence[Pushed], *, now: datetime) -> Sequence[PushReply]:
+        return self._push_together.all([(pushed, now) for pushed in pushes])
+
     def load(self, ops: Iterable[Op | Arrival]) -> int:
         count = 0
         batch: list[Arrival] = []

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Generic, TypeVar
 
 from sync.problems import Problem
@@ -27,12 +28,12 @@ Answer = TypeVar("Answer")
 
 
 class _Waiting(Generic[Work, Answer]):
-    """woken: held until there is an answer or, with leads, until it is this thread's turn to lead."""
+    """What one thread waits for. woken: held until there are answers or, with leads, until it is its turn to lead."""
 
-    def __init__(self, work: Work) -> None:
-        self.work = work
+    def __init__(self, works: Sequence[Work]) -> None:
+        self.works = works
         self.leads = False
-        self.answer: Answer | None = None
+        self.answers: Sequence[Answer] = ()
         self.error: BaseException | None = None
         self.woken = threading.Lock()
         self.woken.acquire()
@@ -42,8 +43,8 @@ class GroupCommit(Generic[Work, Answer]):
     """together: does all the work in one transaction and answers each piece; what it raises, all are told. It may call
     what it is given beside the work once nothing it has yet to do minds that the next round is begun.
 
-    most: pieces of work in one transaction. waiting: how many may stand in the queue. patience: seconds until
-    work that nobody has begun is given back.
+    most: pieces of work in one transaction; what one thread brings is never parted. waiting: how many may stand in
+    the queue. patience: seconds until work that nobody has begun is given back.
     """
 
     def __init__(
@@ -60,9 +61,13 @@ class GroupCommit(Generic[Work, Answer]):
 
     def __call__(self, work: Work) -> Answer:
         """Raises Problem busy when the work was not begun; then nothing of it was done."""
-        mine: _Waiting[Work, Answer] = _Waiting(work)
+        return self.all((work,))[0]
+
+    def all(self, works: Sequence[Work]) -> Sequence[Answer]:
+        """Several pieces that one thread brings at once, all in the same transaction. Raises as for one."""
+        mine: _Waiting[Work, Answer] = _Waiting(works)
         with self._lock:
-            if len(self._queue) >= self.waiting:
+            if sum(len(one.works) for one in self._queue) >= self.waiting:
                 raise Problem("busy")
             self._queue.append(mine)
             if not self._led:
@@ -75,8 +80,7 @@ class GroupCommit(Generic[Work, Answer]):
             self._lead()
         if mine.error is not None:
             raise mine.error
-        assert mine.answer is not None
-        return mine.answer
+        return mine.answers
 
     def _give_up(self, mine: _Waiting[Work, Answer]) -> None:
         """Take work back that nobody has begun. Raises Problem busy; answers when somebody has."""
@@ -85,10 +89,21 @@ class GroupCommit(Generic[Work, Answer]):
                 self._queue.remove(mine)
                 raise Problem("busy")
 
+    def _next(self) -> list[_Waiting[Work, Answer]]:
+        """Take the queue's head, whatever its size, and as many behind it as still fit."""
+        count = end = 0
+        for one in self._queue:
+            count += len(one.works)
+            if end and count > self._most:
+                break
+            end += 1
+        group, self._queue = self._queue[:end], self._queue[end:]
+        return group
+
     def _lead(self) -> None:
         """Serve the queue's head, oneself first, and pass the lead on."""
         with self._lock:
-            group, self._queue = self._queue[: self._most], self._queue[self._most :]
+            group = self._next()
         passed = False
 
         def pass_on() -> None:
@@ -103,9 +118,10 @@ class GroupCommit(Generic[Work, Answer]):
                     self._queue[0].woken.release()
 
         try:
-            answers = self._together([one.work for one in group], pass_on)
-            for one, answer in zip(group, answers, strict=True):
-                one.answer = answer
+            works = [work for one in group for work in one.works]
+            answers = iter(list(zip(works, self._together(works, pass_on), strict=True)))
+            for one in group:
+                one.answers = [answer for _, answer in islice(answers, len(one.works))]
         except BaseException as error:
             for one in group:
                 one.error = error
