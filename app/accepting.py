@@ -14,7 +14,7 @@ from cheroot import wsgi
 from cheroot.connections import ConnectionManager
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 
-from app.rounds import Rounds
+from app.rounds import Rounds, pending
 
 # Silent connections kept at once; a process may have 1,024 files open on many systems.
 MOST_SILENT = 500
@@ -60,7 +60,9 @@ class Server(wsgi.Server):
     """Where connections go that have just pushed; without, each push has a thread of its own."""
 
     def put_conn(self, conn: Any) -> None:
-        if not (self.ready and self.rounds is not None and conn.pushed and self.rounds.take(conn)):
+        if self.ready and pending(conn.socket):
+            self.process_conn(conn)
+        elif not (self.ready and self.rounds is not None and conn.pushed and self.rounds.take(conn)):
             super().put_conn(conn)
 
     def stop(self) -> None:

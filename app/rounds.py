@@ -57,7 +57,7 @@ class Rounds:
 
     def take(self, connection: Any) -> bool:
         """Listen to a connection that was just answered. False when it has to wait elsewhere."""
-        if connection.rfile.has_data() or _pending(connection.socket):
+        if connection.rfile.has_data():
             return False
         with self._lock:
             if self._stopping or len(self._held) >= MOST_HELD or self._stuck():
@@ -119,7 +119,12 @@ class Rounds:
         waiting = iter([one for one in self._first | ready if one in self._held])
         self._first, self._serving, size = {}, [], 0
         for connection in waiting:
-            if head := self._heard(connection):
+            try:
+                head = self._heard(connection)
+            except Exception:
+                self._drop(connection)  # else it would be heard, and fail, without end
+                raise
+            if head:
                 self._serving.append((connection, head))
                 size += head.length
                 if len(self._serving) == MOST_TOGETHER or size >= MOST_BYTES:
@@ -177,7 +182,7 @@ class Rounds:
             self._pass_on(connection)
         elif not stays:
             self._drop(connection)
-        elif connection.rfile.has_data() or _pending(connection.socket):
+        elif connection.rfile.has_data() or pending(connection.socket):
             self._first[connection] = None
 
     def _let_go_of_the_silent(self) -> None:
@@ -226,6 +231,6 @@ def _body(connection: Any, head: Head) -> bytes:
     return bytes(connection.rfile._read_buf[head.end : head.end + head.length])
 
 
-def _pending(sock: socket.socket) -> bool:
+def pending(sock: socket.socket) -> bool:
     """Whether TLS holds bytes back that no selector knows of."""
     return isinstance(sock, ssl.SSLSocket) and bool(sock.pending())
