@@ -361,20 +361,22 @@ def test_who_stops_answers_what_is_being_taken_in(store: Store) -> None:
 def test_over_tls_it_is_the_same(store: Store, tmp_path: Path) -> None:
     files = ensure(tmp_path, ["localhost"], datetime.now(UTC))
     trusting = ssl.create_default_context(cafile=str(files.ca))
-    with serving(store, TlsAdapter(str(files.cert), str(files.key))) as server:
-        with trusting.wrap_socket(socket.create_connection(server.bind_addr), server_hostname="localhost") as line:
-            assert said(line, asked(PUSH, b"first")) == b"app  first"
-            until(lambda: len(server.rounds or ()) == 1)
-            whole = asked(PUSH, b"x" * 40_000)  # three records
-            for _ in range(3):
-                assert said(line, whole) == b"round " + b"x" * 40_000
-            for at in range(0, len(whole), 10_000):
-                line.sendall(whole[at : at + 10_000])
-            assert answer(line) == b"round " + b"x" * 40_000
-            line.sendall(asked(PUSH, b"a") + asked(PUSH, b"b"))
-            assert (answer(line), answer(line)) == (b"round a", b"round b")
-            line.sendall(asked(PUSH, b"c") + asked("/", b"d"))
-            assert (answer(line), answer(line)) == (b"round c", b"app  d")
+    with (
+        serving(store, TlsAdapter(str(files.cert), str(files.key))) as server,
+        trusting.wrap_socket(socket.create_connection(server.bind_addr), server_hostname="localhost") as line,
+    ):
+        assert said(line, asked(PUSH, b"first")) == b"app  first"
+        until(lambda: len(server.rounds or ()) == 1)
+        whole = asked(PUSH, b"x" * 40_000)  # three records
+        for _ in range(3):
+            assert said(line, whole) == b"round " + b"x" * 40_000
+        for at in range(0, len(whole), 10_000):
+            line.sendall(whole[at : at + 10_000])
+        assert answer(line) == b"round " + b"x" * 40_000
+        line.sendall(asked(PUSH, b"a") + asked(PUSH, b"b"))
+        assert (answer(line), answer(line)) == (b"round a", b"round b")
+        line.sendall(asked(PUSH, b"c") + asked("/", b"d"))
+        assert (answer(line), answer(line)) == (b"round c", b"app  d")
 
 
 def test_over_tls_nothing_is_left_lying_where_no_selector_sees_it(
@@ -383,12 +385,14 @@ def test_over_tls_nothing_is_left_lying_where_no_selector_sees_it(
     monkeypatch.setattr(rounds, "LINGER_SECONDS", 60)
     files = ensure(tmp_path, ["localhost"], datetime.now(UTC))
     trusting = ssl.create_default_context(cafile=str(files.ca))
-    with serving(store, TlsAdapter(str(files.cert), str(files.key))) as server:
-        with trusting.wrap_socket(socket.create_connection(server.bind_addr), server_hostname="localhost") as line:
-            first = asked(PUSH, b"x" * (8192 - len(asked(PUSH, b"x" * 8000)) + 8000))
-            line.sendall(first + asked(PUSH, b"second"))  # a thread reads 8192 bytes of the record
-            assert (len(answer(line)), answer(line)) == (5 + len(first.partition(b"\r\n\r\n")[2]), b"app  second")
-            until(lambda: len(server.rounds or ()) == 1)
-            monkeypatch.setattr(rounds, "RECEIVED", len(asked(PUSH, b"a")))
-            line.sendall(asked(PUSH, b"a") + asked(PUSH, b"b"))
-            assert (answer(line), answer(line)) == (b"round a", b"round b")
+    with (
+        serving(store, TlsAdapter(str(files.cert), str(files.key))) as server,
+        trusting.wrap_socket(socket.create_connection(server.bind_addr), server_hostname="localhost") as line,
+    ):
+        first = asked(PUSH, b"x" * (8192 - len(asked(PUSH, b"x" * 8000)) + 8000))
+        line.sendall(first + asked(PUSH, b"second"))  # a thread reads 8192 bytes of the record
+        assert (len(answer(line)), answer(line)) == (5 + len(first.partition(b"\r\n\r\n")[2]), b"app  second")
+        until(lambda: len(server.rounds or ()) == 1)
+        monkeypatch.setattr(rounds, "RECEIVED", len(asked(PUSH, b"a")))
+        line.sendall(asked(PUSH, b"a") + asked(PUSH, b"b"))
+        assert (answer(line), answer(line)) == (b"round a", b"round b")
