@@ -247,14 +247,17 @@ class KeptPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnreadRecord(msgspec.Struct, frozen=True, gc=False):
-    """A record as a store keeps it: values and dates are JSON that nobody read (dates as `sync.store.dates` keeps them)."""
+    """A record as a store keeps it: values and dates are JSON that nobody read (dates as `sync.store.dates` keeps them).
+
+    fields: as the database hands them out with the least work, text or its bytes.
+    """
 
     kind: str
     id: str
     area: str
     rev: int
     seq: int
-    fields: str
+    fields: str | bytes
     since: str
     pending: int = 0
     deleted: bool = False

@@ -59,6 +59,19 @@ def spaced(text: str) -> str:
     return " ".join(tokens(text))
 
 
+def backwards(number: str) -> str:
+    """A number without what stands between its digits, from its end."""
+    if number.isascii() and number.isalnum():
+        return number.lower()[::-1]
+    return "".join(tokens(number))[::-1]
+
+
+@lru_cache(maxsize=30_000)
+def spaced_place(text: str) -> str:
+    """A group or house number, as the search index takes it in."""
+    return spaced(arabic(text))
+
+
 @lru_cache(maxsize=30_000)
 def _reading(character: str) -> str:
     if character.isascii():
@@ -86,14 +99,23 @@ def _characters(name: str) -> Sequence[str]:
     return name if _is_han(name) else [character for character in normal(name) if character.isalnum()]
 
 
-@lru_cache(maxsize=200_000)
 def initials(name: str) -> tuple[str, ...]:
     """The pinyin initials a name may be typed with: 曾小明 → zxm, cxm. Empty for an empty name."""
-    characters = _characters(name)
-    if not characters:
-        return ()
+    return tuple(spaced_and_initials(name)[1])
+
+
+def spaced_and_initials(name: str) -> tuple[str, Sequence[str]]:
+    """Both ways in which the search index takes a name in."""
+    if _is_han(name):
+        characters: Sequence[str] = name
+        apart = " ".join(name)
+    else:
+        characters = [character for character in normal(name) if character.isalnum()]
+        apart = spaced(name)
+        if not characters:
+            return apart, ()
     rest = "".join(map(_letter, characters[1:]))
-    return tuple([first + rest for first in _surname_letters(characters[0])])
+    return apart, [first + rest for first in _surname_letters(characters[0])]
 
 
 @lru_cache(maxsize=200_000)

@@ -92,9 +92,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 _LEVEL_ENDS = (2, 4, 6, 9, 12)
 
 
-def row_of(record: UnreadRecord) -> Row:
-    """The record's row, in the order of COLUMNS[record.kind]."""
-    return _MAKERS[record.kind](record)
+def maker(kind: str) -> Callable[[UnreadRecord], Row]:
+    """What makes a record of this kind its row, in the order of COLUMNS[kind]."""
+    return _MAKERS[kind]
 
 
 def fields_of(record: UnreadRecord) -> dict[str, Any]:
@@ -122,23 +122,25 @@ def text_of(value: Any) -> str:
     return _json.encode(value).decode()
 
 
-def _common(record: UnreadRecord) -> Row:
-    return (record.id, record.area, record.rev, record.seq, record.pending, record.since)
+def _register(kind: str) -> Callable[[UnreadRecord], Row]:
+    names, all_text = _FIELD_NAMES[kind], _ALL_TEXT[kind].decode
 
+    def row(record: UnreadRecord) -> Row:
+        try:
+            values = _as_tuple(all_text(record.fields))
+        except msgspec.ValidationError:
+            values = tuple(map(text_of, map(fields_of(record).get, names)))
+        return (record.id, record.area, record.rev, record.seq, record.pending, record.since, *values)
 
-def _register_row(record: UnreadRecord) -> Row:
-    try:
-        values = _as_tuple(_ALL_TEXT[record.kind].decode(record.fields))
-    except msgspec.ValidationError:
-        values = tuple(map(text_of, map(fields_of(record).get, _FIELD_NAMES[record.kind])))
-    return (*_common(record), *values)
+    return row
 
 
 _GROUP, _HOUSE_NO, _HEAD_NAME = map(COLUMNS["household"].index, ("group", "house_no", "head_name"))
+_plain_household = _register("household")
 
 
 def _household(record: UnreadRecord) -> Row:
-    row = _register_row(record)
+    row = _plain_household(record)
     place_key = f"{natural_key(row[_GROUP])} {natural_key(row[_HOUSE_NO])}"
     return (*row, place_key, sort_key(row[_HEAD_NAME]))
 
@@ -148,7 +150,7 @@ def _submission(record: UnreadRecord) -> Row:
     value = fields.get
     ended = value("ended", "") or value("started", "")
     return (
-        *_common(record),
+        *(record.id, record.area, record.rev, record.seq, record.pending, record.since),
         *(value(name, "") for name in ("form_id", "form_version", "form_hash", "household_id", "sheet")),
         *(value("started", ""), value("ended", ""), local_time(ended)[:10], value("instance_name", "")),
         *(value("answers", "{}"), value("carried", "{}"), "", "", "", ""),
@@ -207,9 +209,9 @@ def _decision(record: UnreadRecord) -> Row:
 
 _MAKERS: dict[str, Callable[[UnreadRecord], Row]] = {
     "household": _household,
-    "member": _register_row,
-    "visit": _register_row,
-    "issue": _register_row,
+    "member": _register("member"),
+    "visit": _register("visit"),
+    "issue": _register("issue"),
     "submission": _submission,
     "area": _area,
     "small_area": _plain,
@@ -220,7 +222,7 @@ _MAKERS: dict[str, Callable[[UnreadRecord], Row]] = {
     "exemption": _plain,
     "rules": _plain,
     "device": _plain,
-    "pairing": _register_row,
-    "event": _register_row,
+    "pairing": _register("pairing"),
+    "event": _register("event"),
     "sight": _plain,
 }

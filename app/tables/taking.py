@@ -9,20 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any
 
+import msgspec
 import sqlite_utils
 
 from app.tables import rows
-from app.tables.names import arabic, initials, spaced
+from app.tables.names import backwards, spaced, spaced_and_initials, spaced_place
 from app.tables.rows import Row
 from sync.records import UnreadRecord
 from sync.store.sqlite_rows import insert
 
 HOUSEHOLDS_AT_ONCE = 2_000
+WIDE = 16
+"""Columns of a table from which on many rows in one statement cost more than a statement a row."""
 # Stands between two names, so that a search never matches across them. A
 # private-use character: the tokenizer keeps it, and nobody types it.
 _BETWEEN = " \ue000 "
+_list = msgspec.json.Decoder(list[str | None]).decode
 _NOTHING = frozenset(("", None))
 
 _AT = {kind: {name: place for place, name in enumerate(columns)} for kind, columns in rows.COLUMNS.items()}
@@ -52,7 +55,8 @@ def _kind(record: UnreadRecord) -> str:
 
 def _take_kind(db: sqlite_utils.Database, kind: str, records: Sequence[UnreadRecord], marking: bool) -> list[Row]:
     table, columns = rows.TABLE_OF[kind], rows.COLUMNS[kind]
-    there = [rows.row_of(record) for record in records if not record.deleted]
+    row_of = rows.maker(kind)
+    there = [row_of(record) for record in records if not record.deleted]
     gone = [rows.area_key(record) if kind == "area" else record.id for record in records if record.deleted]
     if kind == "household":
         merged = [row for row in there if row[_MERGED_INTO]]
@@ -83,7 +87,12 @@ def _put(db: sqlite_utils.Database, table: str, columns: Sequence[str], there: S
     key, *others = columns
     changes = ", ".join(f"[{column}] = excluded.[{column}]" for column in others)
     names = ", ".join(f"[{column}]" for column in columns)
-    insert(db.conn, f"[{table}] ({names})", there, f" ON CONFLICT([{key}]) DO UPDATE SET {changes}")
+    behind = f" ON CONFLICT([{key}]) DO UPDATE SET {changes}"
+    if len(columns) < WIDE:
+        insert(db.conn, f"[{table}] ({names})", there, behind)
+    else:
+        marks = ", ".join("?" * len(columns))
+        db.conn.executemany(f"INSERT OR ROLLBACK INTO [{table}] ({names}) VALUES ({marks}){behind}", there)  # noqa: S608
 
 
 def _note_merged(db: sqlite_utils.Database, records: Sequence[UnreadRecord], merged: Sequence[Row]) -> None:
@@ -138,8 +147,9 @@ _CADRES = (
     "FROM visits v WHERE v.submission_id = submissions.id AND v.cadre <> '')"
 )
 _FOUND_BY = (
-    "SELECT h.n, h.head_name, h.\"group\", h.house_no, h.code || ' ' || h.other_codes, m.full_name, m.id_no "
-    "FROM households h LEFT JOIN members m ON m.household_id = h.id "
+    "SELECT h.n, h.head_name, h.\"group\", h.house_no, h.code || ' ' || h.other_codes, "
+    "json_group_array(m.full_name), json_group_array(m.id_no) "
+    "FROM households h LEFT JOIN members m ON m.household_id = h.id {} GROUP BY h.n ORDER BY h.n"
 )
 
 
@@ -147,7 +157,7 @@ def settle(db: sqlite_utils.Database) -> None:
     """Work out again what was marked."""
     db.execute(_COUNTS + " WHERE id IN (SELECT id FROM unsettled WHERE kind = 'household')")  # noqa: S608 - texts of ours
     db.execute(_CADRES + " WHERE id IN (SELECT id FROM unsettled WHERE kind = 'submission')")  # noqa: S608 - texts of ours
-    entries = _entries(db, "WHERE h.id IN (SELECT id FROM unsettled WHERE kind = 'household') ORDER BY h.n")
+    entries = _entries(db, "WHERE h.id IN (SELECT id FROM unsettled WHERE kind = 'household')")
     db.conn.executemany("DELETE FROM household_search WHERE rowid = ?", [entry[:1] for entry in entries])
     _add_entries(db, entries)
     db.execute("INSERT OR IGNORE INTO check_due SELECT id FROM unsettled WHERE kind = 'household' AND id <> ''")
@@ -162,7 +172,7 @@ def settle_all(db: sqlite_utils.Database) -> None:
     db.execute("DELETE FROM household_search")
     last = db.execute("SELECT coalesce(max(n), 0) FROM households").fetchone()[0]
     for first in range(0, last + 1, HOUSEHOLDS_AT_ONCE):
-        _add_entries(db, _entries(db, f"WHERE h.n >= {first} AND h.n < {first + HOUSEHOLDS_AT_ONCE} ORDER BY h.n"))
+        _add_entries(db, _entries(db, f"WHERE h.n >= {first} AND h.n < {first + HOUSEHOLDS_AT_ONCE}"))
     db.execute("INSERT OR IGNORE INTO check_due SELECT id FROM households")
     _wait_no_longer(db)
 
@@ -175,24 +185,24 @@ Entry = tuple[int, str, str, str, str, str]
 
 
 def _entries(db: sqlite_utils.Database, where: str) -> list[Entry]:
-    found = db.execute(_FOUND_BY + where).fetchall()
-    return [_entry(list(people)) for _n, people in groupby(found, key=lambda row: row[0])]
+    return [_entry(*found) for found in db.execute(_FOUND_BY.format(where))]
 
 
 def _add_entries(db: sqlite_utils.Database, entries: Sequence[Entry]) -> None:
-    insert(db.conn, "household_search (rowid, names, initials, tails, place, code)", entries)
+    db.conn.executemany(
+        "INSERT INTO household_search (rowid, names, initials, tails, place, code) VALUES (?, ?, ?, ?, ?, ?)", entries
+    )
 
 
-def _entry(people: Sequence[tuple[Any, ...]]) -> Entry:
-    """What one household is found by, from its rows (n, head, group, house number, code, member, ID number)."""
-    n, head, group, house_no, code, _name, _number = people[0]
-    names = sorted({head, *[row[5] for row in people]} - _NOTHING)
-    numbers = sorted({row[6] for row in people} - _NOTHING)
+def _entry(n: int, head: str | None, group: str, house_no: str, code: str, members: str, numbers: str) -> Entry:
+    """What one household is found by. members, numbers: names and ID numbers of its people, as JSON."""
+    names = sorted({head, *_list(members)} - _NOTHING)
+    ways = [spaced_and_initials(name) for name in names]
     return (
         n,
-        _BETWEEN.join(map(spaced, names)),
-        " ".join(sorted({way for name in names for way in initials(name)})),
-        " ".join([spaced(number).replace(" ", "")[::-1] for number in numbers]),
-        _BETWEEN.join([spaced(arabic(part)) for part in (group, house_no) if part]),
+        _BETWEEN.join([way[0] for way in ways]),
+        " ".join(sorted({letters for way in ways for letters in way[1]})),
+        " ".join(map(backwards, sorted(set(_list(numbers)) - _NOTHING))),
+        _BETWEEN.join([spaced_place(part) for part in (group, house_no) if part]),
         spaced(code),
     )

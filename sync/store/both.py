@@ -18,15 +18,13 @@ from sync.records import (
     PushReply,
     Record,
     Scope,
-    UnreadPage,
-    UnreadRecord,
 )
 from sync.scope import shown
 from sync.store.base import LOAD_CHUNK, Tries
 from sync.store.group import GroupCommit
 from sync.store.intake_logs import Pushed
 from sync.store.kept import kept_of
-from sync.store.pages import kept_page_of, page_of, unread_page_of
+from sync.store.pages import kept_page_of, page_of
 
 
 class Both(ABC):
@@ -34,8 +32,6 @@ class Both(ABC):
 
     _record_of: Callable[[Any], Record]
     """A record from its row."""
-    _unread_of: Callable[[Any], UnreadRecord]
-    """The same with its values and dates as they are kept."""
     tries: Tries | None = None
     _push_together: GroupCommit[tuple[Pushed, datetime], PushReply]
 
@@ -76,10 +72,6 @@ class Both(ABC):
     def changes(self, after_seq: int, limit: int) -> Page:
         rows, end = self._rows_changed(after_seq, limit)
         return page_of([self._record_of(row) for row in rows], limit, max(after_seq, end), "")
-
-    def changes_unread(self, after_seq: int, limit: int) -> UnreadPage:
-        rows, end = self._rows_changed(after_seq, limit)
-        return unread_page_of([self._unread_of(row) for row in rows], limit, max(after_seq, end))
 
     def pull(self, scope: Scope, cursor: str | None, limit: int) -> Page:
         rows, end, prefix = self._rows_after(scope, cursor, limit)

@@ -23,7 +23,7 @@ from psycopg_pool import PoolTimeout
 from sync.audit import NOTHING, Chain
 from sync.failpoints import reach
 from sync.problems import Problem
-from sync.records import CENTRE, Arrival, PushReply, Scope, UnreadRecord
+from sync.records import CENTRE, Arrival, PushReply, Scope, UnreadPage, UnreadRecord
 from sync.scope import prefixes_of, scope_version, within
 from sync.store import postgres_audit
 from sync.store.both import Both
@@ -31,7 +31,7 @@ from sync.store.group import GroupCommit
 from sync.store.high_water import OF_DATABASE, HighWater
 from sync.store.intake import Draft, Intake
 from sync.store.intake_logs import Pushed
-from sync.store.pages import moment_text, place_of
+from sync.store.pages import moment_text, place_of, unread_page_of
 from sync.store.postgres_asking import refuse
 from sync.store.postgres_history import PostgresHistory
 from sync.store.postgres_intake import (
@@ -63,12 +63,6 @@ class PostgresTaking(PostgresHistory, Both):
     """beside: this host's folder, which remembers how far the database had come."""
 
     _record_of = staticmethod(record_of)
-
-    @staticmethod
-    def _unread_of(row: Any) -> UnreadRecord:
-        kind, id_, area, rev, seq, fields, since, deleted = row
-        # What the database keeps is always the centre's: nothing is overlaid.
-        return UnreadRecord(kind, id_, area, rev, seq, fields, since, 0, deleted)
 
     def __init__(self, url: str, *, clock: Callable[[], datetime] | None = None, connections: int = 8,
                  beside: Path | None = None) -> None:
@@ -203,6 +197,10 @@ class PostgresTaking(PostgresHistory, Both):
             after_seq, limit + 1,
         ), end  # fmt: skip
 
+    def changes_unread(self, after_seq: int, limit: int) -> UnreadPage:
+        rows, end = self._rows_changed(after_seq, limit)
+        return unread_page_of([_unread(row) for row in rows], limit, max(after_seq, end))
+
     def _rows_after(self, scope: Scope, cursor: str | None, limit: int) -> tuple[list[Any], int, str]:
         prefix = f"{self.epoch}.{scope_version(scope)}."
         # Where the log ends is read first: a record changed meanwhile is then found by the next page.
@@ -227,3 +225,9 @@ def _counties_of_scope(scope: Scope) -> tuple[str, ...]:
     for prefix in scope.area_prefixes:
         found |= {prefix[:length].ljust(6, "0") for length in (2, 4, 6)}
     return tuple(sorted(found))
+
+
+def _unread(row: Any) -> UnreadRecord:
+    kind, id_, area, rev, seq, fields, since, deleted = row
+    # What the database keeps is always the centre's: nothing is overlaid.
+    return UnreadRecord(kind, id_, area, rev, seq, fields, since, 0, deleted)

@@ -10,12 +10,15 @@ from urllib.parse import quote
 
 import msgspec
 
-from sync.records import Change, Record
+from sync.records import Change, Record, UnreadPage
 from sync.store.base import Maker
-from sync.store.sqlite_intake import RECORD, record_of
+from sync.store.pages import unread_page_of
+from sync.store.sqlite_intake import RECORD, record_of, unread_record
 from sync.store.steps import CHANGE, by_record, by_submission, changes_of, makers_of
 
 _json = msgspec.json.Encoder()
+# Values as bytes: they are UTF-8 in the file and are read from UTF-8, so text would be made and taken apart for nothing.
+_UNREAD = RECORD.replace("fields", "CAST(fields AS BLOB)")
 
 
 class SqliteHistory:
@@ -79,6 +82,10 @@ class SqliteHistory:
             " AND NOT EXISTS (SELECT 1 FROM record r WHERE r.kind = op.entity AND r.id = op.id"
             " AND (op.status = 'held' OR r.deleted = 1 AND r.fields ->> '$.erased' IS NOT NULL))"
         )
+
+    def _page_unread(self, after_seq: int, limit: int, end: int) -> UnreadPage:
+        rows = self._all(f"SELECT {_UNREAD} FROM record WHERE seq > ? ORDER BY seq LIMIT ?", after_seq, limit + 1)  # noqa: S608
+        return unread_page_of([unread_record(row) for row in rows], limit, max(after_seq, end))
 
     def _changes_where(self, where: str, *values: Any) -> list[Change]:
         return changes_of(self._all(f"SELECT {CHANGE} FROM op WHERE {where} ORDER BY n", *values))  # noqa: S608 - our own

@@ -9,10 +9,8 @@ from typing import Any, BinaryIO
 
 from sync.records import UnreadPage
 from sync.store.blobs import BlobFolder
-from sync.store.pages import unread_page_of
 from sync.store.sqlite_file import NAME
 from sync.store.sqlite_history import SqliteHistory, look_on
-from sync.store.sqlite_intake import RECORD, unread_record
 
 
 class SqliteLooking(SqliteHistory):
@@ -47,8 +45,7 @@ class SqliteLooking(SqliteHistory):
     def changes_unread(self, after_seq: int, limit: int) -> UnreadPage:
         # Where the log ends is asked first: a record changed meanwhile is then found by the next page.
         end = self.latest_seq()
-        rows = self._rows(f"SELECT {RECORD} FROM record WHERE seq > ? ORDER BY seq LIMIT ?", after_seq, limit + 1)  # noqa: S608
-        return unread_page_of([unread_record(row) for row in rows], limit, max(after_seq, end))
+        return self._page_unread(after_seq, limit, end)
 
     def has_blob(self, sha256: str) -> bool:
         return bool(self._rows("SELECT 1 FROM blob WHERE sha256 = ?", sha256))

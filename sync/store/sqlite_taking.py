@@ -17,6 +17,7 @@ from sync.records import (
     Arrival,
     PushReply,
     Scope,
+    UnreadPage,
 )
 from sync.scope import scope_version
 from sync.store import sqlite_audit
@@ -36,7 +37,6 @@ from sync.store.sqlite_intake import (
     RECORD,
     SqliteMemory,
     record_of,
-    unread_record,
     write_down,
     write_pushes,
 )
@@ -53,7 +53,6 @@ class SqliteTaking(SqliteHistory, Both):
     """The file behind a store, its one writer, and the end of its log."""
 
     _record_of = staticmethod(record_of)
-    _unread_of = staticmethod(unread_record)
 
     def __init__(self, folder: Path, *, clock: Callable[[], datetime] | None = None) -> None:
         self.folder = folder
@@ -170,6 +169,9 @@ class SqliteTaking(SqliteHistory, Both):
     def _rows_changed(self, after_seq: int, limit: int) -> tuple[list[Any], int]:
         end = self._latest
         return self._all(f"SELECT {RECORD} FROM record WHERE seq > ? ORDER BY seq LIMIT ?", after_seq, limit + 1), end  # noqa: S608
+
+    def changes_unread(self, after_seq: int, limit: int) -> UnreadPage:
+        return self._page_unread(after_seq, limit, self._latest)
 
     def _rows_after(self, scope: Scope, cursor: str | None, limit: int) -> tuple[list[Any], int, str]:
         prefix = f"{self.epoch}.{scope_version(scope)}."
