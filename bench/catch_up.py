@@ -11,11 +11,13 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from browser.servers import make_demo
 
 from app.tables.follow import PAGE, Tables
+from app.tables.hands import Hands
 from sync.store.sqlite import SqliteStore
 
 
@@ -27,7 +29,7 @@ def main() -> None:
         folder = Path(name) / "centre"
         make_demo(folder, households=options.households)
         store = SqliteStore(folder)
-        tables = Tables(folder / "read.db", store)
+        tables = Tables(folder / "read.db", store, hands=partial(Hands, folder, "", folder / "read.db"))
         try:
             reading, read = time.perf_counter(), 0
             page = store.changes(0, PAGE)

@@ -199,7 +199,7 @@ def test_indexes_are_there_after_the_first_catching_up_however_it_was_broken_off
     wanted = {statement.split(" ON ")[0].split()[-1] for statement in (schema.FIRST_INDEX, *schema.INDEXES)}
     first = Tables(tmp_path / "broken-off.db", store)
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
-        patch.setattr(follow.taking, "settle_all", lambda _db: 1 / 0)
+        patch.setattr(follow.taking, "settle_all", lambda *_: 1 / 0)
         first.catch_up()
     assert indexes(first) != wanted
     first.close()

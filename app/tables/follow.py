@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
 import sqlite_utils
 
 from app.tables import rows, schema, taking
@@ -33,6 +34,10 @@ log = logging.getLogger("ruhu.tables")
 PAGE = 5_000
 CACHE_KB = 32 * 1024
 BEAT_STEPS = 100_000  # of SQLite's machine: some milliseconds
+WORTH_HANDS = 10_000
+"""Positions of the log from which on a second process is worth its start."""
+HEAD_START = 12_000
+"""How many the writer takes in while that process starts."""
 CHECKPOINT_PAGES = 4_000  # 16 MB: a first build would else write its pages home after every few hundred records
 
 
@@ -52,14 +57,36 @@ class Source(Protocol):
     def makers(self, kind: str, ids: Sequence[str]) -> Mapping[str, Maker]: ...
 
 
+class Part(msgspec.Struct):
+    """Records that somebody else took in, for a `Tables` that was made from nothing. erased: kind, id and area of those."""
+
+    taken: int
+    erased: list[tuple[str, str, str]]
+    areas_gone: list[str]
+
+
+class Hands(Protocol):
+    """Who does a part of making tables from nothing (`app.tables.hands`)."""
+
+    def begin_part(self, path: Path, after: int, upto: int) -> None: ...
+    def part(self) -> Part | None: ...
+    def begin_entries(self) -> None: ...
+    def entries(self) -> Iterator[Sequence[taking.Entry]]: ...
+    def close(self) -> None: ...
+
+
 class Tables(ReadTables):
     """The read tables of one node and their one writer, at a path that may be deleted at any time the node is stopped.
 
-    checked: somebody has just seen that the file is sound. Raises AnotherWriter.
+    checked: somebody has just seen that the file is sound.
+    hands: calls for help where much is to be taken in from nothing; None is to do it alone. Raises AnotherWriter.
     """
 
-    def __init__(self, path: Path | str, store: Source, *, checked: bool = False) -> None:
+    def __init__(self, path: Path | str, store: Source, *, checked: bool = False,
+                 hands: Callable[[], Hands] | None = None) -> None:
         super().__init__(str(path))
+        self._hands = hands
+        self._part = Path(path).with_name(Path(path).name + "-part")
         self.on_erased: OnErased | None = None
         self.pulse = 0
         """Rises while somebody works with the tables, and whenever they are looked after."""
@@ -67,6 +94,7 @@ class Tables(ReadTables):
         self._lock = threading.Lock()
         self._held = hold(Path(path))
         try:
+            self._part.unlink(missing_ok=True)  # of one who was killed
             if not checked:
                 remove_damaged(Path(path))
             self._writer = sqlite_utils.Database(_connect(self.path))
@@ -145,22 +173,71 @@ class Tables(ReadTables):
     def _catch_up(self, limit: int | None) -> int:
         if not self._is_same_store() or self._position > self.store.latest_seq():
             self._start_over()  # restored from a backup: what we read may never have happened
+        if limit is None and not self._whole and self.behind() >= WORTH_HANDS and (hands := self._called()):
+            with contextlib.closing(hands):
+                taken = self._take_with(hands) + self._take_all()
+                self._settle(hands)
+            return taken
+        taken = self._take_all(limit)
+        if taken or not self._whole:  # the last process may have ended before it came to this
+            self._settle()
+        return taken
+
+    def _called(self) -> Hands | None:
+        with suppress(OSError):  # no memory for another process
+            return self._hands() if self._hands else None
+        return None
+
+    def _take_all(self, limit: int | None = None, upto: int | None = None) -> int:
         taken = 0
-        for page in _pages(self.store, self._position):
+        for page in pages(self.store, self._position, upto):
             self._take(page)
             taken += len(page.records)
             if limit is not None and taken >= limit:
                 break
-        if taken or not self._whole:  # the last process may have ended before it came to this
-            self._settle()
         return taken
+
+    def _take_with(self, hands: Hands) -> int:
+        """Take in up to where the log ends now, the later part by other hands; less of it if they fail.
+
+        Only from the very beginning: otherwise what is changed or gone in the later part may be in the tables already.
+        """
+        end = self.store.latest_seq()
+        middle = HEAD_START + (end - HEAD_START) // 2
+        if self._position > 0 or middle >= end:
+            return 0
+        try:
+            hands.begin_part(self._part, middle, end)
+            taken = self._take_all(upto=middle)
+            part = hands.part()
+            return taken + (self._add(part, end) if part else 0)
+        finally:
+            self._part.unlink(missing_ok=True)
+
+    def _add(self, part: Part, end: int) -> int:
+        self._beat()
+        if part.erased and self.on_erased:
+            self.on_erased({id for kind, id, _ in part.erased if kind == "household"}, {area for _, _, area in part.erased})
+        try:
+            self._writer.execute("ATTACH ? AS part", [str(self._part)])
+            try:
+                with self._transaction() as db:
+                    taking.add_part(db, part.areas_gone)
+                    _remember(db, seq=str(end))
+            finally:
+                self._writer.execute("DETACH part")
+        except sqlite3.Error as error:
+            log.error("the part of other hands is of no use: %s", type(error).__name__)
+            return 0
+        self._position = end
+        return part.taken
 
     def _beat(self) -> None:
         self.pulse += 1
 
     def _take(self, page: UnreadPage) -> None:
         self._beat()
-        erased = [one for one in page.records if one.deleted and FIELD in rows.fields_of(one)]
+        erased = [one for one in page.records if is_erased(one)]
         if erased and self.on_erased:
             self.on_erased(self._homes_of(erased), {record.area for record in erased})
         with self._transaction() as db:
@@ -174,13 +251,15 @@ class Tables(ReadTables):
                 self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._position = page.seq
 
-    def _settle(self) -> None:
+    def _settle(self, hands: Hands | None = None) -> None:
+        if hands:
+            hands.begin_entries()
         with self._transaction() as db:
             if self._whole:
                 taking.settle(db)
             else:
                 schema.index(db)
-                taking.settle_all(db)
+                taking.settle_all(db, hands.entries() if hands else ())
                 _remember(db, whole="yes")
         self._whole = True
 
@@ -194,20 +273,7 @@ class Tables(ReadTables):
         return found
 
     def _note_senders(self, db: sqlite_utils.Database, ids: Sequence[str]) -> None:
-        """Who sent a submission and when it came in stands with its op, not in the record."""
-        db.conn.executemany(
-            "UPDATE submissions SET received = ?, sender = ? WHERE id = ?",
-            [
-                (local_time(made.received_at), self._author_of(made), id)
-                for id, made in self.store.makers("submission", ids).items()
-            ],
-        )
-
-    def _author_of(self, made: Maker) -> str:
-        # Who took a submission up from those set aside did not write it.
-        decision = self.store.get("decision", made.cites) if made.cites else None
-        author = str(decision.fields.get("author", "")) if decision else ""
-        return author or made.actor
+        note_senders(db, self.store, ids)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite_utils.Database]:
@@ -222,13 +288,40 @@ class Tables(ReadTables):
         connection.execute("COMMIT")
 
 
-def _pages(store: Source, after: int) -> Iterator[UnreadPage]:
-    """All that changed after that place. A thread that reads ahead makes it slower: both want the interpreter's lock."""
+def pages(store: Source, after: int, upto: int | None = None) -> Iterator[UnreadPage]:
+    """All that changed after that place. A thread that reads ahead makes it slower: both want the interpreter's lock.
+
+    upto: a place of the log beyond which nothing is asked for.
+    """
     more = True
     while more:
         page = store.changes_unread(after, PAGE)
+        if upto is not None and page.seq >= upto:
+            page = UnreadPage(upto, False, [record for record in page.records if record.seq <= upto])
         yield page
         after, more = page.seq, page.more
+
+
+def is_erased(record: UnreadRecord) -> bool:
+    return record.deleted and FIELD in rows.fields_of(record)
+
+
+def note_senders(db: sqlite_utils.Database, store: Source, ids: Sequence[str]) -> None:
+    """Who sent a submission and when it came in stands with its op, not in the record."""
+    db.conn.executemany(
+        "UPDATE submissions SET received = ?, sender = ? WHERE id = ?",
+        [
+            (local_time(made.received_at), _author_of(store, made), id)
+            for id, made in store.makers("submission", ids).items()
+        ],
+    )
+
+
+def _author_of(store: Source, made: Maker) -> str:
+    # Who took a submission up from those set aside did not write it.
+    decision = store.get("decision", made.cites) if made.cites else None
+    author = str(decision.fields.get("author", "")) if decision else ""
+    return author or made.actor
 
 
 def remove_damaged(path: Path) -> None:

@@ -7,13 +7,14 @@ marked: all of it is worked out at the end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 import msgspec
 import sqlite_utils
 
-from app.tables import rows
+from app.tables import rows, schema
 from app.tables.names import backwards, spaced, spaced_and_initials, spaced_place
 from app.tables.rows import Row
 from sync.records import UnreadRecord
@@ -51,6 +52,17 @@ def take(db: sqlite_utils.Database, records: Sequence[UnreadRecord], *, marking:
 
 def _kind(record: UnreadRecord) -> str:
     return record.kind
+
+
+def add_part(db: sqlite_utils.Database, areas_gone: Sequence[str]) -> None:
+    """Copy the tables of `part`, an attached file with the records that come after those that are here.
+
+    A record is in one of the two only. But an area may go by two ids, so it may be in both, or gone by its other one.
+    """
+    db.conn.executemany("DELETE FROM areas WHERE code = ?", [(code,) for code in areas_gone])
+    for table in (*rows.TABLE_OF.values(), "merged", "photos"):
+        columns = ", ".join(f"[{column}]" for column in schema.TABLES[table] if column != "n")  # numbered on from those here
+        db.execute(f"INSERT OR REPLACE INTO main.[{table}] ({columns}) SELECT {columns} FROM part.[{table}] ORDER BY rowid")  # noqa: S608
 
 
 def _take_kind(db: sqlite_utils.Database, kind: str, records: Sequence[UnreadRecord], marking: bool) -> list[Row]:
@@ -114,6 +126,10 @@ def _note_photos(db: sqlite_utils.Database, submissions: Sequence[Row]) -> None:
     )
 
 
+Entry = tuple[int, str, str, str, str, str]
+"""What a household is found by: its n, then the columns of household_search."""
+
+
 # --- what has to be worked out again -----------------------------------------------------------------------
 
 
@@ -165,13 +181,17 @@ def settle(db: sqlite_utils.Database) -> None:
     db.execute("DELETE FROM unsettled")
 
 
-def settle_all(db: sqlite_utils.Database) -> None:
-    """Work everything out, of tables that were made from nothing."""
+def settle_all(db: sqlite_utils.Database, ready: Iterable[Sequence[Entry]] = ()) -> None:
+    """Work everything out, of tables that were made from nothing. ready: the first search entries, by n; it may be all of them."""
     db.execute(_COUNTS)
     db.execute(_CADRES)
     db.execute("DELETE FROM household_search")
+    done = 0
+    for entries in ready:
+        _add_entries(db, entries)
+        done = entries[-1][0]
     last = db.execute("SELECT coalesce(max(n), 0) FROM households").fetchone()[0]
-    for first in range(0, last + 1, HOUSEHOLDS_AT_ONCE):
+    for first in range(done + 1, last + 1, HOUSEHOLDS_AT_ONCE):
         _add_entries(db, _entries(db, f"WHERE h.n >= {first} AND h.n < {first + HOUSEHOLDS_AT_ONCE}"))
     db.execute("INSERT OR IGNORE INTO check_due SELECT id FROM households")
     _wait_no_longer(db)
@@ -181,11 +201,15 @@ def _wait_no_longer(db: sqlite_utils.Database) -> None:
     db.execute("UPDATE submissions SET reviewed = 0 WHERE reviewed = -1")  # its form may have come
 
 
-Entry = tuple[int, str, str, str, str, str]
-
-
 def _entries(db: sqlite_utils.Database, where: str) -> list[Entry]:
     return [_entry(*found) for found in db.execute(_FOUND_BY.format(where))]
+
+
+def entries_of_all(looked: sqlite3.Connection, at_once: int) -> Iterator[list[Entry]]:
+    """The search entries of all households by n, some at once; for another process, which only looks."""
+    found = looked.execute(_FOUND_BY.format(""))
+    while some := found.fetchmany(at_once):
+        yield [_entry(*one) for one in some]
 
 
 def _add_entries(db: sqlite_utils.Database, entries: Sequence[Entry]) -> None:

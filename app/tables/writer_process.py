@@ -31,6 +31,7 @@ from app.checks import amounts
 from app.logs import log_to_stderr
 from app.publish import FormShelf
 from app.tables.follow import Tables
+from app.tables.hands import Hands, store_to_look_at
 from app.tables.review import FormReviewer
 from app.tables.review_process import ReviewProcess, ReviewProcesses
 from app.tables.upkeep import Ask, Upkeep
@@ -51,8 +52,9 @@ def main() -> None:
     told = _Told(heard, said)
     threading.Thread(target=told.listen, daemon=True).start()
     folder, database = Path(work["folder"]), str(work["database"])
-    store: Any = _store(folder, database)
-    tables = Tables(work["tables"], store, checked=bool(work["checked"]))
+    store: Any = store_to_look_at(folder, database)
+    hands = partial(Hands, folder, database, Path(work["tables"]))
+    tables = Tables(work["tables"], store, checked=bool(work["checked"]), hands=hands)
     tables.on_erased = told.forget
     shelf = FormShelf(store)
     where = database or str(folder / "store.db")
@@ -63,16 +65,6 @@ def main() -> None:
     threading.Thread(target=told.beat, args=(lambda: tables.pulse,), daemon=True).start()
     upkeep.run()
     tables.close()
-
-
-def _store(folder: Path, database: str) -> Any:
-    if database:
-        from sync.store.postgres import PostgresStore  # not loaded on a village box
-
-        return PostgresStore(database, connections=2)
-    from sync.store.sqlite_looking import SqliteLooking
-
-    return SqliteLooking(folder)
 
 
 class _Told:
