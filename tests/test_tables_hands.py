@@ -15,7 +15,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from browser.servers import make_demo
@@ -128,7 +128,7 @@ def demo(tmp_path: Path) -> Iterator[tuple[Path, SqliteStore]]:
 class Watched(Hands):
     """What came from the process."""
 
-    came: dict[str, int] = {}
+    came: ClassVar[dict[str, int]] = {}
 
     def part(self) -> Part | None:
         part = super().part()
@@ -263,3 +263,21 @@ def test_what_is_erased_in_the_other_part_is_told_before_it_is_copied(tmp_path: 
             tables.on_erased = lambda homes, areas: told.append((homes, areas, tables.behind() > 0))
             tables.catch_up()
     assert told == [({"h-x"}, {NEIGHBOUR}, True)]
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_an_area_that_goes_by_two_ids_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: bool, caplog: Any) -> None:
+    monkeypatch.setattr(follow, "PAGE", 1)
+    store = FakeStore()
+    store.put("area", "500232", name="武隆")
+    for n in range(3):
+        store.put("household", f"h{n}", head_name="李")
+    store.put("area", "500232000000", name="武隆区")
+    if gone:
+        store.remove("area", "500232000000")
+    with closing(Tables(tmp_path / "read.db", store, hands=lambda: Here(store, tmp_path / "read.db"))) as tables:
+        tables.catch_up()
+        areas = tables.reading().execute("SELECT name FROM areas").fetchall()
+        assert contents(tables) == made_alone(store, tmp_path)
+    assert areas == ([] if gone else [("武隆区",)])
+    assert "of no use" not in caplog.text
