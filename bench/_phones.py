@@ -11,14 +11,17 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import _load
+from _lag import LogEnd, of_database, of_folder
 from browser.servers import ROOT, NodeProcess, make_demo
 from postgres import Postgres
 
@@ -191,11 +194,14 @@ def share(phones: Sequence[Phone], households: Sequence[dict[str, Any]]) -> None
 
 @dataclass
 class Centre:
-    """A running centre; database: its PostgreSQL, if it has one. read_tables: the file of what its pages show."""
+    """A running centre; database: its PostgreSQL, if it has one. read_tables: the file of what its pages show.
+    log_end: opens a look at where its log ends.
+    """
 
     node: NodeProcess
     database: Postgres | None
     read_tables: Path
+    log_end: Callable[[], AbstractContextManager[LogEnd]]
 
     def cpu(self) -> float:
         """Seconds of processor that the server and its database have used."""
@@ -225,6 +231,7 @@ def centre(folder: Path, *, households: int, postgres: bool, arguments: Sequence
     database = Postgres() if postgres else None
     try:
         upstream: list[str] = []
+        url = ""
         if database:
             url = database.database()
             subprocess.run([sys.executable, "-m", "app.commands", "move", "--data", str(folder / "centre"), "--to", url],
@@ -233,7 +240,7 @@ def centre(folder: Path, *, households: int, postgres: bool, arguments: Sequence
         data = folder / ("host" if database else "centre")
         node = NodeProcess(data, *upstream, *arguments).start()
         try:
-            yield Centre(node, database, data / "read.db")
+            yield Centre(node, database, data / "read.db", partial(of_database, url) if database else partial(of_folder, data))
         finally:
             node.stop()
     finally:

@@ -11,6 +11,8 @@ as many requests as the protocol's 50 ops a push need.
 The sustained rate counts until every visit is also in the read tables and was
 looked at again, which happens behind the receipt.
 
+How far the read tables fell behind the log meanwhile is looked at from outside.
+
 Beside each figure: what server and client used of the two cores, and what the
 disk alone (the same bodies, one synchronous commit each) and reading the JSON
 alone (length, digest, unpacking, parsing, hashes) would allow.
@@ -25,6 +27,7 @@ import time
 from pathlib import Path
 
 import _load
+from _lag import Lag
 from _phones import Centre, Phone, Pushes, centre, confirm, phones_at, share
 
 from sync import protocol
@@ -70,7 +73,8 @@ def measure(served: Centre, what: str, phones: list[Phone], visits: int, ops_a_p
     count = visits // len(phones) * len(phones)
     seen = served.wait_until_seen()
     before, began = served.cpu(), time.perf_counter()
-    run = _load.in_own_process(served.node.url, [one.requests for one in work])
+    with Lag(served.log_end(), served.read_tables) as lag:
+        run = _load.in_own_process(served.node.url, [one.requests for one in work])
     used, late = served.cpu() - before, time.perf_counter() - began - run.seconds
     served.wait_until_seen(seen + count)
     sustained = count / (time.perf_counter() - began - late)
@@ -82,6 +86,7 @@ def measure(served: Centre, what: str, phones: list[Phone], visits: int, ops_a_p
         f"  {what:24} {count / run.seconds:6.0f} visits/s  {requests / run.seconds:5.0f} requests/s  "
         f"p50 {run.quantile(0.5) * 1000:4.0f} ms  p95 {run.quantile(0.95) * 1000:4.0f} ms   "
         f"sustained {sustained:4.0f} visits/s   "
+        f"tables at most {lag.worst:.1f} s behind   "
         f"server {all_used / count * 1e6:5.0f} µs a visit ({used / run.seconds:.2f} cores meanwhile), "
         f"client {run.cpu / run.seconds:.2f}   "
         f"disk alone {count / disk_alone(work, folder):6.0f}, reading alone {count / reading_alone(work):6.0f} visits/s",

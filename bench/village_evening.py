@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sqlite3
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 import _load
+from _lag import Lag, of_folder
 from _phones import Phone, confirm, phones_at
 from browser.servers import NodeProcess, make_demo
 
@@ -63,31 +62,26 @@ def evening(village: NodeProcess, folder: Path, count: int, visits: int) -> None
     phones = phones_at(village.url, count)
     work = [phone.requests(visits, OPS_A_PUSH) for phone in phones]
     began = time.perf_counter()
-    stop = threading.Event()
-    lags: list[float] = []
-    watching = threading.Thread(target=watch, args=(folder, lags, stop))
-    watching.start()
-    run = _load.in_own_process(village.url, [one.requests for one in work])
-    at_node = time.perf_counter() - began
-    for replies, sent in zip(run.replies, work, strict=True):
-        confirm(replies, sent.hashes)
-    open_phones = {phone.install_id: (phone, set(sent.hashes)) for phone, sent in zip(phones, work, strict=True)}
-    while open_phones:
-        for id, (phone, left) in list(open_phones.items()):
-            left -= receipts(phone)
-            if not left:
-                del open_phones[id]
-        if open_phones:
-            time.sleep(LOOK_SECONDS)
-    at_centre = time.perf_counter() - began
-    stop.set()
-    watching.join()
+    with Lag(of_folder(folder), folder / "read.db") as lag:
+        run = _load.in_own_process(village.url, [one.requests for one in work])
+        at_node = time.perf_counter() - began
+        for replies, sent in zip(run.replies, work, strict=True):
+            confirm(replies, sent.hashes)
+        open_phones = {phone.install_id: (phone, set(sent.hashes)) for phone, sent in zip(phones, work, strict=True)}
+        while open_phones:
+            for id, (phone, left) in list(open_phones.items()):
+                left -= receipts(phone)
+                if not left:
+                    del open_phones[id]
+            if open_phones:
+                time.sleep(LOOK_SECONDS)
+        at_centre = time.perf_counter() - began
     total = count * visits
     print(
         f"{count} phones × {visits} visits: at the village ① after {at_node:.1f} s, every one confirmed by the centre ② "
         f"after {at_centre:.1f} s ({total / at_centre:.0f} visits/s)   goal ≤ 10 s\n"
         f"  a push took p50 {run.quantile(0.5):.2f} s, p95 {run.quantile(0.95):.2f} s; "
-        f"the village's read tables were at most {max(lags, default=0.0):.1f} s behind   goal ≤ 2 s"
+        f"the village's read tables were at most {lag.worst:.1f} s behind   goal ≤ 2 s"
     )
 
 
@@ -101,22 +95,6 @@ def receipts(phone: Phone) -> set[str]:
             return found
         found |= {one["op_id"] for one in page if one["receipt"]["tier"] == "centre"}
         after = page[-1]["dseq"]
-
-
-def watch(folder: Path, lags: list[float], stop: threading.Event) -> None:
-    """How long what is in the store is not in the read tables yet, looked at from outside."""
-    store = sqlite3.connect(f"file:{folder / 'store.db'}?mode=ro", uri=True)
-    tables = sqlite3.connect(f"file:{folder / 'read.db'}?mode=ro", uri=True)
-    ends: list[tuple[float, int]] = []
-    while not stop.wait(0.1):
-        now = time.perf_counter()
-        ends.append((now, store.execute("SELECT coalesce(max(seq), 0) FROM change").fetchone()[0]))
-        here = int(tables.execute("SELECT value FROM meta WHERE name = 'seq'").fetchone()[0])
-        late = [at for at, end in ends if end > here]
-        lags.append(now - late[0] if late else 0.0)
-        ends = [(at, end) for at, end in ends if end > here]
-    store.close()
-    tables.close()
 
 
 if __name__ == "__main__":
