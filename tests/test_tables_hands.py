@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -38,15 +39,20 @@ from tests.postgres import Postgres
 @pytest.fixture(autouse=True)
 def _worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follow, "WORTH_HANDS", 1)
-    monkeypatch.setattr(follow, "HEAD_START", 0)
+    monkeypatch.setattr(follow, "WORTH_PART", 1)
 
 
 class Here:
     """The same hands without a process; what happens to the store before and after they take their part in."""
 
-    def __init__(self, store: FakeStore, tables: Path, before: Any = None, after: Any = None) -> None:
+    def __init__(self, store: FakeStore, tables: Path, before: Any = None, after: Any = None, starting: int = 0) -> None:
         self.store, self.tables, self.before, self.after = store, tables, before, after
+        self.starting = starting
         self.parts = 0
+
+    def are_ready(self) -> bool:
+        self.starting -= 1
+        return self.starting < 0
 
     def begin_part(self, path: Path, after: int, upto: int) -> None:
         if self.before:
@@ -101,16 +107,15 @@ def made_alone(store: Any, folder: Path) -> Any:
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(MORE_STEPS, min_size=1, max_size=25), st.lists(MORE_STEPS, max_size=5), st.lists(MORE_STEPS, max_size=5),
-       st.integers(1, 4), st.integers(0, 20))  # fmt: skip
-def test_two_pairs_of_hands_make_what_one_makes(tmp_path_factory, steps, before, after, page, head_start):
+       st.integers(1, 4), st.integers(0, 6))  # fmt: skip
+def test_two_pairs_of_hands_make_what_one_makes(tmp_path_factory, steps, before, after, page, starting):
     folder, store = tmp_path_factory.mktemp("tables"), FakeStore()
     store.put("household", "h0", head_name="李")
     story = Story(store)
     story.tell(steps)
-    here = Here(store, folder / "read.db", partial(story.tell, before), partial(story.tell, after))
+    here = Here(store, folder / "read.db", partial(story.tell, before), partial(story.tell, after), starting)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(follow, "PAGE", page)
-        patch.setattr(follow, "HEAD_START", head_start)
         with closing(Tables(folder / "read.db", store, hands=lambda: here)) as tables:
             tables.catch_up()
             tables.catch_up()
@@ -126,9 +131,15 @@ def demo(tmp_path: Path) -> Iterator[tuple[Path, SqliteStore]]:
 
 
 class Watched(Hands):
-    """What came from the process."""
+    """What came from the process. It is waited for, so that there is something left to do."""
 
     came: ClassVar[dict[str, int]] = {}
+
+    def are_ready(self) -> bool:
+        end = time.monotonic() + 30
+        while not super().are_ready() and time.monotonic() < end:
+            time.sleep(0.01)
+        return super().are_ready()
 
     def part(self) -> Part | None:
         part = super().part()
@@ -198,14 +209,25 @@ class Gone(Spoilt):
         return part
 
 
+class Sleepy(Watched):
+    def part(self) -> Part | None:
+        part = super().part()
+        time.sleep(0.5)
+        return part
+
+
 DIES, HANGS = "raise SystemExit(1)", "import time; time.sleep(60)"
+HANGS_LATER = f"print('{{}}', flush=True); {HANGS}"
+LATE = f"print('{{}}', flush=True); import time; time.sleep(0.7); print(1, flush=True); {HANGS}"
 
 
 @pytest.mark.parametrize(
     "hands",
     [_not_to_be_had, partial(Hands, command=(sys.executable, "-c", DIES)), BrokenOff, Spoilt, Gone,
-     partial(Hands, command=(sys.executable, "-c", HANGS), seconds=0.5)],
-    ids=["cannot be started", "dies", "breaks off", "spoilt", "gone", "hangs"],
+     partial(Hands, command=(sys.executable, "-c", HANGS), seconds=0.5),
+     partial(Watched, command=(sys.executable, "-c", HANGS_LATER), seconds=0.5),
+     partial(Sleepy, command=(sys.executable, "-c", LATE), seconds=0.5)],
+    ids=["cannot be started", "dies", "breaks off", "spoilt", "gone", "hangs", "hangs once it is ready", "is late"],
 )  # fmt: skip
 def test_whatever_becomes_of_it_the_tables_are_whole(demo: tuple[Path, SqliteStore], hands: Any) -> None:
     folder, store = demo

@@ -36,8 +36,8 @@ CACHE_KB = 32 * 1024
 BEAT_STEPS = 100_000  # of SQLite's machine: some milliseconds
 WORTH_HANDS = 10_000
 """Positions of the log from which on a second process is worth its start."""
-HEAD_START = 12_000
-"""How many the writer takes in while that process starts."""
+WORTH_PART = 4_000
+"""Positions that are left when it has started, from which on it takes in half of them."""
 CHECKPOINT_PAGES = 4_000  # 16 MB: a first build would else write its pages home after every few hundred records
 
 
@@ -68,6 +68,7 @@ class Part(msgspec.Struct):
 class Hands(Protocol):
     """Who does a part of making tables from nothing (`app.tables.hands`)."""
 
+    def are_ready(self) -> bool: ...
     def begin_part(self, path: Path, after: int, upto: int) -> None: ...
     def part(self) -> Part | None: ...
     def begin_entries(self) -> None: ...
@@ -198,17 +199,22 @@ class Tables(ReadTables):
         return taken
 
     def _take_with(self, hands: Hands) -> int:
-        """Take in up to where the log ends now, the later part by other hands; less of it if they fail.
+        """Take in up to where the log ends now, the later part by other hands as soon as they are there; less if they fail.
 
         Only from the very beginning: otherwise what is changed or gone in the later part may be in the tables already.
+        For the same reason the end is asked for before anything is read.
         """
-        end = self.store.latest_seq()
-        middle = HEAD_START + (end - HEAD_START) // 2
-        if self._position > 0 or middle >= end:
+        if self._position > 0:
             return 0
+        taken, end = 0, self.store.latest_seq()
+        while self._position < end and not hands.are_ready():
+            taken += self._take_all(limit=1, upto=end)  # a page
+        if end - self._position < WORTH_PART:
+            return taken
+        middle = self._position + (end - self._position) // 2
         try:
             hands.begin_part(self._part, middle, end)
-            taken = self._take_all(upto=middle)
+            taken += self._take_all(upto=middle)
             part = hands.part()
             return taken + (self._add(part, end) if part else 0)
         finally:
@@ -252,6 +258,8 @@ class Tables(ReadTables):
         self._position = page.seq
 
     def _settle(self, hands: Hands | None = None) -> None:
+        if hands and not hands.are_ready():
+            hands = None
         if hands:
             hands.begin_entries()
         with self._transaction() as db:

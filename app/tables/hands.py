@@ -7,7 +7,7 @@ writer does alone: it can die or hang at any moment.
 
     python -m app.tables.hands
 
-JSON in lines. In: what to work on, {"folder", "database", "tables"}, then
+JSON in lines. In: what to work on, {"folder", "database", "tables"} → {"ready"}, then
 {"part", "after", "upto"} → {"taken", "erased", "areas_gone"} and {"entries"} → lists of entries, the last one empty.
 """
 
@@ -47,8 +47,14 @@ class Hands:
     def __init__(self, folder: Path, database: str, tables: Path, *, seconds: float = PATIENCE,
                  command: Sequence[str] = (sys.executable, "-m", "app.tables.hands")) -> None:
         self._seconds = seconds
+        self._ready = self._late = False
         self._child = LineChild(command)
         self._ask({"folder": str(folder), "database": database, "tables": str(tables)})
+
+    def are_ready(self) -> bool:
+        """Whether it has started, and was not late since; does not wait for it."""
+        self._ready = self._ready or self._child.answer(time.monotonic()) is not None
+        return self._ready and not self._late
 
     def begin_part(self, path: Path, after: int, upto: int) -> None:
         """Take in what changed after that place and up to the other, into a file at that path."""
@@ -57,6 +63,7 @@ class Hands:
     def part(self) -> Part | None:
         """What was taken in, when all of it is."""
         line = self._child.answer(time.monotonic() + self._seconds)
+        self._late = line is None  # its answer may come yet, where another is expected
         return _part.decode(line) if line else None
 
     def begin_entries(self) -> None:
@@ -111,11 +118,12 @@ def take_part(store: Source, path: Path, after: int, upto: int) -> Part:
 def main() -> None:
     heard: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(heard,), daemon=True).start()
-    work, store = heard.get(), None
+    work = heard.get()
+    store = store_to_look_at(Path(work["folder"]), work["database"])
+    _tell([b'{"ready":true}'])
     while True:
         asked = heard.get()
         if "part" in asked:
-            store = store or store_to_look_at(Path(work["folder"]), work["database"])
             _tell([_json.encode(take_part(store, Path(asked["part"]), asked["after"], asked["upto"]))])
         else:
             with closing(look_on(Path(work["tables"]))) as looked:
