@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from sync import keys
-from sync.canonical import canonical
+from sync.canonical import canonical_row
 from sync.records import BlobWord, LogHead, Receipt, ServerHead
 
 OUTSIDE = frozenset({"same_id_other_content", "forked_log", "wrong_install"})
@@ -43,7 +43,7 @@ def chain_over(chain: str, claimed: Iterable[str]) -> str:
 
 def head_bytes(install_id: str, dseq: int, chain: str) -> bytes:
     """What an install signs."""
-    return canonical(["ruhu-head-1", install_id, dseq, chain])
+    return canonical_row(["ruhu-head-1", install_id, dseq, chain])
 
 
 def sign_head(key: keys.PrivateKey, install_id: str, dseq: int, chain: str) -> LogHead:
@@ -71,12 +71,12 @@ def promises_more(heads: Iterable[LogHead], public: str, chains: dict[int, str])
 
 
 def server_head_bytes(head: ServerHead) -> bytes:
-    return canonical(["ruhu-receipt-head-1", head.install_id, head.dseq, head.chain, head.server_id, head.epoch,
+    return canonical_row(["ruhu-receipt-head-1", head.install_id, head.dseq, head.chain, head.server_id, head.epoch,
                       head.tier, head.time])  # fmt: skip
 
 
 def receipt_bytes(receipt: Receipt) -> bytes:
-    return canonical(["ruhu-receipt-1", receipt.op_id, receipt.hash, receipt.server_id, receipt.epoch, receipt.tier,
+    return canonical_row(["ruhu-receipt-1", receipt.op_id, receipt.hash, receipt.server_id, receipt.epoch, receipt.tier,
                       receipt.seq, receipt.time])  # fmt: skip
 
 
@@ -85,7 +85,7 @@ def sign_server_head(key: keys.PrivateKey, head: ServerHead) -> ServerHead:
 
 
 def blob_word_bytes(word: BlobWord) -> bytes:
-    return canonical(["ruhu-blob-1", word.sha256, word.server_id, word.epoch])
+    return canonical_row(["ruhu-blob-1", word.sha256, word.server_id, word.epoch])
 
 
 def sign_blob_word(key: keys.PrivateKey, word: BlobWord) -> BlobWord:

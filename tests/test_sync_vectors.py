@@ -11,9 +11,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sync import keys, logs
-from sync.canonical import NotCanonical, canonical, content_hash
+from sync.canonical import MAX_INTEGER, NotCanonical, canonical, canonical_row, content_hash
 from sync.conflict import merge
 from sync.overlay import is_pending, visible
 from sync.records import BlobWord, FieldChange, Op, Receipt, Record, ServerHead
@@ -86,3 +88,20 @@ def test_signed_texts(case: dict[str, Any]) -> None:
     }[case["kind"]]()
     assert text.decode() == case["text"]
     assert keys.verified(case.get("public", LOG_CHAIN["public"]), text, case["sig"])
+
+
+@pytest.mark.parametrize("bad", [2**53, -(2**53), 1.5, object()])
+def test_what_has_no_spelling_is_not_signed_of_a_log_either(bad: object) -> None:
+    with pytest.raises(NotCanonical):
+        canonical_row(["text", bad])  # type: ignore[list-item]
+
+
+@given(st.lists(st.text() | st.integers(-MAX_INTEGER, MAX_INTEGER) | st.booleans() | st.none()))
+def test_a_row_is_spelled_as_any_list(parts: list[Any]) -> None:
+    try:
+        expected = canonical(parts)
+    except UnicodeEncodeError:
+        with pytest.raises(UnicodeEncodeError):
+            canonical_row(parts)
+    else:
+        assert canonical_row(parts) == expected
