@@ -43,7 +43,7 @@ def _worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Here:
-    """The same hands without a process; what happens to the store before and after they take their part in."""
+    """The same hands without a process; what happens to the store when they come, and after they took their part in."""
 
     def __init__(self, store: FakeStore, tables: Path, before: Any = None, after: Any = None, starting: int = 0) -> None:
         self.store, self.tables, self.before, self.after = store, tables, before, after
@@ -52,11 +52,11 @@ class Here:
 
     def are_ready(self) -> bool:
         self.starting -= 1
+        if self.starting == -1 and self.before:
+            self.before()
         return self.starting < 0
 
     def begin_part(self, path: Path, after: int, upto: int) -> None:
-        if self.before:
-            self.before()
         self._part = take_part(self.store, path, after, upto)  # type: ignore[arg-type]
         self.parts += 1
         if self.after:
