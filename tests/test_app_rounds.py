@@ -111,12 +111,11 @@ def until(what: Callable[[], Any]) -> None:
 @contextlib.contextmanager
 def line_in_rounds(server: Server) -> Iterator[socket.socket]:
     """A connection that has pushed, and is listened to by the one thread."""
-    assert server.rounds is not None
-    before = len(server.rounds)
+    held = server.rounds._held if server.rounds else set()
     with socket.create_connection(server.bind_addr) as line:
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         assert said(line, asked(PUSH, b"first")) == b"app  first"
-        until(lambda: len(server.rounds or ()) == before + 1)
+        until(lambda: line.getsockname()[1] in [one.remote_port for one in list(held)])
         yield line
 
 
