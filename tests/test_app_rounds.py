@@ -111,7 +111,8 @@ def until(what: Callable[[], Any]) -> None:
 @contextlib.contextmanager
 def line_in_rounds(server: Server) -> Iterator[socket.socket]:
     """A connection that has pushed, and is listened to by the one thread."""
-    held = server.rounds._held if server.rounds else set()
+    assert server.rounds is not None
+    held = server.rounds._held
     with socket.create_connection(server.bind_addr) as line:
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         assert said(line, asked(PUSH, b"first")) == b"app  first"
