@@ -9,6 +9,7 @@ compete for the machine's cores as two programs would, not for one Python lock.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import selectors
@@ -152,7 +153,13 @@ def cpu_seconds(pid: int) -> float:
 
 
 def cpu_of_tree(pid: int) -> float:
-    """As `cpu_seconds`, with the processes it and those started, also those that have ended."""
+    """As `cpu_seconds`, with the processes it and those started, also those that have ended; 0 of one that just has."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return _cpu_of_tree(pid)
+    return 0.0
+
+
+def _cpu_of_tree(pid: int) -> float:
     cells = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     ended = (int(cells[13]) + int(cells[14])) / os.sysconf("SC_CLK_TCK")
     # A child is listed under the thread that started it.

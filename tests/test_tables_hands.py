@@ -137,7 +137,7 @@ class Watched(Hands):
 
     def are_ready(self) -> bool:
         end = time.monotonic() + 30
-        while not super().are_ready() and time.monotonic() < end:
+        while not super().are_ready() and not self._late and time.monotonic() < end:
             time.sleep(0.01)
         return super().are_ready()
 
