@@ -24,8 +24,7 @@ from app.security import headers_of, log_line
 from app.sync_api import REFUSED, packed_reply, pushed, read_push, taken_in
 from sync import service
 from sync.protocol import MAX_BYTES
-from sync.records import PushReply
-from sync.store.intake_logs import Pushed
+from sync.records import Pushed, PushReply
 
 PATH = "/sync/v1/push"
 LANE = "ruhu.lane"
@@ -56,9 +55,7 @@ class PushLane:
         self._headers = {"Content-Type": "application/json", **headers_of(https)}
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if environ["PATH_INFO"] != PATH or environ["REQUEST_METHOD"] != "POST":
-            return self._app(environ, start_response)
-        if REFUSED in environ:
+        if environ["PATH_INFO"] != PATH or environ["REQUEST_METHOD"] != "POST" or REFUSED in environ:
             return self._app(environ, start_response)
         declared = environ.get("CONTENT_LENGTH") or ""
         if not (declared.isascii() and declared.isdigit()) or int(declared) > MAX_BYTES:

@@ -23,8 +23,7 @@ from app.i18n import language
 from app.node import Node, node
 from app.who_said import who_said
 from sync import protocol, service
-from sync.records import Credential, PushReply
-from sync.store.intake_logs import Pushed
+from sync.records import Credential, Pushed, PushReply
 
 blueprint = Blueprint("sync_api", __name__, url_prefix="/sync/v1")
 

@@ -34,7 +34,6 @@ def _whole(base: type[msgspec.Struct], types: dict[str, Any]) -> list[Any]:
 
 
 
-
 def _value(nested: int) -> Any:
     """The type of a value that nests no deeper."""
     scalar: Any = str | int | bool | None

@@ -6,7 +6,8 @@ are in `protocol`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -286,6 +287,16 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     grants: tuple[Grant, ...]
     revoked: bool = False
+
+
+class Pushed(NamedTuple):
+    """One push body as it came. marks: op_id → what the node that sends it says of the op."""
+
+    arrivals: Sequence[Arrival]
+    raw: bytes
+    credential: Credential
+    heads: Sequence[LogHead] = ()
+    marks: Mapping[str, str] = {}
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,13 +23,13 @@ from sync.records import (
     Credential,
     Delivered,
     LateReceipt,
+    Pushed,
     PushReply,
     Result,
     ServerHead,
 )
 from sync.scope import scope_of, scope_version
 from sync.store.base import Store
-from sync.store.intake_logs import Pushed
 from sync.store.tombstones import AWAY_DAYS
 from sync.telling import compared_of, told_of
 
@@ -43,9 +43,7 @@ def push(
     store: Store, credential: Credential, plain: bytes, *, now: datetime, lang: str = "zh", identity: Identity | None = None
 ) -> dict[str, Any]:
     """Take in an unpacked, checked push body. Raises Problem bad_json, bad_op, too_large, epoch_changed."""
-    sent = understood(store, credential, plain)
-    reply = store.push(sent.arrivals, plain, credential=credential, now=now, heads=sent.heads,
-                       marks=sent.marks)
+    (reply,) = store.push_many([understood(store, credential, plain)], now=now)
     return answer(reply, lang, identity)
 
 

@@ -182,7 +182,7 @@ def test_an_older_shape_of_the_tables_is_made_anew(store, tmp_path, monkeypatch)
 
 
 def test_a_failed_page_leaves_tables_and_position_together(store, tables, monkeypatch):
-    monkeypatch.setattr(tables, "_note_senders", lambda *_: 1 / 0)
+    monkeypatch.setattr(follow, "note_senders", lambda *_: 1 / 0)
     store.put("submission", "s1", household_id="h0", form_id="visit")
     with pytest.raises(ZeroDivisionError):
         tables.catch_up()

@@ -248,7 +248,7 @@ class Tables(ReadTables):
             self.on_erased(self._homes_of(erased), {record.area for record in erased})
         with self._transaction() as db:
             came = taking.take(db, page.records, marking=self._whole)
-            self._note_senders(db, [row[0] for row in came])
+            note_senders(db, self.store, [row[0] for row in came])
             if erased:
                 db.execute("INSERT INTO household_search(household_search) VALUES ('optimize')")
             _remember(db, seq=str(page.seq))
@@ -279,9 +279,6 @@ class Tables(ReadTables):
                 question = f"SELECT household_id FROM [{rows.TABLE_OF[record.kind]}] WHERE id = ?"  # noqa: S608 - names of ours
                 found |= {home for (home,) in self._writer.execute(question, [record.id])}
         return found
-
-    def _note_senders(self, db: sqlite_utils.Database, ids: Sequence[str]) -> None:
-        note_senders(db, self.store, ids)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite_utils.Database]:

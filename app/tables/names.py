@@ -106,14 +106,10 @@ def initials(name: str) -> tuple[str, ...]:
 
 def spaced_and_initials(name: str) -> tuple[str, Sequence[str]]:
     """Both ways in which the search index takes a name in."""
-    if _is_han(name):
-        characters: Sequence[str] = name
-        apart = " ".join(name)
-    else:
-        characters = [character for character in normal(name) if character.isalnum()]
-        apart = spaced(name)
-        if not characters:
-            return apart, ()
+    characters = _characters(name)
+    apart = " ".join(name) if characters is name else spaced(name)
+    if not characters:
+        return apart, ()
     rest = "".join(map(_letter, characters[1:]))
     return apart, [first + rest for first in _surname_letters(characters[0])]
 

@@ -26,6 +26,7 @@ from sync.records import (
     LogHead,
     Op,
     Page,
+    Pushed,
     PushReply,
     Record,
     Result,
@@ -33,7 +34,6 @@ from sync.records import (
     ServerHead,
     UnreadPage,
 )
-from sync.store.intake_logs import Pushed
 
 LOAD_CHUNK = 5000
 """So many ops given to `Store.load` at once are one commit."""

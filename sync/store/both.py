@@ -15,6 +15,7 @@ from sync.records import (
     LogHead,
     Op,
     Page,
+    Pushed,
     PushReply,
     Record,
     Scope,
@@ -22,7 +23,6 @@ from sync.records import (
 from sync.scope import shown
 from sync.store.base import LOAD_CHUNK, Tries
 from sync.store.group import GroupCommit
-from sync.store.intake_logs import Pushed
 from sync.store.kept import kept_of
 from sync.store.pages import kept_page_of, page_of
 

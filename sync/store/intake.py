@@ -28,6 +28,7 @@ from sync.records import (
     Credential,
     Delivered,
     Op,
+    Pushed,
     PushReply,
     Receipt,
     Result,
@@ -45,7 +46,7 @@ from sync.scope import (
     writes,
 )
 from sync.store.intake_effects import Effects
-from sync.store.intake_logs import Cover, Logs, Pushed
+from sync.store.intake_logs import Cover, Logs
 from sync.store.intake_round import Kept, Taken
 from sync.store.memory import Key, KnownOp, Log
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from sync.logs import chain_next, chain_over, chain_start, promises_more, vouched
-from sync.records import RETRY, Arrival, Credential, LogHead, Op, ServerHead
+from sync.records import RETRY, LogHead, Op, Pushed, ServerHead
 from sync.store.intake_round import Mark, Round
 from sync.store.memory import KnownOp, Log
 
@@ -18,16 +17,6 @@ class Cover(NamedTuple):
 
     head: LogHead | None
     otherwise: str
-
-
-class Pushed(NamedTuple):
-    """One push body as it came. marks: op_id → what the node that sends it says of the op."""
-
-    arrivals: Sequence[Arrival]
-    raw: bytes
-    credential: Credential
-    heads: Sequence[LogHead] = ()
-    marks: Mapping[str, str] = {}
 
 
 class Logs(Round):

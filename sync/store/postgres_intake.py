@@ -19,10 +19,9 @@ import psycopg
 from sync.audit import after, entries_of, erasures
 from sync.erasing import stub_of
 from sync.protocol import claimed_hash, op_of_body
-from sync.records import MOVE, QUARANTINED, RETRY, Delivered, Op, PushReply, Record
+from sync.records import MOVE, QUARANTINED, RETRY, Delivered, Op, Pushed, PushReply, Record
 from sync.store.dates import dates_of, dates_read, packed_dates
 from sync.store.intake import Intake
-from sync.store.intake_logs import Pushed
 from sync.store.intake_round import Kept
 from sync.store.memory import Key, KnownOp, Log, Stored, Unsettled, Waiting
 from sync.store.naming import blobs_named

@@ -23,14 +23,13 @@ from psycopg_pool import PoolTimeout
 from sync.audit import NOTHING, Chain
 from sync.failpoints import reach
 from sync.problems import Problem
-from sync.records import CENTRE, Arrival, PushReply, Scope, UnreadPage, UnreadRecord
+from sync.records import CENTRE, Arrival, Pushed, PushReply, Scope, UnreadPage, UnreadRecord
 from sync.scope import prefixes_of, scope_version, within
 from sync.store import postgres_audit
 from sync.store.both import Both
 from sync.store.group import GroupCommit
 from sync.store.high_water import OF_DATABASE, HighWater
 from sync.store.intake import Draft, Intake
-from sync.store.intake_logs import Pushed
 from sync.store.pages import moment_text, place_of, unread_page_of
 from sync.store.postgres_asking import refuse
 from sync.store.postgres_history import PostgresHistory

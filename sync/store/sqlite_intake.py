@@ -12,10 +12,9 @@ import msgspec
 from sync.audit import entries_of, erasures
 from sync.erasing import stub_of
 from sync.protocol import claimed_hash, op_of_body
-from sync.records import CENTRE, RETRY, Delivered, Op, PushReply, Record, UnreadRecord
+from sync.records import CENTRE, RETRY, Delivered, Op, Pushed, PushReply, Record, UnreadRecord
 from sync.store.dates import dates_of, packed_dates
 from sync.store.intake import Intake
-from sync.store.intake_logs import Pushed
 from sync.store.intake_round import Kept
 from sync.store.memory import Key, KnownOp, Log, Stored, Unsettled, Waiting
 from sync.store.naming import blobs_named

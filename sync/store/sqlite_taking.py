@@ -15,6 +15,7 @@ from sync.problems import Problem
 from sync.records import (
     CENTRE,
     Arrival,
+    Pushed,
     PushReply,
     Scope,
     UnreadPage,
@@ -26,7 +27,6 @@ from sync.store.both import Both
 from sync.store.group import GroupCommit
 from sync.store.high_water import HighWater
 from sync.store.intake import Intake
-from sync.store.intake_logs import Pushed
 from sync.store.pages import moment_text, place_of
 from sync.store.scope_sql import scope_sql
 from sync.store.sqlite_audit import chain_of
