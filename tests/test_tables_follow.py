@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sqlite3
 
 import pytest
@@ -10,7 +11,7 @@ from fake_store import ABROAD, NEIGHBOUR, VILLAGE, FakeStore
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.tables import Tables, follow, households, others, rows, schema, submissions
+from app.tables import Tables, follow, households, others, rows, schema, settling, submissions
 from app.tables.households import HouseholdWish, find_households
 from sync.records import Scope
 
@@ -23,6 +24,8 @@ STEPS = st.one_of(
         st.just("household"), HOUSES, st.sampled_from([VILLAGE, NEIGHBOUR, ABROAD]),
         st.fixed_dictionaries({}, optional={
             "head_name": st.sampled_from(["张三", "曾四", ""]), "group": st.sampled_from(["1组", "12组"]),
+            "house_no": st.sampled_from(["", "7号"]), "code": st.sampled_from(["50023210120300017", "50023210120300029"]),
+            "other_codes": st.sampled_from(["", "A-17"]), "merged_into": st.sampled_from(["", "", "h3"]),
             "last_visit": st.sampled_from(["", "2026-11-01"]), "status": st.sampled_from(["exited", "ordinary"]),
         }),
     ),
@@ -98,6 +101,68 @@ def test_rebuild_equals_incremental(tmp_path_factory, steps):
     assert contents(tables)["strays"] == (0,)
     tables.close()
     anew.close()
+
+
+WORDS = [
+    ("household", "h1", "head_name", "曾四", "曾四"), ("household", "h1", "group", "12组", "12组"),
+    ("household", "h1", "house_no", "88号", "88号"), ("household", "h1", "code", "50023210120300029", "50023210120300029"),
+    ("household", "h1", "other_codes", "50023210120300031", "50023210120300031"), ("member", "m1", "full_name", "李五", "李五"),
+    ("member", "m1", "id_no", "50023219700101002X", "0101002X"), ("member", "m2", "household_id", "h1", "过门的"),
+]  # fmt: skip
+
+
+def found(tables, typed):
+    return {row["id"] for row in find_households(tables, VILLAGERS, HouseholdWish(text=typed)).rows}
+
+
+@pytest.mark.parametrize(("kind", "id", "field", "value", "typed"), WORDS)
+def test_a_changed_word_is_found(store, tables, kind, id, field, value, typed):
+    store.put("member", "m2", full_name="过门的")
+    tables.catch_up()
+    assert "h1" not in found(tables, typed)
+    store.put(kind, id, **{field: value})
+    tables.catch_up()
+    assert "h1" in found(tables, typed)
+
+
+def test_a_member_who_moves_is_found_at_the_new_home_only(store, tables):
+    store.put("member", "m2", full_name="搬家的")
+    tables.catch_up()
+    assert found(tables, "搬家的") == {"h2"}
+    store.put("member", "m2", household_id="h1")
+    tables.catch_up()
+    assert found(tables, "搬家的") == {"h1"}
+
+
+def test_heads_and_issues_are_counted_again_when_only_their_state_changes(store, tables):
+    store.put("issue", "i1", household_id="h1", state="open")
+    tables.catch_up()
+    count = "SELECT people, open_issues FROM households WHERE id = 'h1'"
+    assert [*tables.reading().execute(count)] == [(1, 1)]
+    store.put("member", "m1", state="dead")
+    tables.catch_up()
+    assert [*tables.reading().execute(count)] == [(0, 1)]
+    store.put("issue", "i1", state="closed")
+    tables.catch_up()
+    assert [*tables.reading().execute(count)] == [(0, 0)]
+
+
+def test_what_leaves_the_words_alone_leaves_the_index_alone(store, tables, monkeypatch):
+    tables.catch_up()
+    written = []
+    monkeypatch.setattr(settling, "_add_entries", lambda _, entries: written.extend(entries))
+    store.put("household", "h1", last_visit="2026-11-20", monthly_income="900")
+    store.put("member", "m1", state="dead")
+    store.put("issue", "i1", household_id="h1", state="open")
+    store.put("submission", "s1", household_id="h1", form_id="visit", answers={})
+    store.put("visit", "v1", household_id="h1", submission_id="s1", cadre="cadre-1")
+    tables.catch_up()
+    assert not written
+    assert [*tables.reading().execute("SELECT people, open_issues FROM households WHERE id = 'h1'")] == [(0, 1)]
+    assert ("h1",) in [*tables.reading().execute("SELECT household_id FROM check_due")]
+    store.put("household", "h1", head_name="曾四")
+    tables.catch_up()
+    assert len(written) == 1
 
 
 @pytest.fixture
@@ -199,7 +264,7 @@ def test_indexes_are_there_after_the_first_catching_up_however_it_was_broken_off
     wanted = {statement.split(" ON ")[0].split()[-1] for statement in (schema.FIRST_INDEX, *schema.INDEXES)}
     first = Tables(tmp_path / "broken-off.db", store)
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
-        patch.setattr(follow.taking, "settle_all", lambda *_: 1 / 0)
+        patch.setattr(follow.settling, "settle_all", lambda *_: 1 / 0)
         first.catch_up()
     assert indexes(first) != wanted
     first.close()
@@ -253,3 +318,12 @@ def test_paging_clamps(store, tables, monkeypatch):
     tables.catch_up()
     assert find_households(tables, VILLAGERS, HouseholdWish(), page=99).number == 1
     assert find_households(tables, VILLAGERS, HouseholdWish(), page=-3).first == 1
+
+
+HEX = st.text("0123456789abcdefx", min_size=62, max_size=67)
+
+
+@given(st.lists(st.one_of(HEX, st.sampled_from([*'".,{ -_', ".jpg", ".jpeg", ".png", ".webp", ".jpgs", "é", "a" * 64]))))
+def test_photos_are_found_as_by_trying_everywhere(parts):
+    answers = "".join(parts)
+    assert rows.photos_in(answers) == sorted(set(re.findall(r"\b([0-9a-f]{64})\.(?:jpe?g|png|webp)\b", answers)))

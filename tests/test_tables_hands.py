@@ -25,7 +25,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_tables_follow import STEPS, contents
 
-from app.tables import Tables, follow, taking
+from app.tables import Tables, follow, settling
 from app.tables.follow import Part
 from app.tables.hands import Hands, take_part
 from sync.author import Author
@@ -67,9 +67,9 @@ class Here:
 
     def begin_entries(self) -> None:
         with closing(look_on(self.tables)) as looked:
-            self._entries = list(taking.entries_of_all(looked, 1))
+            self._entries = list(settling.entries_of_all(looked, 1))
 
-    def entries(self) -> Iterator[list[taking.Entry]]:
+    def entries(self) -> Iterator[list[settling.Entry]]:
         return iter(self._entries)
 
     def close(self) -> None:
@@ -146,7 +146,7 @@ class Watched(Hands):
         self.came["part"] = part.taken if part else 0
         return part
 
-    def entries(self) -> Iterator[list[taking.Entry]]:
+    def entries(self) -> Iterator[list[settling.Entry]]:
         for found in super().entries():
             self.came["entries"] = self.came.get("entries", 0) + len(found)
             yield found
@@ -187,7 +187,7 @@ def _not_to_be_had(*_: Any) -> Hands:
 
 
 class BrokenOff(Watched):
-    def entries(self) -> Iterator[list[taking.Entry]]:
+    def entries(self) -> Iterator[list[settling.Entry]]:
         yield next(super().entries())[:7]
 
 

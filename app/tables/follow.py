@@ -19,7 +19,7 @@ from typing import Protocol
 import msgspec
 import sqlite_utils
 
-from app.tables import rows, schema, taking
+from app.tables import rows, schema, settling, taking
 from app.tables.clock import local_time
 from app.tables.one_writer import hold
 from app.tables.reading import BUSY_MS, ReadTables
@@ -72,7 +72,7 @@ class Hands(Protocol):
     def begin_part(self, path: Path, after: int, upto: int) -> None: ...
     def part(self) -> Part | None: ...
     def begin_entries(self) -> None: ...
-    def entries(self) -> Iterator[Sequence[taking.Entry]]: ...
+    def entries(self) -> Iterator[Sequence[settling.Entry]]: ...
     def close(self) -> None: ...
 
 
@@ -264,10 +264,10 @@ class Tables(ReadTables):
             hands.begin_entries()
         with self._transaction() as db:
             if self._whole:
-                taking.settle(db)
+                settling.settle(db)
             else:
                 schema.index(db)
-                taking.settle_all(db, hands.entries() if hands else ())
+                settling.settle_all(db, hands.entries() if hands else ())
                 _remember(db, whole="yes")
         self._whole = True
 

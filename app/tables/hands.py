@@ -27,7 +27,7 @@ from typing import Any
 import msgspec
 from sqlite_utils import Database
 
-from app.tables import rows, schema, taking
+from app.tables import rows, schema, settling, taking
 from app.tables.follow import CACHE_KB, Part, Source, is_erased, note_senders, pages
 from app.tables.line_child import LineChild
 from sync.store.sqlite_history import look_on
@@ -37,7 +37,7 @@ PATIENCE = 30.0
 ENTRIES_AT_ONCE = 250
 LINES_AHEAD = 200
 _json = msgspec.json.Encoder()
-_entries: msgspec.json.Decoder[list[taking.Entry]] = msgspec.json.Decoder(list[taking.Entry])
+_entries: msgspec.json.Decoder[list[settling.Entry]] = msgspec.json.Decoder(list[settling.Entry])
 _part: msgspec.json.Decoder[Part] = msgspec.json.Decoder(Part)
 
 
@@ -70,7 +70,7 @@ class Hands:
         """Work out what all households of the tables, as they are committed, are found by."""
         self._ask({"entries": True})
 
-    def entries(self) -> Iterator[list[taking.Entry]]:
+    def entries(self) -> Iterator[list[settling.Entry]]:
         """In the order of n; they may break off."""
         while line := self._child.answer(time.monotonic() + self._seconds):
             found = _entries.decode(line)
@@ -127,7 +127,7 @@ def main() -> None:
             _tell([_json.encode(take_part(store, Path(asked["part"]), asked["after"], asked["upto"]))])
         else:
             with closing(look_on(Path(work["tables"]))) as looked:
-                _tell(_ahead(map(_json.encode, taking.entries_of_all(looked, ENTRIES_AT_ONCE))))
+                _tell(_ahead(map(_json.encode, settling.entries_of_all(looked, ENTRIES_AT_ONCE))))
 
 
 def _listen(heard: queue.SimpleQueue[dict[str, Any]]) -> None:

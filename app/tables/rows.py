@@ -20,7 +20,10 @@ _json = msgspec.json.Encoder(order="sorted")
 _document: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
 # A visit where nobody was met has a handful of answers, and they are alike.
 SHORT_ANSWERS = 400
-_PHOTO = re.compile(r"\b([0-9a-f]{64})\.(?:jpe?g|png|webp)\b")
+# Looked for by what stands behind it: at every beginning of a word sixty-four digits were tried before.
+_PHOTO_ENDS = re.compile(r"\.(?:jpe?g|png|webp)\b")
+_PHOTO = re.compile(r"(?:\W|^)([0-9a-f]{64})")
+_PHOTO_LENGTH = 64
 
 
 TABLE_OF = {
@@ -165,7 +168,12 @@ def answers_digest(answers: str) -> str:
 
 def photos_in(answers: str) -> list[str]:
     """SHA-256 names of the pictures that answers hold."""
-    return sorted(set(_PHOTO.findall(answers)))
+    found = set()
+    for end in _PHOTO_ENDS.finditer(answers):
+        at = end.start() - _PHOTO_LENGTH
+        if at >= 0 and (named := _PHOTO.fullmatch(answers, max(0, at - 1), end.start())):
+            found.add(named[1])
+    return sorted(found)
 
 
 def area_key(record: UnreadRecord) -> str:

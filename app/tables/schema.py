@@ -10,7 +10,7 @@ import sqlite_utils
 
 from forms.register import FIELDS
 
-VERSION = 16
+VERSION = 17
 
 # Columns of every record, beside its own fields. since: the dates as the store keeps them (`app.tables.rows.dates_in`).
 RECORD: dict[str, type] = {"id": str, "area": str, "rev": int, "seq": int, "pending": int, "since": str}
@@ -170,7 +170,7 @@ TABLES: dict[str, dict[str, type]] = {
     "check_due": {"household_id": str},
     "photos": {"sha256": str, "submission_id": str, "household_id": str},
     "meta": {"name": str, "value": str},
-    # Households and submissions whose derived columns are behind; empty between two catch-ups.
+    # What has to be worked out of several records again (`app.tables.settling`); empty between two catch-ups.
     "unsettled": {"kind": str, "id": str},
 }
 
