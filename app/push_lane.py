@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -21,12 +22,15 @@ from app.compress import best_encoding
 from app.i18n import language_of
 from app.node import Node
 from app.security import headers_of, log_line
-from app.sync_api import REFUSED, packed_reply, pushed, read_push, taken_in
+from app.sync_api import REFUSED, body_of_push, packed_reply, pushed, taken_in
 from sync import service
+from sync.problems import Problem
 from sync.protocol import MAX_BYTES
 from sync.records import Pushed, PushReply
 
 PATH = "/sync/v1/push"
+MOST_UNPACKED = MAX_BYTES
+"""Of all bodies that are taken in together: an evening's pushes are a tenth of it, and a small body may unpack to a large one."""
 LANE = "ruhu.lane"
 """Among the app's extensions: its `PushLane`."""
 _CHECKED = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in ("Ruhu-Length", "Content-Digest", "Content-Encoding")}
@@ -41,10 +45,21 @@ class Answer(NamedTuple):
     packed: bytes
 
 
+class Apart(Exception):
+    """Nothing is wrong with this push: it is too long for others to wait for it, and has to be taken in by itself."""
+
+
 class _Read(NamedTuple):
     pushed: Pushed
     lang: str
     coding: str
+
+
+@dataclass
+class _Room:
+    """left: bytes that the bodies still to come may unpack to."""
+
+    left: int = MOST_UNPACKED
 
 
 class PushLane:
@@ -79,20 +94,25 @@ class PushLane:
     def together(self, asked: Sequence[tuple[dict[str, str], bytes]]) -> Iterator[Answer | Exception]:
         """Take in several pushes in one commit, each given as its headers, as WSGI calls them, and its whole body.
 
-        For each its answer, or why there is none: to be told to Flask as `REFUSED`, which tells the phone.
+        For each its answer, or why there is none: to be told to Flask as `REFUSED`, which tells the phone, or `Apart`.
         """
         began = time.monotonic()
-        read = [self._read(headers, sent) for headers, sent in asked]
+        room = _Room()
+        read = [self._read(headers, sent, room) for headers, sent in asked]
         sound = [one for one in read if not isinstance(one, Exception)]
         replies = iter(self._taken_in([one.pushed for one in sound]) if sound else ())
         for one in read:
             yield one if isinstance(one, Exception) else self._answered(one, next(replies), began)
 
-    def _read(self, headers: dict[str, str], sent: bytes) -> _Read | Exception:
+    def _read(self, headers: dict[str, str], sent: bytes, room: _Room) -> _Read | Exception:
         try:
             credential = bearer(self._here, headers.get("HTTP_AUTHORIZATION", ""))
             lang, coding = self._wishes(headers)
-            return _Read(read_push(self._here, credential, sent, _headers_of(headers)), lang, coding)
+            plain = body_of_push(self._here, sent, _headers_of(headers), room.left)
+            room.left -= len(plain)
+            return _Read(service.understood(self._here.store, credential, plain), lang, coding)
+        except Problem as refusal:
+            return Apart() if refusal.code == "too_large" and room.left < MAX_BYTES else refusal
         except Exception as refusal:
             return refusal
 

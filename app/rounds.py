@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from app.plain_push import LARGEST_HEAD, Head, head_in, may_become, spelled
-from app.push_lane import Answer
+from app.push_lane import Answer, Apart
 
 USABLE = hasattr(select, "epoll")
 """Elsewhere a selector does not notice connections that come while it waits."""
@@ -161,7 +161,7 @@ class Rounds:
         stays = self._server.can_add_keepalive_connection
         for (connection, head), answer in zip(serving, answers, strict=True):
             if isinstance(answer, Exception):
-                connection.refused = answer
+                connection.refused = None if isinstance(answer, Apart) else answer
                 self._pass_on(connection)  # with its push still in the buffer
             else:
                 connection.rfile._read_pos, connection.head = head.end + head.length, None

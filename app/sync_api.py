@@ -80,14 +80,15 @@ def push() -> Response:
 
 def pushed(here: Node, credential: Credential, sent: bytes, headers: Mapping[str, str], lang: str) -> Any:
     """Take in the body of a push as it came. Raises sync's Problem."""
-    (reply,) = taken_in(here, [read_push(here, credential, sent, headers)])
+    plain = body_of_push(here, sent, headers)
+    (reply,) = taken_in(here, [service.understood(here.store, credential, plain)])
     return service.answer(reply, lang, here.identity)
 
 
-def read_push(here: Node, credential: Credential, sent: bytes, headers: Mapping[str, str]) -> Pushed:
-    """What the body of a push says, as it came. Raises sync's Problem."""
+def body_of_push(here: Node, sent: bytes, headers: Mapping[str, str], most: int = protocol.MAX_BYTES) -> bytes:
+    """The body of a push, unpacked, where there is room on the disk for what it says. Raises sync's Problem."""
     here.room.take_ops()
-    return service.understood(here.store, credential, protocol.checked_body(sent, headers))
+    return protocol.checked_body(sent, headers, most=most)
 
 
 def taken_in(here: Node, pushes: Sequence[Pushed]) -> Sequence[PushReply]:

@@ -115,8 +115,8 @@ def push_headers(body: bytes, *, gzipped: bool = False) -> dict[str, str]:
     return headers | {"Content-Encoding": "gzip"} if gzipped else headers
 
 
-def checked_body(body: bytes, headers: Mapping[str, str]) -> bytes:
-    """The unpacked body, once its length, digest and size are as they should be.
+def checked_body(body: bytes, headers: Mapping[str, str], *, most: int = MAX_BYTES) -> bytes:
+    """The unpacked body, once its length, digest and size are as they should be. most: bytes it may have unpacked.
 
     Raises Problem length_mismatch, digest_mismatch, too_large or bad_json. A
     missing header counts as a mismatch: a body cut by a proxy must not pass
@@ -134,20 +134,22 @@ def checked_body(body: bytes, headers: Mapping[str, str]) -> bytes:
         raise Problem("digest_mismatch")
     encoding = given.get("content-encoding", "").strip().lower()
     if encoding == "gzip":
-        return _unpacked(body)
+        return _unpacked(body, most)
     if encoding not in ("", "identity"):
         raise Problem("bad_request")
+    if len(body) > most:
+        raise Problem("too_large", limit=most)
     return body
 
 
-def _unpacked(body: bytes) -> bytes:
+def _unpacked(body: bytes, most: int) -> bytes:
     unpacker = zlib.decompressobj(_GZIP)
     try:
-        plain = unpacker.decompress(body, MAX_BYTES + 1)
+        plain = unpacker.decompress(body, most + 1)
     except zlib.error:
         raise Problem("bad_json") from None
-    if len(plain) > MAX_BYTES:
-        raise Problem("too_large", limit=MAX_BYTES)
+    if len(plain) > most:
+        raise Problem("too_large", limit=most)
     if not unpacker.eof or unpacker.unused_data:
         raise Problem("bad_json")
     return plain

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import Any
 
 import pytest
@@ -103,6 +104,39 @@ def test_what_is_wrong_with_one_does_not_touch_the_others(phone: Any, cast: Any,
     assert [getattr(one, "code", "taken") for one in answers] == \
         ["length_mismatch", "taken", "unknown_token", "bad_json", "taken"]  # fmt: skip
     assert here.store.acked([device.install_id, other.install_id]) == {device.install_id: 1, other.install_id: 1}
+
+
+LONG = b" " * 600_000
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("sense", [True, False])
+def test_small_bodies_that_unpack_to_large_ones_are_not_all_waited_for(
+    phone: Any, cast: Any, together: Any, here: Any, packed: bool, sense: bool
+) -> None:
+    devices = [phone(cast.cadre) for _ in range(4)]
+    bodies = [device.body([water(device.author)]) for device in devices]
+    bodies[:3] = [bodies[0] + LONG if sense else b"{" + LONG, bodies[1] + LONG, bodies[2] + LONG]
+    more = {}
+    if packed:
+        bodies, more = [gzip.compress(body) for body in bodies], {"Content-Encoding": "gzip"}
+    found = together(*(as_heard(device, body, **more) for device, body in zip(devices, bodies, strict=True)))
+    told = ["apart" if isinstance(one, push_lane.Apart) else getattr(one, "code", "taken") for one in found]
+    assert told == ["taken" if sense else "bad_json", "apart", "apart", "taken"]
+    for device, body in zip(devices[1:3], bodies[1:3], strict=True):
+        alone = device.client.post("/sync/v1/push", data=body, headers=device.headers | protocol.push_headers(body) | more)
+        assert alone.status_code == 200
+    assert here.store.acked([one.install_id for one in devices[1:]]) == {one.install_id: 1 for one in devices[1:]}
+
+
+def test_what_is_too_large_for_everybody_is_refused_as_ever(phone: Any, cast: Any, together: Any) -> None:
+    device = phone(cast.cadre)
+    huge = as_heard(device, gzip.compress(device.body([]) + b" " * protocol.MAX_BYTES), **{"Content-Encoding": "gzip"})
+    (first,) = together(huge)
+    assert first.code == "too_large"
+    reply = device.client.post("/sync/v1/push", data=huge[1],
+                               headers=device.headers | protocol.push_headers(huge[1], gzipped=True))  # fmt: skip
+    assert (reply.status_code, reply.json["error"]["code"]) == (413, "too_large")
 
 
 def test_what_befalls_the_commit_befalls_all_and_nobody_is_answered(phone: Any, cast: Any, together: Any, here: Any) -> None:

@@ -18,7 +18,7 @@ from app import rounds
 from app.accepting import Server, TlsAdapter
 from app.connections import Connection
 from app.origin.authority import ensure
-from app.push_lane import REFUSED, Answer
+from app.push_lane import REFUSED, Answer, Apart
 from app.rounds import Asked, Rounds
 from tests.test_app_connections import PUSH, asked
 
@@ -46,8 +46,8 @@ class Store:
         self.begun.set()
         assert self.go.wait(20)
         for _, body in pushes:
-            if body.startswith(b"refuse"):
-                yield ValueError("why")
+            if body.startswith((b"refuse", b"apart")):
+                yield ValueError("why") if body.startswith(b"refuse") else Apart("too long")
             else:
                 told = b"round " + body * (100_000 if body.startswith(b"long") else 1)
                 yield Answer([("Content-Length", str(len(told)))], told)
@@ -238,6 +238,14 @@ def test_what_is_refused_is_told_by_the_app_and_nobody_else_hears_of_it(server: 
         assert answer(other) == b"app why refuse this" and answer(other) == b"app  page"
         assert said(other, asked(PUSH, b"again")).endswith(b" again")
     assert sum(body == b"refuse this" for taken in store.taken for body in taken) == 1
+
+
+def test_what_is_too_long_for_a_round_is_taken_in_by_a_thread_of_its_own(server: Server, store: Store) -> None:
+    with line_in_rounds(server) as line:
+        assert said(line, asked(PUSH, b"apart")) == b"app  apart"
+        until(lambda: len(server.rounds or ()) == 1)
+        assert said(line, asked(PUSH, b"again")) == b"round again"
+    assert store.taken == [[b"apart"], [b"again"]]
 
 
 def test_who_does_not_take_its_answer_holds_up_nobody(server: Server) -> None:
