@@ -20,6 +20,7 @@ from app.connections import Connection
 from app.origin.authority import ensure
 from app.push_lane import REFUSED, Answer, Apart
 from app.rounds import Asked, Rounds
+from tests.patience import until
 from tests.test_app_connections import PUSH, asked
 
 pytestmark = pytest.mark.skipif(not rounds.USABLE, reason="no epoll here")
@@ -99,13 +100,6 @@ def answer(line: socket.socket) -> bytes:
     while len(body) < length:
         body += some if (some := line.recv(length - len(body))) else pytest.fail("hung up")
     return body
-
-
-def until(what: Callable[[], Any]) -> None:
-    end = time.monotonic() + 10
-    while not what():
-        assert time.monotonic() < end
-        time.sleep(0.002)
 
 
 @contextlib.contextmanager

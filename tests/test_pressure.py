@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from conftest import HOUSEHOLD, VILLAGE
+from patience import until
 
 from sync.problems import Problem
 from sync.records import BlobRef
@@ -135,12 +136,6 @@ def test_who_is_answered_does_not_wait_for_the_next_commit() -> None:
         groups.append(list(work))
         assert gates[len(groups) - 1].wait(20)
         return work
-
-    def until(what: Callable[[], bool]) -> None:
-        end = time.monotonic() + 20
-        while not what():
-            assert time.monotonic() < end
-            time.sleep(0.001)
 
     told: dict[str, str] = {}
     group = GroupCommit[str, str](together)

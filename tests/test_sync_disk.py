@@ -35,7 +35,7 @@ from sync.store.sqlite import SqliteStore
 from tests.browser.servers import ROOT
 from tests.harm import FailingFlush, SmallDisk, small_disk
 from tests.store_contract import VILLAGE, Phone, clock, statuses
-from tests.test_sync_kill import SHA256, BareNode, check, until, village  # noqa: F401 - a fixture
+from tests.test_sync_kill import SHA256, BareNode, answered, check, village  # noqa: F401 - a fixture
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -110,8 +110,8 @@ def test_a_full_disk_is_507_over_http_and_the_phone_goes_on_when_there_is_room(
     with refused.value as answer:
         assert answer.code == 507
     small.empty()
-    until(phone.push)
-    until(phone.send_picture)
+    answered(phone.push)
+    answered(phone.send_picture)
     node.stop()
     check(small.folder / "data", phone)
 
@@ -190,7 +190,7 @@ def test_a_start_on_a_full_disk_serves_or_says_so(village: Any, tmp_path: Path, 
     node.stop()
     small.empty()
     node.start()
-    until(phone.push)
+    answered(phone.push)
     node.stop()
     check(small.folder / "data", phone)
 
@@ -255,8 +255,8 @@ def test_after_a_failed_flush_nobody_is_answered_and_the_process_ends(village: A
     harm.end()
     check(tmp_path / "data", phone)
     node.start()
-    until(phone.push)
-    until(phone.send_picture)
+    answered(phone.push)
+    answered(phone.send_picture)
     node.stop()
     check(tmp_path / "data", phone)
 

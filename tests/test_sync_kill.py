@@ -18,6 +18,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from sync.failpoints import NAMES
 from sync.protocol import push_body, push_headers
 from sync.records import BlobRef, Op
 from sync.store.sqlite import SqliteStore
+from tests import patience
 from tests.browser.servers import NodeProcess
 from tests.proxy import FaultyProxy
 
@@ -110,15 +112,8 @@ class Phone:
         return True
 
 
-def until(done: Callable[[], bool], seconds: float = 40) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            if done():
-                return
-        except (OSError, urllib.error.URLError, TimeoutError):
-            time.sleep(0.05)
-    raise AssertionError("it did not finish in time")
+answered = partial(patience.until, seconds=40, passing=(OSError, TimeoutError))
+"""Until a server that is killed and comes back has answered."""
 
 
 @pytest.fixture
@@ -177,8 +172,8 @@ def test_killed_at_a_failpoint_nothing_promised_is_lost(village: Any, tmp_path: 
     check(tmp_path / "data", phone)
     node.env = {}
     node.start()
-    until(phone.push)
-    until(phone.send_picture)
+    answered(phone.push)
+    answered(phone.send_picture)
     node.stop()
     check(tmp_path / "data", phone)
     store = SqliteStore(tmp_path / "data", clock=clock)
@@ -217,19 +212,19 @@ def test_a_node_killed_on_its_link_upward_loses_and_doubles_nothing(tmp_path: Pa
             phone.log.append(phone.author.create("submission", f"s{number}", VILLAGE, {"n": str(number)}))
         try:
             node.start()
-            until(phone.push, 15)
+            answered(phone.push, seconds=15)
         except (RuntimeError, AssertionError):
             pass  # it may die before it is asked
         assert node.process is not None and node.process.wait(20) == -9
         node.env = {}
         node.start()
-        until(phone.push)
+        answered(phone.push)
 
         def confirmed() -> bool:
             _, said = phone.ask("GET", "/sync/v1/receipts?after=0")
             return [one["receipt"]["tier"] for one in json.loads(said)["receipts"]] == ["centre"] * 4
 
-        until(confirmed)
+        answered(confirmed)
         node.stop()
     finally:
         centre.stop()
@@ -273,12 +268,12 @@ def test_through_a_bad_network_everything_arrives_once(
     node.start()
     with FaultyProxy(node.port, toxic, seed=5) as proxy:
         phone.url = f"http://127.0.0.1:{proxy.port}"
-        until(lambda: phone.push(3))
-        until(phone.send_picture)
+        answered(lambda: phone.push(3))
+        answered(phone.send_picture)
         for _ in range(200):  # a quick machine is through before the line has gone for the first time
             if proxy.harmed:
                 break
-            until(phone.send_picture)
+            answered(phone.send_picture)
             time.sleep(0.01)
         assert proxy.harmed > 0
     node.stop()

@@ -17,7 +17,7 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
@@ -27,6 +27,7 @@ from typing import Any
 import pytest
 from browser.servers import NodeProcess, make_demo
 from conftest import VILLAGE, Cast, people_and_places
+from patience import until
 from test_tables_follow import contents
 
 from app import create_app
@@ -36,17 +37,6 @@ from app.tables.elsewhere import TablesElsewhere
 from app.tables.one_writer import AnotherWriter
 from sync.author import Author
 from sync.tray import erase_ops
-
-START = 60.0
-
-
-def until(true: Callable[[], Any], seconds: float = START) -> Any:
-    """What it answers, once that is something."""
-    end = time.monotonic() + seconds
-    while not (found := true()):
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.02)
-    return found
 
 
 def is_there(pid: int) -> bool:
