@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -272,12 +273,26 @@ def init_app(app: Flask) -> None:
 
 def bearer(here: Node, authorization: str) -> Credential:
     """Whom the header's token speaks for. Raises Problem unknown_token."""
-    scheme, _space, token = authorization.partition(" ")
-    credential = here.store.credential(token.strip()) if scheme.lower() == "bearer" and token else None
+    found = bearers(here, [authorization])[0]
+    if isinstance(found, SyncProblem):
+        raise found
+    return found
+
+
+def bearers(here: Node, authorizations: Sequence[str]) -> list[Credential | SyncProblem]:
+    """As `bearer`, for many headers with one question: for each whom it speaks for, or what it is refused for."""
+    tokens = [_token(one) for one in authorizations]
+    known = here.store.credentials({token for token in tokens if token})
     # A revoked phone may still push: what it holds goes to the tray. The service decides that.
-    if credential is None or credential.kind == "browser":
-        raise SyncProblem("unknown_token")
-    return credential
+    return [
+        known[token] if token in known and known[token].kind != "browser" else SyncProblem("unknown_token")
+        for token in tokens
+    ]
+
+
+def _token(authorization: str) -> str:
+    scheme, _space, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _office_guard(roles: tuple[str, ...]) -> AnyResponse | None:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from werkzeug.wrappers import Request
 
-from app.auth import bearer
+from app.auth import bearer, bearers
 from app.compress import best_encoding
 from app.i18n import language_of
 from app.node import Node
@@ -26,7 +26,7 @@ from app.sync_api import REFUSED, body_of_push, packed_reply, pushed, taken_in
 from sync import service
 from sync.problems import Problem
 from sync.protocol import MAX_BYTES
-from sync.records import Pushed, PushReply
+from sync.records import Credential, Pushed, PushReply
 
 PATH = "/sync/v1/push"
 MOST_UNPACKED = MAX_BYTES
@@ -97,16 +97,24 @@ class PushLane:
         For each its answer, or why there is none: to be told to Flask as `REFUSED`, which tells the phone, or `Apart`.
         """
         began = time.monotonic()
+        try:
+            credentials = bearers(self._here, [headers.get("HTTP_AUTHORIZATION", "") for headers, _ in asked])
+        except Exception as refusal:  # a silent database
+            yield from [refusal] * len(asked)
+            return
         room = _Room()
-        read = [self._read(headers, sent, room) for headers, sent in asked]
+        read = [self._read(*one, credential, room) for one, credential in zip(asked, credentials, strict=True)]
         sound = [one for one in read if not isinstance(one, Exception)]
         replies = iter(self._taken_in([one.pushed for one in sound]) if sound else ())
         for one in read:
             yield one if isinstance(one, Exception) else self._answered(one, next(replies), began)
 
-    def _read(self, headers: dict[str, str], sent: bytes, room: _Room) -> _Read | Exception:
+    def _read(
+        self, headers: dict[str, str], sent: bytes, credential: Credential | Problem, room: _Room
+    ) -> _Read | Exception:
+        if isinstance(credential, Problem):
+            return credential
         try:
-            credential = bearer(self._here, headers.get("HTTP_AUTHORIZATION", ""))
             lang, coding = self._wishes(headers)
             plain = body_of_push(self._here, sent, _headers_of(headers), room.left)
             room.left -= len(plain)

@@ -6,7 +6,7 @@ it names is on disk. All methods may be called from several threads.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
@@ -216,6 +216,9 @@ class Store(Protocol):
 
     def credential(self, token: str) -> Credential | None:
         """Who holds the token, with the grants of this moment; None for an unknown one."""
+
+    def credentials(self, tokens: Collection[str]) -> dict[str, Credential]:
+        """As `credential`, of many tokens at once; only of those that are known."""
 
     def revoke(self, install_id: str) -> None:
         """It may pull nothing from now on; what it still pushes is quarantined."""

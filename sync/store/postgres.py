@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import secrets
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, LiteralString
@@ -27,7 +27,6 @@ from sync.records import (
     BlobPlace,
     Credential,
     Delivered,
-    Grant,
     Install,
     LateReceipt,
     Receipt,
@@ -112,13 +111,16 @@ class PostgresStore(NobodyAbove, PostgresTaking):
         return NewInstall(install_id, token)
 
     def credential(self, token: str) -> Credential | None:
-        row = self._one(
-            "SELECT install_id, user_id, kind, revoked_at FROM install WHERE token_hash = %s", token_hash(token)
-        )
-        if row is None:
-            return None
-        grants: tuple[Grant, ...] = grants_of(self.get("user", row[1])) if row[1] else ()
-        return Credential(install_id=row[0], user_id=row[1], kind=row[2], grants=grants, revoked=bool(row[3]))
+        return self.credentials([token]).get(token)
+
+    def credentials(self, tokens: Collection[str]) -> dict[str, Credential]:
+        hashes = {token_hash(token): token for token in tokens}
+        rows = self._all("SELECT * FROM credentials(%b::text[])", list(hashes)) if hashes else ()
+        return {
+            hashes[hash_]: Credential(install_id=install_id, user_id=user_id, kind=kind, revoked=bool(revoked_at),
+                                      grants=grants_of(record_of(user) if user[0] else None))
+            for hash_, install_id, user_id, kind, revoked_at, *user in rows
+        }  # fmt: skip
 
     def revoke(self, install_id: str) -> None:
         now = self._clock()

@@ -107,6 +107,22 @@ END $$;
 """
 
 
+WHOSE_TOKENS: LiteralString = """
+-- Of each known token its install, and the person's record where there is one.
+CREATE FUNCTION credentials(hashes text[]) RETURNS TABLE (
+  token_hash text, install_id text, user_id text, install_kind text, revoked_at text,
+  kind text, id text, area text, rev int8, seq int8, fields text, since text, deleted bool) LANGUAGE plpgsql STABLE
+  SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+BEGIN
+  RETURN QUERY SELECT i.token_hash, i.install_id, i.user_id, i.kind, i.revoked_at,
+    r.kind, r.id, r.area, r.rev, r.seq, r.fields::text, r.since::text, r.deleted
+    FROM unnest(hashes) AS asked (hash) JOIN install i ON i.token_hash = asked.hash
+    LEFT JOIN record r ON r.kind = 'user' AND r.id = i.user_id;
+END $$;
+"""
+
+
 WRITTEN_APART: LiteralString = """
 -- Each document by itself: a part of one is found by reading all of it, and what is asked of it for every row is read for
 -- every row. Hosts that were not started anew still call the function of the same name that takes one document.

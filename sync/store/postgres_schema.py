@@ -10,7 +10,7 @@ from __future__ import annotations
 import psycopg
 from psycopg import sql
 
-from sync.store.postgres_functions import AT_ONCE, WRITTEN_APART
+from sync.store.postgres_functions import AT_ONCE, WHOSE_TOKENS, WRITTEN_APART
 from sync.store.postgres_tries import WRONG_TRIES
 
 ASIDE = "000000"
@@ -175,4 +175,5 @@ CREATE TABLE enrolment (
     ("030_asked_and_written_at_once", sql.SQL(AT_ONCE)),
     ("031_written_apart", sql.SQL(WRITTEN_APART)),
     ("032_wrong_tries", sql.SQL(WRONG_TRIES)),
+    ("033_whose_tokens", sql.SQL(WHOSE_TOKENS)),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, BinaryIO
 
@@ -133,6 +133,9 @@ class SqliteStore(SqliteUpward):
     def credential(self, token: str) -> Credential | None:
         key = token_hash(token)
         return self._file.credentials.get(key, lambda: self._credential(key))
+
+    def credentials(self, tokens: Collection[str]) -> dict[str, Credential]:
+        return {token: found for token in tokens if (found := self.credential(token))}
 
     def _credential(self, key: str) -> Credential | None:
         row = self._one("SELECT install_id, user_id, kind, revoked_at FROM install WHERE token_hash = ?", key)
