@@ -563,6 +563,35 @@ class StoreContract:
         county.push(county.author.update("user", "u-cadre", VILLAGE, {"state": ("", "disabled")}))
         assert phone.credential.grants == ()
 
+    def test_d1_many_tokens_at_once_speak_as_each_alone(self, store: Store, phone: Phone) -> None:
+        county, stopped = Phone(store, "u-county"), Phone(store)
+        node, browser, stranger = (
+            store.add_install(user, kind=kind, name="x")
+            for user, kind in (("u-node", "node"), ("u-cadre", "browser"), ("u-nowhere", "device"))
+        )
+        store.revoke(stopped.install.install_id)
+        known = [one.token for one in (phone.install, county.install, stopped.install, node, browser, stranger)]
+        wrong = ["", "guess", known[0][:-1], known[1].swapcase(), f" {known[2]}", "空"]
+        found = store.credentials(known + wrong)
+        assert found == {token: store.credential(token) for token in known}
+        assert [store.credential(token) for token in wrong] == [None] * len(wrong)
+        told = [(found[token].kind, found[token].grants, found[token].revoked) for token in known]
+        cadre, below = Grant("cadre", VILLAGE), Grant("node", VILLAGE)
+        assert told == [
+            ("device", (cadre,), False), ("device", (Grant("county", "500156"),), False), ("device", (cadre,), True),
+            ("node", (below,), False), ("browser", (cadre,), False), ("device", (), False),
+        ]  # fmt: skip
+        assert store.credentials(()) == {}
+
+    def test_d1_what_was_taken_from_one_is_gone_at_the_next_question_for_many(self, store: Store, phone: Phone) -> None:
+        other, county = Phone(store), Phone(store, "u-county")
+        tokens = [phone.install.token, other.install.token]
+        assert [one.revoked for one in store.credentials(tokens).values()] == [False, False]
+        store.revoke(other.install.install_id)
+        assert [store.credentials(tokens)[token].revoked for token in tokens] == [False, True]
+        county.push(county.author.update("user", "u-cadre", VILLAGE, {"state": ("", "disabled")}))
+        assert {one.grants for one in store.credentials(tokens).values()} == {()}
+
     def test_d2_devices_are_listed_with_what_they_promised(self, store: Store, phone: Phone) -> None:
         phone.push(phone.visit("s1"))
         store.seen(phone.install.install_id, made_dseq=4, now=NOW)

@@ -139,6 +139,70 @@ def test_what_is_too_large_for_everybody_is_refused_as_ever(phone: Any, cast: An
     assert (reply.status_code, reply.json["error"]["code"]) == (413, "too_large")
 
 
+WRONG = {
+    "unknown": "Bearer nobody",
+    "cut": "Bearer {token:.20}",
+    "of another case": "Bearer {swapped}",
+    "of another scheme": "Basic {token}",
+    "no scheme": "{token}",
+    "none": "",
+    "nothing behind the scheme": "Bearer ",
+    "a browser's": "Bearer {browser}",
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+def test_a_token_that_is_no_phone_s_is_refused_alone(phone: Any, cast: Any, together: Any, here: Any, wrong: str) -> None:
+    devices = [phone(cast.cadre) for _ in range(3)]
+    browser = here.store.add_install(cast.cadre.id, kind="browser", name="desk")
+    asked = [as_heard(one, one.body([water(one.author, "yes", "no")])) for one in devices]
+    token = devices[1].token
+    said = wrong.format(token=token, swapped=token.swapcase(), browser=browser.token)
+    asked[1] = as_heard(devices[1], asked[1][1], Authorization=said)
+    assert [getattr(one, "code", "taken") for one in together(*asked)] == ["taken", "unknown_token", "taken"]
+    assert list(here.store.acked([one.install_id for one in devices]).values()) == [1, 0, 1]
+    assert getattr(together(as_heard(devices[1], asked[1][1]))[0], "code", "taken") == "taken"
+
+
+def test_a_phone_stopped_a_moment_ago_is_stopped_in_the_next_round(phone: Any, cast: Any, together: Any, here: Any) -> None:
+    devices = [phone(cast.cadre), phone(cast.cadre)]
+
+    def statuses() -> list[str]:
+        answers = together(*(as_heard(one, one.body([water(one.author)])) for one in devices))
+        return [protocol._generic.decode(one.packed)["results"][0]["status"] for one in answers]
+
+    statuses()
+    here.store.revoke(devices[0].install_id)
+    stopped, other = statuses()
+    assert stopped == "quarantined" and other != "quarantined"
+
+
+def test_all_tokens_of_a_round_are_asked_for_in_one_question(
+    phone: Any, cast: Any, together: Any, here: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    devices = [phone(cast.cadre), phone(cast.cadre)]
+    asked: list[set[str]] = []
+    ask = here.store.credentials
+    monkeypatch.setattr(here.store, "credentials", lambda tokens: asked.append(set(tokens)) or ask(tokens))
+    together(*(as_heard(one, one.body([water(one.author)])) for one in devices))
+    assert asked == [{one.token for one in devices}]
+
+
+def test_where_nobody_can_be_asked_whose_tokens_they_are_all_are_refused(
+    phone: Any, cast: Any, together: Any, here: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    devices = [phone(cast.cadre), phone(cast.cadre)]
+
+    def silent(tokens: Any) -> Any:
+        raise protocol.Problem("store_failed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(here.store, "credentials", silent)
+        answers = together(*(as_heard(one, one.body([water(one.author)])) for one in devices))
+    assert [one.code for one in answers] == ["store_failed"] * 2
+    assert set(here.store.acked([one.install_id for one in devices]).values()) == {0}
+
+
 def test_what_befalls_the_commit_befalls_all_and_nobody_is_answered(phone: Any, cast: Any, together: Any, here: Any) -> None:
     device, other = phone(cast.cadre), phone(cast.cadre)
     here.store._push_together.waiting = 0

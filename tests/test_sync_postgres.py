@@ -55,6 +55,14 @@ def test_hosts_are_one_centre(hosts: list[PostgresStore]) -> None:
     assert hosts[2].acked([phone.install.install_id]) == {phone.install.install_id: 2}
 
 
+def test_a_device_stopped_at_one_host_is_stopped_in_the_next_round_of_each(hosts: list[PostgresStore]) -> None:
+    phone, other = Phone(hosts[0]), Phone(hosts[0])
+    tokens = [phone.install.token, other.install.token]
+    assert [[one.credentials(tokens)[token].revoked for token in tokens] for one in hosts] == [[False, False]] * 3
+    hosts[1].revoke(phone.install.install_id)
+    assert [[one.credentials(tokens)[token].revoked for token in tokens] for one in hosts] == [[True, False]] * 3
+
+
 def test_the_same_body_at_three_hosts_has_one_effect(hosts: list[PostgresStore]) -> None:
     phone = Phone(hosts[0])
     ops = [phone.visit("s1"), phone.water("well", "piped")]

@@ -173,3 +173,8 @@ BEGIN
     WHERE install.install_id = came.install_id;
 END $$;
 """
+
+# A record's values would be read twice of a text: once to find where they end, once to keep them.
+RECORDS_READ_ONCE: LiteralString = WRITTEN_APART.replace("ops json, records json,", "ops json, records jsonb,").replace(
+    " json_to_recordset(records)", " jsonb_to_recordset(records)"
+)

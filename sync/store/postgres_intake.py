@@ -230,7 +230,7 @@ def write_down(connection: psycopg.Connection, intake: Intake, came: Sequence[Ca
     intake.chain = after(intake.chain, entries)
     heads = [mark._asdict() for mark in marks.values()] if intake.advanced else []
     connection.execute(
-        "SELECT push_write(%s::json, %s::json, %s::json, %s::json, %s::json, %s::int8, %b::bytea, %s::json, %s,"
+        "SELECT push_write(%s::json, %s::jsonb, %s::json, %s::json, %s::json, %s::int8, %b::bytea, %s::json, %s,"
         " %b::bytea[], %b::bytea[])",
         (
             _told([_op_told(kept) for kept in intake.kept]),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import psycopg
 from psycopg import sql
 
-from sync.store.postgres_functions import AT_ONCE, WHOSE_TOKENS, WRITTEN_APART
+from sync.store.postgres_functions import AT_ONCE, RECORDS_READ_ONCE, WHOSE_TOKENS, WRITTEN_APART
 from sync.store.postgres_tries import WRONG_TRIES
 
 ASIDE = "000000"
@@ -176,4 +176,5 @@ CREATE TABLE enrolment (
     ("031_written_apart", sql.SQL(WRITTEN_APART)),
     ("032_wrong_tries", sql.SQL(WRONG_TRIES)),
     ("033_whose_tokens", sql.SQL(WHOSE_TOKENS)),
+    ("034_records_read_once", sql.SQL(RECORDS_READ_ONCE)),
 )
