@@ -14,7 +14,7 @@ from cheroot import wsgi
 from cheroot.connections import ConnectionManager
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 
-from app.rounds import Rounds, pending
+from app.rounds import Desks, Rounds, pending
 
 # Silent connections kept at once; a process may have 1,024 files open on many systems.
 MOST_SILENT = 500
@@ -56,7 +56,7 @@ class Waiting(ConnectionManager):
 
 
 class Server(wsgi.Server):
-    rounds: Rounds | None = None
+    rounds: Rounds | Desks | None = None
     """Where connections go that have just pushed; without, each push has a thread of its own."""
 
     def put_conn(self, conn: Any) -> None:

@@ -110,6 +110,7 @@ class Request(HTTPRequest):
         heads, bodies = self.server.max_request_header_size, self.server.max_request_body_size
         self.push = plain_push.take_head(self.conn.rfile, heads or plain_push.LARGEST_HEAD, bodies or plain_push.LARGEST)
         self.conn.pushed = self.push is not None
+        self.conn.pushed_bytes = int(self.push["CONTENT_LENGTH"]) if self.push else 0
         if self.push is None:
             super().parse_request()
         else:
@@ -136,12 +137,14 @@ class Request(HTTPRequest):
 class Connection(HTTPConnection):
     """The one a server is given as its ConnectionClass.
 
-    pushed: the last request was a plain push. Of a round it was in (`app.rounds`): head: of the push that is not whole
-    yet; refused: why its push could not be taken; owed: what is still to be sent, and whether it stays open then.
+    pushed: the last request was a plain push; pushed_bytes: of its body. Of a round it was in (`app.rounds`): head: of the
+    push that is not whole yet; refused: why its push could not be taken; owed: what is still to be sent, and whether it
+    stays open then.
     """
 
     RequestHandlerClass = Request
     pushed = False
+    pushed_bytes = 0
     head: plain_push.Head | None = None
     refused: Exception | None = None
     owed: tuple[bytes, bool] | None = None

@@ -29,6 +29,8 @@ MOST_BYTES = 128 * 1024
 """Of bodies in one round, after which it begins: whoever asks for something else waits until it is answered."""
 LARGEST_BODY = 64 * 1024
 RECEIVED = 64 * 1024
+LONG = 6 * 1024
+"""Of a push, as it is sent: some ten visits."""
 LINGER_SECONDS = 1.0
 STUCK_SECONDS = 1.0
 LOOK_SECONDS = 0.2
@@ -225,6 +227,31 @@ class Rounds:
         with self._lock:
             self._forget(connection)
         connection.close()
+
+
+class Desks:
+    """Rounds beside one another, for a store that lets one be decided while another is written.
+
+    Only who sends long pushes is spread over them: short ones cost least when all come together.
+    """
+
+    def __init__(self, rounds: Sequence[Rounds]) -> None:
+        self._rounds = rounds
+
+    def __len__(self) -> int:
+        return sum(map(len, self._rounds))
+
+    def take(self, connection: Any) -> bool:
+        spread = self._rounds if connection.pushed_bytes >= LONG else self._rounds[:1]
+        return min(spread, key=len).take(connection)
+
+    def relieve(self) -> None:
+        for one in self._rounds:
+            one.relieve()
+
+    def stop(self) -> None:
+        for one in self._rounds:
+            one.stop()
 
 
 def _body(connection: Any, head: Head) -> bytes:

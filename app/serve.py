@@ -30,6 +30,7 @@ from app.origin.authority import ensure, files_in
 from app.origin.expiry import CertificateWatch
 from app.origin.welcome import WelcomeServer, welcome_app
 from app.push_lane import LANE
+from sync.store.opening import is_database
 
 # The largest thing anybody sends whole is a workbook to import; pushes and blobs have smaller caps of their own.
 LARGEST_BODY = 32 * 1024 * 1024
@@ -37,6 +38,8 @@ LARGEST_HEADERS = 32 * 1024
 # A sleeping phone's connection must not hold a thread's slot for long, but a 400 ms line likes to keep it.
 KEEP_ALIVE_SECONDS = 30
 COLLECT_EVERY = 10_000
+DESKS = 2
+"""Rounds of pushes at once where PostgreSQL keeps the store."""
 """Objects made between two looks for circles. At Python's own 700 the looking is a third of what taking ops in costs."""
 
 log = logging.getLogger("ruhu.serve")
@@ -136,7 +139,8 @@ def _server(config: Config, app: Flask) -> Server:
     server.keep_alive_conn_limit = 200
     server.error_log = _server_error
     if rounds.USABLE:
-        server.rounds = rounds.Rounds(server, app.extensions[LANE].together)
+        desks = DESKS if is_database(config.upstream) else 1
+        server.rounds = rounds.Desks([rounds.Rounds(server, app.extensions[LANE].together) for _ in range(desks)])
     if config.cert and config.key:
         server.ssl_adapter = TlsAdapter(str(config.cert), str(config.key))
     return server

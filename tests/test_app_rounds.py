@@ -19,7 +19,7 @@ from app.accepting import Server, TlsAdapter
 from app.connections import Connection
 from app.origin.authority import ensure
 from app.push_lane import REFUSED, Answer, Apart
-from app.rounds import Asked, Rounds
+from app.rounds import Asked, Desks, Rounds
 from tests.patience import until
 from tests.test_app_connections import PUSH, asked
 
@@ -240,6 +240,34 @@ def test_what_is_too_long_for_a_round_is_taken_in_by_a_thread_of_its_own(server:
         until(lambda: len(server.rounds or ()) == 1)
         assert said(line, asked(PUSH, b"again")) == b"round again"
     assert store.taken == [[b"apart"], [b"again"]]
+
+
+def test_long_pushes_are_spread_and_short_ones_come_together(store: Store) -> None:
+    with serving(store) as server, contextlib.ExitStack() as lines:
+        server.rounds = desks = Desks([Rounds(server, store.together) for _ in range(2)])
+        long = b"x" * rounds.LONG
+
+        def line_after(body: bytes) -> socket.socket:
+            line = lines.enter_context(socket.create_connection(server.bind_addr))
+            before = len(desks)
+            assert said(line, asked(PUSH, body)).startswith(b"app")
+            until(lambda: len(desks) > before)
+            return line
+
+        for _ in range(2):
+            line_after(b"short")
+        assert list(map(len, desks._rounds)) == [2, 0]
+        some, others = line_after(long), line_after(long)
+        assert list(map(len, desks._rounds)) == [2, 2]
+        until(lambda: list(map(len, desks._rounds)) == [0, 0])
+        some, others = line_after(long), line_after(long)
+        store.taken.clear()
+        store.go.clear()
+        for line in (some, others):
+            line.sendall(asked(PUSH, long))
+        until(lambda: len(store.taken) == 2)  # both at once: neither is answered yet
+        store.go.set()
+        assert answer(some) == answer(others) == b"round " + long
 
 
 def test_who_does_not_take_its_answer_holds_up_nobody(server: Server) -> None:
