@@ -33,7 +33,6 @@ def _whole(base: type[msgspec.Struct], types: dict[str, Any]) -> list[Any]:
     return [(one.name, types.get(one.name, one.type)) for one in msgspec.structs.fields(base)]
 
 
-
 def _value(nested: int) -> Any:
     """The type of a value that nests no deeper."""
     scalar: Any = str | int | bool | None

@@ -242,7 +242,8 @@ def test_what_is_too_long_for_a_round_is_taken_in_by_a_thread_of_its_own(server:
     assert store.taken == [[b"apart"], [b"again"]]
 
 
-def test_long_pushes_are_spread_and_short_ones_come_together(store: Store) -> None:
+def test_long_pushes_are_spread_and_short_ones_come_together(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "LINGER_SECONDS", 60.0)
     with serving(store) as server, contextlib.ExitStack() as lines:
         server.rounds = desks = Desks([Rounds(server, store.together) for _ in range(2)])
         long = b"x" * rounds.LONG
@@ -257,17 +258,16 @@ def test_long_pushes_are_spread_and_short_ones_come_together(store: Store) -> No
         for _ in range(2):
             line_after(b"short")
         assert list(map(len, desks._rounds)) == [2, 0]
-        some, others = line_after(long), line_after(long)
-        assert list(map(len, desks._rounds)) == [2, 2]
-        until(lambda: list(map(len, desks._rounds)) == [0, 0])
-        some, others = line_after(long), line_after(long)
-        store.taken.clear()
+        there, also_there, here = (line_after(long) for _ in range(3))
+        assert list(map(len, desks._rounds)) == [3, 2]
         store.go.clear()
-        for line in (some, others):
+        for line in (there, here):
             line.sendall(asked(PUSH, long))
         until(lambda: len(store.taken) == 2)  # both at once: neither is answered yet
         store.go.set()
-        assert answer(some) == answer(others) == b"round " + long
+        assert answer(there) == answer(here) == b"round " + long
+        assert said(also_there, asked(PUSH, b"again")) == b"round again"
+    assert all(one._stopping and not len(one) for one in desks._rounds)
 
 
 def test_who_does_not_take_its_answer_holds_up_nobody(server: Server) -> None:

@@ -10,7 +10,7 @@ import sqlite_utils
 
 from forms.register import FIELDS
 
-VERSION = 17
+VERSION = 18
 
 # Columns of every record, beside its own fields. since: the dates as the store keeps them (`app.tables.rows.dates_in`).
 RECORD: dict[str, type] = {"id": str, "area": str, "rev": int, "seq": int, "pending": int, "since": str}
@@ -171,13 +171,13 @@ TABLES: dict[str, dict[str, type]] = {
     "photos": {"sha256": str, "submission_id": str, "household_id": str},
     "meta": {"name": str, "value": str},
     # What has to be worked out of several records again (`app.tables.settling`); empty between two catch-ups.
-    "unsettled": {"kind": str, "id": str},
+    "unsettled": {"mark": str, "id": str},
 }
 
 IN_NEED = "status IN ('poor', 'exited', 'monitored')"
 """Households that need a helper."""
 
-KEYS = {"households": "n", "areas": "code", "meta": "name", "unsettled": ("kind", "id"),
+KEYS = {"households": "n", "areas": "code", "meta": "name", "unsettled": ("mark", "id"),
         "findings": "key", "check_due": "household_id", "helped": "household_id",
         "photos": ("sha256", "submission_id")}  # fmt: skip
 

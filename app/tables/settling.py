@@ -86,7 +86,7 @@ def mark(db: sqlite_utils.Database, kind: str, was: Before, there: Sequence[Row]
             sides = old.get(id), new.get(id)
             if watch.always or sides[0] != sides[1]:
                 marks.update((watch.mark, side[0]) for side in sides if side)
-    insert(db.conn, "unsettled (kind, id)", list(marks), " ON CONFLICT DO NOTHING")
+    insert(db.conn, "unsettled (mark, id)", list(marks), " ON CONFLICT DO NOTHING")
 
 
 _COUNTS = (
@@ -107,7 +107,7 @@ _FOUND_BY = (
 
 def settle(db: sqlite_utils.Database) -> None:
     """Work out again what was marked."""
-    marked = "SELECT id FROM unsettled WHERE kind = '{}'"
+    marked = "SELECT id FROM unsettled WHERE mark = '{}'"
     db.execute(f"{_COUNTS} WHERE id IN ({marked.format(COUNTED)})")
     db.execute(f"{_CADRES} WHERE id IN ({marked.format(MADE_BY)})")
     entries = _entries(db, f"WHERE h.id IN ({marked.format(FOUND)})")
